@@ -1,1 +1,228 @@
+//! `template.yaml` run in one process: every function, its routes and triggers, on embedded services.
+//!
+//! The functions run as they do on AWS: each has the environment that the template gives it, gets its events as JSON
+//! in AWS's own forms, and talks to the services with the SDK.
+
+/// The data folder.
+mod data;
+/// The functions' doors.
+mod functions;
+/// API Gateway.
+mod gateway;
+/// Which route takes a request.
+mod routes;
+/// Embedded AWS services.
 pub mod services;
+pub mod wire;
+/// From options to a running host.
+mod start;
+/// What `template.yaml` says.
+pub mod template;
+/// What invokes the workers.
+mod triggers;
+/// A recording proxy in front of DynamoDB.
+pub mod wire;
+
+pub use data::{Data, DataError};
+pub use triggers::Unsettled;
+
+use data::Folder;
+use gateway::Server;
+use services::dynamodb::DynamoDb;
+use services::s3::S3;
+use services::ses::{Mail, Ses};
+use services::sqs::{Counts, Sqs};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use template::{Model, TemplateError};
+use triggers::Triggers;
+use wire::Wire;
+
+/// How long [`Local::settle`] waits.
+const SETTLE_LIMIT: Duration = Duration::from_secs(30);
+/// What requests, and then workers, have to end by themselves in [`Local::stop`].
+const DRAIN: Duration = Duration::from_millis(800);
+
+/// How to run the template.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The port on 127.0.0.1; 0 takes any.
+    pub port: u16,
+    /// Where data lies.
+    pub data: Data,
+    /// The template; without it `template.yaml` in the current folder, or else the product's own.
+    pub template: Option<PathBuf>,
+    /// Values for the template's parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// Variables that every function gets in place of the template's.
+    pub environment: BTreeMap<String, String>,
+    /// Whether triggers run from the start; else they wait for [`Local::resume_workers`].
+    pub workers: bool,
+    /// Whether the functions' calls of DynamoDB go through [`Wire`].
+    pub record_wire: bool,
+    /// In place of every queue's own, which are minutes.
+    pub visibility_timeout: Option<Duration>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            data: Data::Ephemeral,
+            template: None,
+            parameters: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            workers: true,
+            record_wire: false,
+            visibility_timeout: None,
+        }
+    }
+}
+
+/// Why a host can't start, in one line.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder can't be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The port can't be used.
+    #[error("port {port} can't be used: {source}")]
+    Port {
+        /// The port.
+        port: u16,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The template can't be read or says what makes no sense here.
+    #[error("the template {}: {source}", path.display())]
+    Template {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TemplateError,
+    },
+    /// A function can't be made from the environment that the template gives it.
+    #[error("the function {0}: {1}")]
+    Function(String, String),
+    /// An embedded service does not start.
+    #[error("the embedded services: {0}")]
+    Services(#[from] std::io::Error),
+}
+
+/// The addresses the functions were given for the services.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// DynamoDB, or the recorder in front of it.
+    pub dynamodb: String,
+    /// SQS.
+    pub sqs: String,
+    /// S3.
+    pub s3: String,
+    /// SES v2.
+    pub ses: String,
+}
+
+/// The embedded services of one host.
+struct Services {
+    dynamodb: Arc<DynamoDb>,
+    sqs: Sqs,
+    ses: Arc<Ses>,
+    s3: S3,
+    wire: Option<Wire>,
+}
+
+/// A running host. Dropping it ends it at once; [`Self::stop`] lets what runs come to its end.
+pub struct Local {
+    url: String,
+    model: Model,
+    environments: BTreeMap<String, BTreeMap<String, String>>,
+    endpoints: Endpoints,
+    server: Server,
+    triggers: Triggers,
+    services: Services,
+    /// The last to go, for it holds the lock.
+    _folder: Folder,
+}
+
+impl Local {
+    /// The API's address, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The mails that were sent, newest first.
+    pub async fn mails(&self) -> Vec<Mail> {
+        self.services.ses.mails().await
+    }
+
+    /// Everything a function's process would find in its environment; empty if there is no such function.
+    pub fn environment(&self, function: &str) -> BTreeMap<String, String> {
+        self.environments.get(function).cloned().unwrap_or_default()
+    }
+
+    /// Where the services are.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// The table's name.
+    pub fn table_name(&self) -> &str {
+        &self.model.table.name
+    }
+
+    /// The recorder, if [`Options::record_wire`] asked for it.
+    pub fn wire(&self) -> Option<&Wire> {
+        self.services.wire.as_ref()
+    }
+
+    /// What the template says.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Holds stream, queues and schedules; returns when the invocations that run have ended.
+    pub async fn pause_workers(&self) {
+        self.triggers.pause().await;
+    }
+
+    /// Lets them go on.
+    pub async fn resume_workers(&self) {
+        self.triggers.resume().await;
+    }
+
+    /// Returns when every change has been handled and every queue is empty, dead-letter queues aside.
+    ///
+    /// # Errors
+    /// What is left after 30 seconds.
+    pub async fn settle(&self) -> Result<(), Unsettled> {
+        self.triggers.settle(SETTLE_LIMIT).await
+    }
+
+    /// How many messages a queue holds, such as a dead-letter queue.
+    ///
+    /// # Errors
+    /// There is no such queue, or it can't be read.
+    pub async fn queue(&self, name: &str) -> std::io::Result<Counts> {
+        self.services.sqs.counts(name).await
+    }
+
+    /// The bodies of up to ten messages of a dead-letter queue, which hides them for its visibility timeout.
+    ///
+    /// # Errors
+    /// There is no such queue, or it can't be read.
+    pub async fn dead_letters(&self, queue: &str) -> std::io::Result<Vec<String>> {
+        let messages = self.services.sqs.receive(queue, 10).await?;
+        Ok(messages.into_iter().map(|message| message.body).collect())
+    }
+
+    /// Ends requests, workers and services in turn, in less than two seconds.
+    pub async fn stop(mut self) {
+        self.server.stop(DRAIN).await;
+        self.triggers.stop(DRAIN).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

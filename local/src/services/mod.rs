@@ -1,1 +1,44 @@
+//! The AWS services that Perch uses, embedded: each speaks its service's wire protocol on a port of its own, so
+//! that the SDK clients that are deployed are also the ones that run here. All keep their data in one folder, and
+//! what they acknowledged survives `kill -9`. A server ends with the runtime it was started on.
 
+/// The table.
+pub mod dynamodb;
+/// The media bucket.
+pub mod s3;
+/// Mail.
+pub mod ses;
+/// The queues.
+pub mod sqs;
+
+/// SQLite behind async calls.
+mod sqlite;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use tokio::net::{TcpListener, TcpSocket};
+
+/// What the embedded services put into ARNs and events.
+pub const REGION: &str = "us-east-1";
+/// The account in ARNs and queue URLs.
+pub const ACCOUNT: &str = "000000000000";
+
+/// How much a commit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Each commit reaches the disk: what was acknowledged survives a power cut.
+    Full,
+    /// Commits survive `kill -9` but not a power cut: for runs whose data is thrown away.
+    Fast,
+}
+
+/// Listens on a free loopback port. Accepted sockets inherit TCP_NODELAY from the listener; without it an answer
+/// longer than a segment waits for the client's delayed acknowledgement.
+pub(crate) fn listen() -> io::Result<(TcpListener, String)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_nodelay(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let listener = socket.listen(1024)?;
+    let endpoint = format!("http://{}", listener.local_addr()?);
+    Ok((listener, endpoint))
+}

@@ -1,0 +1,438 @@
+//! SQS on a SQLite file: the queues themselves, for the triggers in this process. `protocol` serves them to the SDK.
+
+mod protocol;
+
+use super::sqlite::Sqlite;
+use super::{ACCOUNT, Durability, REGION, listen};
+use md5::{Digest, Md5};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use shared::clock::Clock;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use ulid::Ulid;
+
+/// Times are milliseconds since the epoch. A message is delayed or in flight until `visible_at`. The number of a
+/// message and of its receipt together are the receipt handle, so that only the latest receipt deletes.
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS messages (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        queue TEXT NOT NULL,
+        message_id TEXT NOT NULL,
+        body TEXT NOT NULL,
+        sent_at INTEGER NOT NULL,
+        visible_at INTEGER NOT NULL,
+        received INTEGER NOT NULL DEFAULT 0,
+        first_received_at INTEGER
+    );
+    CREATE INDEX IF NOT EXISTS messages_by_queue ON messages(queue, visible_at);
+    CREATE TABLE IF NOT EXISTS checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL);";
+
+/// A queue, as the template describes it.
+#[derive(Clone, Debug)]
+pub struct QueueSpec {
+    pub name: String,
+    /// How long a received message stays hidden, unless the receiver says otherwise.
+    pub visibility_timeout: Duration,
+    /// The dead-letter queue, and how often a message is received before it goes there.
+    pub redrive: Option<(String, u32)>,
+}
+
+/// A message as received, with what Lambda's SQS event shows of it.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub message_id: String,
+    pub receipt_handle: String,
+    pub body: String,
+    /// ApproximateReceiveCount, SentTimestamp, ApproximateFirstReceiveTimestamp, SenderId.
+    pub attributes: BTreeMap<String, String>,
+    /// Of the body, in hexadecimal.
+    pub md5: String,
+}
+
+/// How many messages a queue holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub visible: u64,
+    pub in_flight: u64,
+    pub delayed: u64,
+}
+
+/// The embedded SQS. Clones are the same queues.
+#[derive(Clone)]
+pub struct Sqs {
+    file: Sqlite,
+    queues: Arc<BTreeMap<String, QueueSpec>>,
+    changed: Arc<Notify>,
+    endpoint: String,
+}
+
+impl Sqs {
+    /// Opens or makes `queues.sqlite` in `dir` and serves it. Messages are kept by their queue's name.
+    pub async fn start(
+        dir: &Path,
+        durability: Durability,
+        queues: Vec<QueueSpec>,
+    ) -> io::Result<Self> {
+        let file = Sqlite::open(&dir.join("queues.sqlite"), durability, SCHEMA)?;
+        let (listener, endpoint) = listen()?;
+        let queues = queues
+            .into_iter()
+            .map(|queue| (queue.name.clone(), queue))
+            .collect();
+        let sqs = Self {
+            file,
+            queues: Arc::new(queues),
+            changed: Arc::default(),
+            endpoint,
+        };
+        tokio::spawn(axum::serve(listener, protocol::router(sqs.clone())).into_future());
+        Ok(sqs)
+    }
+
+    /// `http://127.0.0.1:PORT`; another port at each start.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// `http://127.0.0.1:PORT/000000000000/NAME`
+    pub fn queue_url(&self, name: &str) -> String {
+        format!("{}/{ACCOUNT}/{name}", self.endpoint)
+    }
+
+    /// The queue's name in events and policies.
+    pub fn queue_arn(name: &str) -> String {
+        format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+    }
+
+    /// Sends messages, each hidden for its delay, all or none of them; answers their ids.
+    pub async fn send(
+        &self,
+        name: &str,
+        messages: Vec<(String, Duration)>,
+    ) -> io::Result<Vec<String>> {
+        let queue = self.queue(name)?.name.clone();
+        let ids = self
+            .file
+            .call(move |file| insert(file, &queue, &messages))
+            .await?;
+        self.changed.notify_waiters();
+        Ok(ids)
+    }
+
+    /// Up to `max` messages that are visible, which the queue's visibility timeout then hides.
+    pub async fn receive(&self, name: &str, max: usize) -> io::Result<Vec<Message>> {
+        let timeout = self.queue(name)?.visibility_timeout;
+        self.receive_for(name, max, timeout).await
+    }
+
+    async fn receive_for(
+        &self,
+        name: &str,
+        max: usize,
+        timeout: Duration,
+    ) -> io::Result<Vec<Message>> {
+        let queue = self.queue(name)?.clone();
+        let messages = self
+            .file
+            .call(move |file| receive(file, &queue, max, timeout))
+            .await?;
+        if !messages.is_empty() {
+            // Not to be received, but to learn when they become visible again.
+            self.changed.notify_waiters();
+        }
+        Ok(messages)
+    }
+
+    /// Deletes messages by their receipt handles. One that was received again since stays.
+    pub async fn delete(&self, name: &str, receipts: &[String]) -> io::Result<()> {
+        let queue = self.queue(name)?.name.clone();
+        let receipts = receipts
+            .iter()
+            .map(|handle| parse_receipt(handle))
+            .collect::<io::Result<Vec<_>>>()?;
+        self.file
+            .call(move |file| delete(file, &queue, &receipts))
+            .await
+    }
+
+    /// Has a received message become visible after `delay` from now.
+    pub async fn make_visible(&self, name: &str, receipt: &str, delay: Duration) -> io::Result<()> {
+        let queue = self.queue(name)?.name.clone();
+        let (number, received) = parse_receipt(receipt)?;
+        self.file
+            .call(move |file| {
+                file.execute(
+                    "UPDATE messages SET visible_at = ?1 WHERE number = ?2 AND received = ?3 AND queue = ?4",
+                    params![now() + millis(delay), number, received, queue],
+                )
+            })
+            .await?;
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Deletes all messages of a queue.
+    pub async fn purge(&self, name: &str) -> io::Result<()> {
+        let queue = self.queue(name)?.name.clone();
+        self.file
+            .call(move |file| file.execute("DELETE FROM messages WHERE queue = ?1", [queue]))
+            .await?;
+        Ok(())
+    }
+
+    /// How many messages the queue holds now.
+    pub async fn counts(&self, name: &str) -> io::Result<Counts> {
+        let queue = self.queue(name)?.name.clone();
+        self.file.call(move |file| counts(file, &queue)).await
+    }
+
+    /// Waits until something was sent, received or made visible in any queue, or a message's delay or visibility
+    /// timeout ran out. Counts from this call, not from the first await: called before a look that finds nothing, it
+    /// misses nothing.
+    pub fn changed(&self) -> impl Future<Output = ()> + Send + '_ {
+        let changed = self.changed.notified();
+        async move {
+            // A file that cannot be read is the next receive's error.
+            match self.next_visible().await.ok().flatten() {
+                Some(wait) => drop(tokio::time::timeout(wait, changed).await),
+                None => changed.await,
+            }
+        }
+    }
+
+    /// How long until the next hidden message of any queue becomes visible.
+    async fn next_visible(&self) -> io::Result<Option<Duration>> {
+        let queues = self.queues.clone();
+        self.file
+            .call(move |file| {
+                let mut next = file.prepare_cached(
+                    "SELECT MIN(visible_at) FROM messages WHERE queue = ?1 AND visible_at > ?2",
+                )?;
+                let now = now();
+                let mut earliest: Option<i64> = None;
+                for name in queues.keys() {
+                    let at: Option<i64> = next.query_row(params![name, now], |row| row.get(0))?;
+                    earliest = earliest.into_iter().chain(at).min();
+                }
+                Ok(earliest.map(|at| Duration::from_millis(at.abs_diff(now))))
+            })
+            .await
+    }
+
+    /// Keeps a consumer's position in a stream.
+    pub async fn save_checkpoint(&self, name: &str, value: &str) -> io::Result<()> {
+        let checkpoint = (name.to_owned(), value.to_owned());
+        self.file
+            .call(move |file| {
+                file.execute(
+                    "INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2)",
+                    checkpoint,
+                )
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The position last saved under this name.
+    pub async fn checkpoint(&self, name: &str) -> io::Result<Option<String>> {
+        let name = name.to_owned();
+        self.file
+            .call(move |file| {
+                file.query_row(
+                    "SELECT value FROM checkpoints WHERE name = ?1",
+                    [name],
+                    |row| row.get(0),
+                )
+                .optional()
+            })
+            .await
+    }
+
+    fn queue(&self, name: &str) -> io::Result<&QueueSpec> {
+        self.queues.get(name).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotFound, format!("no queue named {name}"))
+        })
+    }
+}
+
+fn insert(
+    file: &mut Connection,
+    queue: &str,
+    messages: &[(String, Duration)],
+) -> rusqlite::Result<Vec<String>> {
+    let now = now();
+    let transaction = file.transaction()?;
+    let mut ids = Vec::with_capacity(messages.len());
+    for (body, delay) in messages {
+        let id = Ulid::generate().to_string();
+        transaction.execute(
+            "INSERT INTO messages (queue, message_id, body, sent_at, visible_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![queue, id, body, now, now + millis(*delay)],
+        )?;
+        ids.push(id);
+    }
+    transaction.commit()?;
+    Ok(ids)
+}
+
+fn receive(
+    file: &mut Connection,
+    queue: &QueueSpec,
+    max: usize,
+    timeout: Duration,
+) -> rusqlite::Result<Vec<Message>> {
+    let now = now();
+    let transaction = file.transaction()?;
+    loop {
+        let found = visible(&transaction, &queue.name, now, max)?;
+        let buried = bury(&transaction, queue, &found, now)?;
+        if buried == 0 {
+            let numbers = found.into_iter().map(|(number, _)| number);
+            let messages = numbers
+                .map(|number| take(&transaction, number, now, timeout))
+                .collect::<Result<_, _>>()?;
+            transaction.commit()?;
+            return Ok(messages);
+        }
+        // What was buried leaves room for more.
+    }
+}
+
+/// The numbers and receive counts of the messages that are longest visible.
+fn visible(
+    file: &Connection,
+    queue: &str,
+    now: i64,
+    max: usize,
+) -> rusqlite::Result<Vec<(i64, u32)>> {
+    file.prepare_cached(
+        "SELECT number, received FROM messages WHERE queue = ?1 AND visible_at <= ?2
+         ORDER BY visible_at, number LIMIT ?3",
+    )?
+    .query_map(params![queue, now, max], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?
+    .collect()
+}
+
+fn take(
+    transaction: &Transaction<'_>,
+    number: i64,
+    now: i64,
+    timeout: Duration,
+) -> rusqlite::Result<Message> {
+    transaction.query_row(
+        "UPDATE messages SET received = received + 1, visible_at = ?1,
+            first_received_at = COALESCE(first_received_at, ?2)
+         WHERE number = ?3 RETURNING *",
+        params![now + millis(timeout), now, number],
+        message,
+    )
+}
+
+/// Moves what was received too often to the dead-letter queue, where the receive count goes on, as on AWS.
+fn bury(
+    transaction: &Transaction<'_>,
+    queue: &QueueSpec,
+    found: &[(i64, u32)],
+    now: i64,
+) -> rusqlite::Result<usize> {
+    let Some((dlq, limit)) = &queue.redrive else {
+        return Ok(0);
+    };
+    let mut buried = 0;
+    for (number, _) in found.iter().filter(|(_, received)| received >= limit) {
+        buried += transaction.execute(
+            "UPDATE messages SET queue = ?1, visible_at = ?2 WHERE number = ?3",
+            params![dlq, now, number],
+        )?;
+    }
+    Ok(buried)
+}
+
+fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let number: i64 = row.get("number")?;
+    let received: u32 = row.get("received")?;
+    let body: String = row.get("body")?;
+    let attributes = BTreeMap::from([
+        ("ApproximateReceiveCount".into(), received.to_string()),
+        (
+            "SentTimestamp".into(),
+            row.get::<_, i64>("sent_at")?.to_string(),
+        ),
+        (
+            "ApproximateFirstReceiveTimestamp".into(),
+            row.get::<_, i64>("first_received_at")?.to_string(),
+        ),
+        ("SenderId".into(), ACCOUNT.into()),
+    ]);
+    Ok(Message {
+        message_id: row.get("message_id")?,
+        receipt_handle: format!("{number}-{received}"),
+        md5: md5(&body),
+        body,
+        attributes,
+    })
+}
+
+fn delete(file: &mut Connection, queue: &str, receipts: &[(i64, u32)]) -> rusqlite::Result<()> {
+    let transaction = file.transaction()?;
+    for (number, received) in receipts {
+        transaction.execute(
+            "DELETE FROM messages WHERE number = ?1 AND received = ?2 AND queue = ?3",
+            params![number, received, queue],
+        )?;
+    }
+    transaction.commit()
+}
+
+fn counts(file: &Connection, queue: &str) -> rusqlite::Result<Counts> {
+    file.query_row(
+        "SELECT COUNT(*) FILTER (WHERE visible_at <= ?2),
+                COUNT(*) FILTER (WHERE visible_at > ?2 AND received > 0),
+                COUNT(*) FILTER (WHERE visible_at > ?2 AND received = 0)
+         FROM messages WHERE queue = ?1",
+        params![queue, now()],
+        |row| {
+            Ok(Counts {
+                visible: row.get(0)?,
+                in_flight: row.get(1)?,
+                delayed: row.get(2)?,
+            })
+        },
+    )
+}
+
+/// The message's number and receive count.
+fn parse_receipt(handle: &str) -> io::Result<(i64, u32)> {
+    let parse = || {
+        let (number, received) = handle.split_once('-')?;
+        Some((number.parse().ok()?, received.parse().ok()?))
+    };
+    parse().ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("not a receipt handle: {handle}"),
+        )
+    })
+}
+
+fn md5(body: &str) -> String {
+    Md5::digest(body)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn now() -> i64 {
+    i64::try_from(Clock::default().now().millis()).unwrap_or(i64::MAX)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

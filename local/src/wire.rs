@@ -1,0 +1,193 @@
+//! A recording proxy that tests put between the SDK and the embedded DynamoDB: which calls a request makes, one after
+//! another or at once, how strongly they read, and what they cost.
+
+use crate::services::listen;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use http::request;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// One call of DynamoDB.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// `Query`, `TransactWriteItems`, …
+    pub operation: String,
+    pub request: Value,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Whether all it read was read strongly. False for writes.
+    pub consistent: bool,
+    /// As the answer's `ConsumedCapacity` says; zero when the request did not ask for that.
+    pub read_units: f64,
+    /// Likewise.
+    pub write_units: f64,
+    pub started: Instant,
+    pub ended: Instant,
+}
+
+/// The proxy. Clones are the same.
+#[derive(Clone)]
+pub struct Wire {
+    endpoint: String,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    upstream: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+    delay: Mutex<Duration>,
+    calls: Mutex<Vec<Call>>,
+}
+
+impl Wire {
+    /// Serves what `upstream`, an endpoint, answers.
+    pub async fn start(upstream: &str) -> io::Result<Self> {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let inner = Arc::new(Inner {
+            upstream: upstream.to_owned(),
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            delay: Mutex::default(),
+            calls: Mutex::default(),
+        });
+        let (listener, endpoint) = listen()?;
+        let router = Router::new()
+            .fallback(handle)
+            .layer(DefaultBodyLimit::disable())
+            .with_state(inner.clone());
+        tokio::spawn(axum::serve(listener, router).into_future());
+        Ok(Self { endpoint, inner })
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Holds each call this long, so that calls at once overlap and calls one after another do not.
+    pub fn set_delay(&self, delay: Duration) {
+        *lock(&self.inner.delay) = delay;
+    }
+
+    /// The calls that ended since the last take, in the order they ended.
+    pub fn take(&self) -> Vec<Call> {
+        std::mem::take(&mut lock(&self.inner.calls))
+    }
+}
+
+/// The length of the longest chain of calls in which each started after the one before had ended.
+pub fn rounds(calls: &[Call]) -> usize {
+    let mut by_end: Vec<_> = calls.iter().collect();
+    by_end.sort_by_key(|call| call.ended);
+    let mut last_end = None;
+    let mut rounds = 0;
+    for call in by_end {
+        if last_end.is_none_or(|end| call.started >= end) {
+            last_end = Some(call.ended);
+            rounds += 1;
+        }
+    }
+    rounds
+}
+
+async fn handle(State(wire): State<Arc<Inner>>, parts: request::Parts, body: Bytes) -> Response {
+    let started = Instant::now();
+    let operation = operation(&parts.headers);
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let (status, headers, answer) = match wire.exchange(parts, body).await {
+        Ok(answer) => answer,
+        Err(error) => return (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+    };
+    let (read_units, write_units) = units(
+        &operation,
+        &serde_json::from_slice(&answer).unwrap_or_default(),
+    );
+    lock(&wire.calls).push(Call {
+        consistent: is_consistent(&operation, &request),
+        operation,
+        request,
+        status: status.as_u16(),
+        read_units,
+        write_units,
+        started,
+        ended: Instant::now(),
+    });
+    (status, headers, answer).into_response()
+}
+
+impl Inner {
+    /// What lies between a request and its answer, and so the place for faults.
+    async fn exchange(
+        &self,
+        parts: request::Parts,
+        body: Bytes,
+    ) -> io::Result<(StatusCode, HeaderMap, Bytes)> {
+        let delay = *lock(&self.delay);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        let mut request = http::Request::post(&self.upstream)
+            .body(Full::new(body))
+            .map_err(io::Error::other)?;
+        *request.headers_mut() = parts.headers;
+        let (parts, body) = self
+            .client
+            .request(request)
+            .await
+            .map_err(io::Error::other)?
+            .into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        Ok((parts.status, parts.headers, body))
+    }
+}
+
+/// `DynamoDB_20120810.Query` is `Query`.
+fn operation(headers: &HeaderMap) -> String {
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    target.rsplit('.').next().unwrap_or_default().to_owned()
+}
+
+fn is_consistent(operation: &str, request: &Value) -> bool {
+    let strong = |read: &Value| read["ConsistentRead"] == true;
+    match operation {
+        "TransactGetItems" => true,
+        "BatchGetItem" => request["RequestItems"]
+            .as_object()
+            .is_some_and(|tables| tables.values().all(strong)),
+        _ => strong(request),
+    }
+}
+
+/// Read and write units. `ConsumedCapacity` is one object, or a list with one for each table.
+fn units(operation: &str, answer: &Value) -> (f64, f64) {
+    let consumed = &answer["ConsumedCapacity"];
+    let tables = consumed
+        .as_array()
+        .map_or(std::slice::from_ref(consumed), Vec::as_slice);
+    let total = tables
+        .iter()
+        .filter_map(|table| table["CapacityUnits"].as_f64())
+        .sum();
+    match operation {
+        "GetItem" | "BatchGetItem" | "TransactGetItems" | "Query" | "Scan" => (total, 0.0),
+        _ => (0.0, total),
+    }
+}
+
+/// A panic while it was held broke nothing: each holder makes one assignment.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
