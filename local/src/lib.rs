@@ -13,7 +13,6 @@ mod gateway;
 mod routes;
 /// Embedded AWS services.
 pub mod services;
-pub mod wire;
 /// From options to a running host.
 mod start;
 /// What `template.yaml` says.

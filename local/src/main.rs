@@ -1,1 +1,135 @@
-fn main() {}
+//! `cargo run`: the whole service on this machine.
+
+use clap::Parser;
+use local::{Data, Local, Options};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Perch on this machine: the API, its workers and the AWS services they need, in one process.
+#[derive(Parser)]
+#[command(name = "perch", version)]
+struct Arguments {
+    /// The port the API listens on, on this machine only; 0 takes any that is free
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// The folder that keeps all data; it is made if it does not exist
+    #[arg(long, default_value = ".perch", value_name = "FOLDER")]
+    data_dir: PathBuf,
+    /// Keep data in a temporary folder that is removed at the end
+    #[arg(long, conflicts_with = "data_dir")]
+    ephemeral: bool,
+    /// Log warnings and errors only, not every request
+    #[arg(long)]
+    quiet: bool,
+    /// Let profiles and posts be read without signing in
+    #[arg(long)]
+    public_reading: bool,
+    /// Lift the limits per address and per user, for tests and load; the login throttle of an account stays
+    #[arg(long)]
+    no_rate_limits: bool,
+    /// The template to run [default: template.yaml]
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// A value for one of the template's parameters, such as AppUrl=https://app.example.com; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it has the form NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Arguments {
+    fn options(&self) -> Options {
+        let mut parameters: std::collections::BTreeMap<_, _> = self.parameters.iter().cloned().collect();
+        if self.public_reading {
+            parameters.insert("PublicReading".to_owned(), "on".to_owned());
+        }
+        if self.no_rate_limits {
+            parameters.insert("RateLimits".to_owned(), "off".to_owned());
+        }
+        Options {
+            port: self.port,
+            data: if self.ephemeral { Data::Ephemeral } else { Data::Dir(self.data_dir.clone()) },
+            template: self.template.clone(),
+            parameters,
+            ..Options::default()
+        }
+    }
+
+    fn start_logging(&self) {
+        let level = if self.quiet { tracing::Level::WARN } else { tracing::Level::INFO };
+        let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_target(false)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr)
+            .init();
+    }
+
+    /// What to know at the start, on stdout.
+    fn welcome(&self, local: &Local) -> std::io::Result<()> {
+        let url = local.url();
+        let data = if self.ephemeral {
+            "a temporary folder, removed at the end".to_owned()
+        } else {
+            self.data_dir.display().to_string()
+        };
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "Perch runs at  {url}")?;
+        writeln!(out, "Docs           {url}/docs")?;
+        writeln!(out, "Mail           {url}/_local/mail")?;
+        writeln!(out, "Data           {data}")?;
+        writeln!(out, "Stop           Ctrl-C")?;
+        out.flush()
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    arguments.start_logging();
+    let stop = match stop_signal() {
+        Ok(stop) => stop,
+        Err(error) => return fail(&error),
+    };
+    let local = match Box::pin(Local::start(arguments.options())).await {
+        Ok(local) => local,
+        Err(error) => return fail(&error),
+    };
+    // A closed stdout is no reason not to serve.
+    let _ = arguments.welcome(&local);
+    stop.await;
+    local.stop().await;
+    ExitCode::SUCCESS
+}
+
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("perch: {error}");
+    ExitCode::FAILURE
+}
+
+/// Ready at Ctrl-C or SIGTERM, which are caught from now on.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Ready at Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

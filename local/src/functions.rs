@@ -1,0 +1,104 @@
+//! The functions' doors. Each takes one event as JSON and answers in JSON, as on Lambda.
+
+use futures::future::{BoxFuture, FutureExt};
+use lambda_http::lambda_runtime::{Context, LambdaEvent};
+use lambda_http::request::LambdaRequest;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use shared::App;
+use std::sync::Arc;
+use std::time::Duration;
+use tower::Service;
+use utoipa_axum::router::OpenApiRouter;
+
+/// THE LIST: the door of a binary. A new function is one line here.
+fn door(binary: &str, app: App) -> Option<Handler> {
+    Some(match binary {
+        "users" => http(users::router(), app),
+        "posts" => http(posts::router(), app),
+        "notifications" => http(notifications::router(), app),
+        "docs" => http(docs::router(), app),
+        "dispatch" => worker(app, |app, event| async move { dispatch::handle(&app, event).await }),
+        "fanout" => worker(app, |app, event| async move { fanout::handle(&app, event).await }),
+        "notify" => worker(app, |app, event| async move { notify::handle(&app, event).await }),
+        _ => return None,
+    })
+}
+
+type Handler = Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, String>> + Send + Sync>;
+
+/// What `lambda_http::run` does with an event, without the runtime around it.
+fn http(router: OpenApiRouter<App>, app: App) -> Handler {
+    let router = shared::http::finish(router, app);
+    Arc::new(move |event| {
+        let router = router.clone();
+        async move {
+            let request: LambdaRequest = serde_json::from_slice(&event).map_err(|error| error.to_string())?;
+            let event = LambdaEvent::new(request, Context::default());
+            // A statement of its own: the adapter itself can't be held over an await.
+            let call = lambda_http::Adapter::from(router).call(event);
+            let Ok(response) = call.await;
+            serde_json::to_vec(&response).map_err(|error| error.to_string())
+        }
+        .boxed()
+    })
+}
+
+/// What `lambda_runtime::run` does with an event.
+fn worker<E, R, F, A>(app: App, handle: F) -> Handler
+where
+    E: DeserializeOwned + Send + 'static,
+    R: Serialize,
+    F: Fn(App, E) -> A + Copy + Send + Sync + 'static,
+    A: Future<Output = R> + Send + 'static,
+{
+    Arc::new(move |event| {
+        let app = app.clone();
+        async move {
+            let event = serde_json::from_slice(&event).map_err(|error| error.to_string())?;
+            serde_json::to_vec(&handle(app, event).await).map_err(|error| error.to_string())
+        }
+        .boxed()
+    })
+}
+
+/// A function with its app, ready to be invoked.
+pub(crate) struct Function {
+    pub(crate) name: String,
+    timeout: Duration,
+    handler: Handler,
+}
+
+/// Why an invocation has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvokeError {
+    #[error("it panicked, or could not read its event: {0}")]
+    Failed(String),
+    #[error("it took longer than {} s", .0.as_secs())]
+    TimedOut(Duration),
+}
+
+impl Function {
+    /// The function of a binary, if it is in the list.
+    pub(crate) fn new(binary: &str, timeout: Duration, app: App) -> Option<Self> {
+        Some(Self { name: binary.to_owned(), timeout, handler: door(binary, app)? })
+    }
+
+    /// Runs it once. It runs on when the caller has gone, and a panic ends nothing but this invocation.
+    pub(crate) async fn invoke(&self, event: Vec<u8>) -> Result<Vec<u8>, InvokeError> {
+        let task = tokio::spawn((self.handler)(event));
+        let abort = task.abort_handle();
+        let result = match tokio::time::timeout(self.timeout, task).await {
+            Ok(Ok(result)) => result.map_err(InvokeError::Failed),
+            Ok(Err(panic)) => Err(InvokeError::Failed(panic.to_string())),
+            Err(_) => {
+                abort.abort();
+                Err(InvokeError::TimedOut(self.timeout))
+            }
+        };
+        if let Err(error) = &result {
+            tracing::error!("{} failed: {error}", self.name);
+        }
+        result
+    }
+}

@@ -1,0 +1,226 @@
+//! From options to a running host: folder, port, template, services, functions, triggers.
+
+use crate::data::{Data, Folder};
+use crate::functions::Function;
+use crate::gateway::Gateway;
+use crate::gateway::cors::CorsRules;
+use crate::routes::Routes;
+use crate::services::dynamodb::DynamoDb;
+use crate::services::s3::S3;
+use crate::services::ses::Ses;
+use crate::services::sqs::{QueueSpec, Sqs};
+use crate::services::{Durability, REGION};
+use crate::template::resolve::Bindings;
+use crate::template::{self, Event, Model, TemplateError};
+use crate::triggers::{Sources, Triggers};
+use crate::wire::Wire;
+use crate::{Endpoints, Local, Options, Services, StartError};
+use shared::{App, Config};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, RwLock};
+
+/// What signs requests on this machine; the embedded S3 checks it.
+const ACCESS_KEY_ID: &str = "local";
+const SECRET_ACCESS_KEY: &str = "local-secret";
+
+type Environment = BTreeMap<String, String>;
+
+impl Local {
+    /// Runs the template.
+    ///
+    /// # Errors
+    /// In one line what is in the way.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let folder = Folder::open(&options.data)?;
+        let (listener, port) = listen(options.port).await?;
+        let template = Template::read(&options, port)?;
+        let services = services(&options, &folder, &template.model).await?;
+        let endpoints = services.endpoints();
+        let environments = template.environments(&options, &folder, &services, &endpoints)?;
+        let functions = template.functions(&environments)?;
+        let written = Arc::new(Notify::new());
+        let gateway = template.gateway(&functions, services.ses.clone(), written.clone())?;
+        let sources = Sources {
+            dynamodb: services.dynamodb.clone(),
+            sqs: services.sqs.clone(),
+            table: template.model.table.name.clone(),
+            written,
+            gate: Arc::new(RwLock::new(())),
+        };
+        let triggers = Triggers::start(sources, &template.model, &functions).await?;
+        if options.workers {
+            triggers.resume().await;
+        }
+        Ok(Self {
+            url: format!("http://127.0.0.1:{port}"),
+            model: template.model,
+            environments,
+            endpoints,
+            server: gateway.serve(listener),
+            triggers,
+            services,
+            _folder: folder,
+        })
+    }
+}
+
+async fn listen(port: u16) -> Result<(TcpListener, u16), StartError> {
+    let listen = async {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let port = listener.local_addr()?.port();
+        Ok((listener, port))
+    };
+    listen.await.map_err(|source| StartError::Port { port, source })
+}
+
+/// Starts the services with the template's table, queues and buckets.
+async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<Services, StartError> {
+    let durability = match options.data {
+        Data::Ephemeral => Durability::Fast,
+        Data::Dir(_) => Durability::Full,
+    };
+    let queues = model.queues.iter().map(|queue| QueueSpec {
+        name: queue.name.clone(),
+        visibility_timeout: options.visibility_timeout.unwrap_or_else(|| queue.visibility_timeout()),
+        redrive: queue.redrive_policy.as_ref().map(|to| (to.dead_letter_queue.clone(), to.max_receive_count)),
+    });
+    let dir = folder.path();
+    let table = async {
+        let dynamodb = DynamoDb::start(dir, durability).await?;
+        dynamodb.create_table(&model.table.properties).await?;
+        Ok(dynamodb)
+    };
+    let (dynamodb, sqs, ses, s3) = futures::try_join!(
+        table,
+        Sqs::start(dir, durability, queues.collect()),
+        Ses::start(dir, durability),
+        S3::start(dir, &model.buckets, (ACCESS_KEY_ID, SECRET_ACCESS_KEY)),
+    )?;
+    let wire = match options.record_wire {
+        true => Some(Wire::start(dynamodb.endpoint()).await?),
+        false => None,
+    };
+    Ok(Services { dynamodb: Arc::new(dynamodb), sqs, ses: Arc::new(ses), s3, wire })
+}
+
+impl Services {
+    fn endpoints(&self) -> Endpoints {
+        let dynamodb = self.wire.as_ref().map_or_else(|| self.dynamodb.endpoint(), Wire::endpoint);
+        Endpoints {
+            dynamodb: dynamodb.to_owned(),
+            sqs: self.sqs.endpoint().to_owned(),
+            s3: self.s3.endpoint().to_owned(),
+            ses: self.ses.endpoint().to_owned(),
+        }
+    }
+}
+
+/// A model and where it came from.
+struct Template {
+    path: PathBuf,
+    model: Model,
+}
+
+impl Template {
+    fn read(options: &Options, port: u16) -> Result<Self, StartError> {
+        let path = options.template.clone().unwrap_or_else(default_path);
+        let mut parameters = options.parameters.clone();
+        parameters.entry("PublicUrl".to_owned()).or_insert_with(|| format!("http://localhost:{port}"));
+        let yaml = std::fs::read_to_string(&path).map_err(|error| TemplateError::at("the file", error));
+        match yaml.and_then(|yaml| Model::parse(&yaml, &parameters)) {
+            Ok(model) => Ok(Self { path, model }),
+            Err(source) => Err(StartError::Template { path, source }),
+        }
+    }
+
+    fn error(&self, source: TemplateError) -> StartError {
+        StartError::Template { path: self.path.clone(), source }
+    }
+
+    /// Each function's environment: the template's, Lambda's own, and where the services are.
+    fn environments(
+        &self,
+        options: &Options,
+        folder: &Folder,
+        services: &Services,
+        endpoints: &Endpoints,
+    ) -> Result<BTreeMap<String, Environment>, StartError> {
+        let mut bindings = Bindings { queues: services.sqs.endpoint().to_owned(), secrets: BTreeMap::new() };
+        for secret in &self.model.secrets {
+            bindings.secrets.insert(secret.id.clone(), folder.secret(secret)?);
+        }
+        let mut environments = BTreeMap::new();
+        for function in &self.model.functions {
+            let given = self.model.environment(function, &bindings).map_err(|error| self.error(error))?;
+            let mut environment = lambda_environment(function, endpoints);
+            environment.extend(given);
+            environment.extend(options.environment.clone());
+            environments.insert(function.binary.clone(), environment);
+        }
+        Ok(environments)
+    }
+
+    fn functions(
+        &self,
+        environments: &BTreeMap<String, Environment>,
+    ) -> Result<BTreeMap<String, Arc<Function>>, StartError> {
+        let mut functions = BTreeMap::new();
+        for function in &self.model.functions {
+            let name = &function.binary;
+            let environment = &environments[name];
+            let config = Config::read(|variable| environment.get(variable).cloned())
+                .map_err(|error| StartError::Function(name.clone(), error.to_string()))?;
+            let built = Function::new(name, function.timeout, App::new(config)).ok_or_else(|| {
+                StartError::Function(name.clone(), "local/src/functions.rs has no door for it".to_owned())
+            })?;
+            functions.insert(name.clone(), Arc::new(built));
+        }
+        Ok(functions)
+    }
+
+    fn gateway(
+        &self,
+        functions: &BTreeMap<String, Arc<Function>>,
+        mails: Arc<Ses>,
+        written: Arc<Notify>,
+    ) -> Result<Gateway, StartError> {
+        let mut routes = Routes::new();
+        for function in &self.model.functions {
+            for event in &function.events {
+                if let Event::HttpApi(route) = event {
+                    routes.add(&route.method, &route.path, functions[&function.binary].clone());
+                }
+            }
+        }
+        let cors = self.model.cors.as_ref().map(CorsRules::new).transpose();
+        let cors = cors.map_err(|error| self.error(TemplateError::at("CorsConfiguration", error)))?;
+        Ok(Gateway { routes, stages: self.model.stages.clone(), cors, mails, written })
+    }
+}
+
+/// What Lambda itself puts into the environment, and the SDKs' names for other endpoints.
+fn lambda_environment(function: &template::Function, endpoints: &Endpoints) -> Environment {
+    let memory = function.memory.to_string();
+    let variables = [
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+        ("AWS_LAMBDA_FUNCTION_NAME", &function.binary),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &endpoints.dynamodb),
+        ("AWS_ENDPOINT_URL_SQS", &endpoints.sqs),
+        ("AWS_ENDPOINT_URL_S3", &endpoints.s3),
+        ("AWS_ENDPOINT_URL_SESV2", &endpoints.ses),
+    ];
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn default_path() -> PathBuf {
+    let here = Path::new("template.yaml");
+    if here.exists() { here.to_owned() } else { Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml") }
+}

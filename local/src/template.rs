@@ -1,0 +1,491 @@
+//! `template.yaml` as this machine needs it: functions with their events, the table, queues, buckets, secrets, stages.
+
+pub(crate) mod resolve;
+#[cfg(test)]
+mod tests;
+
+use resolve::{Bindings, Resolver, long_form, physical_name, scalar};
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What is wrong with a template, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {what}")]
+pub struct TemplateError {
+    place: String,
+    what: String,
+}
+
+impl TemplateError {
+    pub(crate) fn at(place: impl Into<String>, what: impl ToString) -> Self {
+        Self { place: place.into(), what: what.to_string() }
+    }
+}
+
+/// A template, read and resolved but for the environments, which need the running services.
+#[derive(Debug)]
+pub struct Model {
+    /// The functions in the order of the template.
+    pub functions: Vec<Function>,
+    /// The one table.
+    pub table: Table,
+    /// All queues, dead-letter queues included.
+    pub queues: Vec<Queue>,
+    /// Names of the buckets.
+    pub buckets: Vec<String>,
+    /// What is generated once and kept.
+    pub secrets: Vec<Secret>,
+    /// The named stages; `$default` is always there.
+    pub stages: Vec<String>,
+    /// The HTTP API's `CorsConfiguration`.
+    pub cors: Option<Cors>,
+    /// Every parameter with the value that holds.
+    pub parameters: BTreeMap<String, Value>,
+    resources: Value,
+    conditions: Value,
+}
+
+/// A Lambda function.
+#[derive(Debug)]
+pub struct Function {
+    /// Its logical id, such as `UsersFunction`.
+    pub id: String,
+    /// Its binary, such as `users`.
+    pub binary: String,
+    /// How long one invocation may take.
+    pub timeout: Duration,
+    /// Memory in MB.
+    pub memory: u32,
+    /// What invokes it.
+    pub events: Vec<Event>,
+    environment: Map<String, Value>,
+}
+
+/// What invokes a function.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "Type", content = "Properties")]
+pub enum Event {
+    /// A route of the HTTP API.
+    HttpApi(HttpRoute),
+    /// Messages of a queue.
+    #[serde(rename = "SQS")]
+    Queue(QueueTrigger),
+    /// The table's stream.
+    #[serde(rename = "DynamoDB")]
+    Stream(StreamTrigger),
+    /// A clock.
+    Schedule(ScheduleTrigger),
+}
+
+/// A method or `ANY`, and a path or `$default`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HttpRoute {
+    /// `GET`, or `ANY`.
+    pub method: String,
+    /// `/users/{proxy+}`, or `$default`.
+    pub path: String,
+}
+
+/// How a function reads a queue.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct QueueTrigger {
+    /// The queue's name.
+    #[serde(deserialize_with = "name_of_arn")]
+    pub queue: String,
+    /// Messages an invocation gets at most.
+    #[serde(default = "ten")]
+    pub batch_size: usize,
+    /// `ReportBatchItemFailures`, if the function names the messages that failed.
+    #[serde(default)]
+    pub function_response_types: Vec<String>,
+    #[serde(default)]
+    scaling_config: ScalingConfig,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ScalingConfig {
+    maximum_concurrency: Option<usize>,
+}
+
+impl QueueTrigger {
+    /// Invocations that may run at the same time, if that is bounded.
+    pub fn maximum_concurrency(&self) -> Option<usize> {
+        self.scaling_config.maximum_concurrency
+    }
+}
+
+/// How a function reads the table's stream.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StreamTrigger {
+    /// Records an invocation gets at most.
+    #[serde(default = "hundred")]
+    pub batch_size: usize,
+    /// Whether a batch that fails is halved.
+    #[serde(default)]
+    pub bisect_batch_on_function_error: bool,
+    /// Attempts after the first; without end if absent.
+    pub maximum_retry_attempts: Option<u32>,
+    /// `ReportBatchItemFailures`, if the function names the first record that failed.
+    #[serde(default)]
+    pub function_response_types: Vec<String>,
+    #[serde(default)]
+    destination_config: DestinationConfig,
+    #[serde(default)]
+    filter_criteria: FilterCriteria,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DestinationConfig {
+    on_failure: Option<Destination>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Destination {
+    #[serde(deserialize_with = "name_of_arn")]
+    destination: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct FilterCriteria {
+    filters: Vec<Filter>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Filter {
+    #[serde(deserialize_with = "json_text")]
+    pattern: Value,
+}
+
+impl StreamTrigger {
+    /// The queue that is told of records given up.
+    pub fn on_failure(&self) -> Option<&str> {
+        self.destination_config.on_failure.as_ref().map(|to| to.destination.as_str())
+    }
+
+    /// The event patterns, of which one must match; none lets everything through.
+    pub fn filters(&self) -> impl Iterator<Item = &Value> {
+        self.filter_criteria.filters.iter().map(|filter| &filter.pattern)
+    }
+}
+
+/// When a function runs by itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ScheduleTrigger {
+    /// The time from one run to the next.
+    #[serde(rename = "Schedule", deserialize_with = "rate")]
+    pub every: Duration,
+}
+
+/// The table: its name, and the properties that CreateTable takes, `TableName` included.
+#[derive(Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// Its resolved properties.
+    pub properties: Value,
+}
+
+/// A queue.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Queue {
+    /// Its name.
+    #[serde(skip)]
+    pub name: String,
+    #[serde(default = "thirty")]
+    visibility_timeout: u64,
+    /// Where messages go that were received too often.
+    pub redrive_policy: Option<RedrivePolicy>,
+}
+
+impl Queue {
+    /// How long a message that was received stays hidden.
+    pub fn visibility_timeout(&self) -> Duration {
+        Duration::from_secs(self.visibility_timeout)
+    }
+}
+
+/// Where messages go that were received too often.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RedrivePolicy {
+    /// The dead-letter queue's name.
+    #[serde(rename = "deadLetterTargetArn", deserialize_with = "name_of_arn")]
+    pub dead_letter_queue: String,
+    /// Receives before that.
+    pub max_receive_count: u32,
+}
+
+/// A secret that is generated once.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Secret {
+    /// Its logical id.
+    #[serde(skip)]
+    pub id: String,
+    pub(crate) generate_secret_string: GenerateSecretString,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct GenerateSecretString {
+    #[serde(deserialize_with = "json_text")]
+    pub(crate) secret_string_template: Map<String, Value>,
+    pub(crate) generate_string_key: String,
+    pub(crate) password_length: usize,
+}
+
+/// What pages of other origins may do.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Cors {
+    /// Origins, or `*`.
+    pub allow_origins: Vec<String>,
+    /// Methods of a preflight's answer.
+    pub allow_methods: Vec<String>,
+    /// Request headers of a preflight's answer.
+    pub allow_headers: Vec<String>,
+    /// Response headers that scripts may read.
+    pub expose_headers: Vec<String>,
+    /// Seconds a preflight's answer is kept.
+    pub max_age: Option<u64>,
+    /// Whether cookies are sent along.
+    pub allow_credentials: bool,
+}
+
+impl Model {
+    /// Reads a template, with values for some of its parameters.
+    ///
+    /// # Errors
+    /// What does not parse, is missing, or is not known locally, in one line with its place.
+    pub fn parse(yaml: &str, overrides: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+        let document = serde_yaml_ng::from_str(yaml).map_err(|error| TemplateError::at("YAML", error))?;
+        let document = long_form(document, "")?;
+        let parameters = parameters(&document["Parameters"], overrides)?;
+        Reader { document: &document, parameters: &parameters }.model()
+    }
+
+    /// The environment of one function as the template gives it.
+    ///
+    /// # Errors
+    /// A value that refers to what is not there.
+    pub(crate) fn environment(
+        &self,
+        function: &Function,
+        bindings: &Bindings,
+    ) -> Result<BTreeMap<String, String>, TemplateError> {
+        let resolver = Resolver {
+            conditions: &self.conditions,
+            resources: &self.resources,
+            parameters: &self.parameters,
+            bindings,
+        };
+        let mut environment = BTreeMap::new();
+        for (name, value) in &function.environment {
+            let place = format!("{}.Environment.Variables.{name}", function.id);
+            environment.insert(name.clone(), scalar(&resolver.resolve(value, &place)?, &place)?);
+        }
+        Ok(environment)
+    }
+}
+
+/// A parameter's value: the override, or its default. A list for the list types, else a text.
+fn parameters(
+    declared: &Value,
+    overrides: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Value>, TemplateError> {
+    let declared = declared.as_object().cloned().unwrap_or_default();
+    if let Some(unknown) = overrides.keys().find(|name| !declared.contains_key(*name)) {
+        return Err(TemplateError::at("Parameters", format!("there is no parameter {unknown}")));
+    }
+    let mut values = BTreeMap::new();
+    for (name, declaration) in declared {
+        let place = format!("Parameters.{name}");
+        let value = match (overrides.get(&name), declaration.get("Default")) {
+            (Some(value), _) => value.clone(),
+            (None, Some(default)) => scalar(default, &place)?,
+            (None, None) => return Err(TemplateError::at(place, "it has no default: give it a value")),
+        };
+        let allowed = declaration["AllowedValues"].as_array();
+        if let Some(allowed) = allowed.filter(|allowed| !allowed.iter().any(|one| *one == value)) {
+            let allowed: Vec<_> = allowed.iter().filter_map(Value::as_str).collect();
+            return Err(TemplateError::at(place, format!("{value:?} is none of {}", allowed.join(", "))));
+        }
+        let is_list = declaration["Type"].as_str().is_some_and(|kind| kind.contains("List"));
+        let value = if is_list {
+            Value::from(value.split(',').map(str::trim).collect::<Vec<_>>())
+        } else {
+            Value::String(value)
+        };
+        values.insert(name, value);
+    }
+    Ok(values)
+}
+
+struct Reader<'a> {
+    document: &'a Value,
+    parameters: &'a BTreeMap<String, Value>,
+}
+
+impl Reader<'_> {
+    fn model(&self) -> Result<Model, TemplateError> {
+        let mut stages = self.all("AWS::ApiGatewayV2::Stage")?;
+        let stages = stages.drain(..).map(|(id, stage)| match stage["StageName"].as_str() {
+            Some(name) => Ok(name.to_owned()),
+            None => Err(TemplateError::at(id, "it has no StageName")),
+        });
+        let api = self.all("AWS::Serverless::HttpApi")?.into_iter().next();
+        let cors = api.and_then(|(id, mut api)| Some((id, api.get_mut("CorsConfiguration")?.take())));
+        Ok(Model {
+            functions: self.functions()?,
+            table: self.table()?,
+            queues: self.read("AWS::SQS::Queue", |id, queue| Queue { name: id, ..queue })?,
+            buckets: self.all("AWS::S3::Bucket")?.iter().map(|(id, _)| physical_name("AWS::S3::Bucket", id)).collect(),
+            secrets: self.read("AWS::SecretsManager::Secret", |id, secret| Secret { id, ..secret })?,
+            stages: stages.collect::<Result<_, _>>()?,
+            cors: cors.map(|(id, cors)| typed(cors, &id)).transpose()?,
+            parameters: self.parameters.clone(),
+            resources: self.document["Resources"].clone(),
+            conditions: self.document["Conditions"].clone(),
+        })
+    }
+
+    /// Resources of a type whose condition holds, unresolved.
+    fn resources(&self, kind: &str) -> Result<Vec<(&str, &Value)>, TemplateError> {
+        let resources = self.document["Resources"].as_object();
+        let resources = resources.ok_or_else(|| TemplateError::at("Resources", "there are none"))?;
+        let mut found = Vec::new();
+        for (id, resource) in resources {
+            let condition = resource["Condition"].as_str();
+            let here = condition.map_or(Ok(true), |name| self.resolver().named_condition(name, id))?;
+            if here && resource["Type"] == kind {
+                found.push((id.as_str(), resource));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Resolved properties of all resources of a type.
+    fn all(&self, kind: &str) -> Result<Vec<(String, Value)>, TemplateError> {
+        let resolver = self.resolver();
+        let resources = self.resources(kind)?.into_iter();
+        resources.map(|(id, resource)| Ok((id.to_owned(), resolver.resolve(&resource["Properties"], id)?))).collect()
+    }
+
+    fn read<T: DeserializeOwned>(&self, kind: &str, named: fn(String, T) -> T) -> Result<Vec<T>, TemplateError> {
+        let resources = self.all(kind)?.into_iter();
+        resources.map(|(id, properties)| Ok(named(id.clone(), typed(properties, &id)?))).collect()
+    }
+
+    fn resolver(&self) -> Resolver<'_> {
+        static NOTHING: Bindings = Bindings { queues: String::new(), secrets: BTreeMap::new() };
+        Resolver {
+            conditions: &self.document["Conditions"],
+            resources: &self.document["Resources"],
+            parameters: self.parameters,
+            bindings: &NOTHING,
+        }
+    }
+
+    fn table(&self) -> Result<Table, TemplateError> {
+        let mut tables = self.all("AWS::DynamoDB::Table")?;
+        match (tables.pop(), tables.is_empty()) {
+            (Some((id, mut properties)), true) => {
+                let name = physical_name("AWS::DynamoDB::Table", &id);
+                properties["TableName"] = Value::String(name.clone());
+                Ok(Table { name, properties })
+            }
+            _ => Err(TemplateError::at("Resources", "exactly one AWS::DynamoDB::Table is expected")),
+        }
+    }
+
+    fn functions(&self) -> Result<Vec<Function>, TemplateError> {
+        let resources = self.resources("AWS::Serverless::Function")?;
+        resources.into_iter().map(|(id, resource)| self.function(id, resource)).collect()
+    }
+
+    fn function(&self, id: &str, resource: &Value) -> Result<Function, TemplateError> {
+        let global = &self.document["Globals"]["Function"];
+        let own = &resource["Properties"];
+        let setting = |name: &str| match own.get(name).or_else(|| global.get(name)) {
+            Some(value) => self.resolver().resolve(value, &format!("{id}.{name}")),
+            None => Ok(Value::Null),
+        };
+        let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
+        let binary = binary.ok_or_else(|| TemplateError::at(id, "it has no Metadata.BuildProperties.Binary"))?;
+        let variables = |from: &Value| from["Environment"]["Variables"].as_object().cloned().unwrap_or_default();
+        let mut environment = variables(global);
+        environment.extend(variables(own));
+        let events: BTreeMap<String, Event> = match setting("Events")? {
+            Value::Null => BTreeMap::new(),
+            events => typed(events, &format!("{id}.Events"))?,
+        };
+        Ok(Function {
+            id: id.to_owned(),
+            binary: binary.to_owned(),
+            // Lambda's own defaults.
+            timeout: Duration::from_secs(setting("Timeout")?.as_u64().unwrap_or(3)),
+            memory: setting("MemorySize")?.as_u64().and_then(|mb| u32::try_from(mb).ok()).unwrap_or(128),
+            events: events.into_values().collect(),
+            environment,
+        })
+    }
+}
+
+fn typed<T: DeserializeOwned>(value: Value, place: &str) -> Result<T, TemplateError> {
+    serde_path_to_error::deserialize(value).map_err(|error| TemplateError::at(format!("{place}.{}", error.path()), error.inner()))
+}
+
+fn ten() -> usize {
+    10
+}
+
+fn thirty() -> u64 {
+    30
+}
+
+fn hundred() -> usize {
+    100
+}
+
+/// The last part of a queue's ARN.
+fn name_of_arn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let arn = String::deserialize(deserializer)?;
+    Ok(arn.rsplit(':').next().unwrap_or_default().to_owned())
+}
+
+/// JSON written as a text.
+fn json_text<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    serde_json::from_str(&text).map_err(D::Error::custom)
+}
+
+/// `rate(5 minutes)`; the cron form is not supported.
+fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let inner = text.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')'));
+    let parts = inner.and_then(|inner| inner.split_once(' '));
+    let every = parts.and_then(|(count, unit)| {
+        let unit = match unit.trim_end_matches('s') {
+            "minute" => 60,
+            "hour" => 3_600,
+            "day" => 86_400,
+            _ => return None,
+        };
+        let count: u64 = count.parse().ok().filter(|count| *count > 0)?;
+        count.checked_mul(unit).map(Duration::from_secs)
+    });
+    every.ok_or_else(|| D::Error::custom(format!("{text:?} is not of the form rate(N minutes)")))
+}

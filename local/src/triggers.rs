@@ -1,0 +1,207 @@
+//! What invokes the workers: the table's stream, the queues, clocks. Also the chores AWS does unseen.
+
+mod filter;
+mod queue;
+mod schedule;
+mod stream;
+
+use crate::functions::Function;
+use crate::services::dynamodb::DynamoDb;
+use crate::services::sqs::Sqs;
+use crate::template::{Event, Model};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use stream::StreamReader;
+use tokio::sync::{Mutex, Notify, OwnedRwLockWriteGuard, RwLock};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// How often expired items are removed.
+const SWEEP: Duration = Duration::from_secs(60);
+/// How often old stream records are removed.
+const TRIM: Duration = Duration::from_secs(3_600);
+/// How often a settling host looks again.
+const SETTLE_STEP: Duration = Duration::from_millis(5);
+
+/// What every trigger works with.
+pub(crate) struct Sources {
+    pub(crate) dynamodb: Arc<DynamoDb>,
+    pub(crate) sqs: Sqs,
+    pub(crate) table: String,
+    /// Told after whatever may have written to the table.
+    pub(crate) written: Arc<Notify>,
+    /// Each step of a trigger holds it for reading; who holds it for writing sees no worker run.
+    pub(crate) gate: Arc<RwLock<()>>,
+}
+
+/// All triggers of a host.
+pub(crate) struct Triggers {
+    sources: Arc<Sources>,
+    streams: Vec<Arc<StreamReader>>,
+    /// The queues that functions read.
+    queues: Vec<String>,
+    paused: Mutex<Option<OwnedRwLockWriteGuard<()>>>,
+    tasks: JoinSet<()>,
+}
+
+/// Work that did not come to its end in time.
+#[derive(Debug, thiserror::Error)]
+#[error("not settled: {}", .0.join("; "))]
+pub struct Unsettled(Vec<String>);
+
+impl Triggers {
+    /// Starts the triggers of `functions`, held until [`Self::resume`].
+    pub(crate) async fn start(
+        sources: Sources,
+        model: &Model,
+        functions: &BTreeMap<String, Arc<Function>>,
+    ) -> io::Result<Self> {
+        let paused = Mutex::new(Some(sources.gate.clone().write_owned().await));
+        let sources = Arc::new(sources);
+        let mut triggers = Self { sources, streams: Vec::new(), queues: Vec::new(), paused, tasks: JoinSet::new() };
+        for (of, event) in model.functions.iter().flat_map(|of| of.events.iter().map(move |event| (of, event))) {
+            let (sources, function) = (triggers.sources.clone(), functions[&of.binary].clone());
+            match event {
+                Event::HttpApi(_) => {}
+                Event::Stream(trigger) => {
+                    let reader = Arc::new(StreamReader::new(sources, trigger, function).await?);
+                    triggers.streams.push(reader.clone());
+                    triggers.tasks.spawn(reader.run());
+                }
+                Event::Queue(trigger) => {
+                    triggers.queues.push(trigger.queue.clone());
+                    queue::spawn(&mut triggers.tasks, &sources, trigger, &function);
+                }
+                Event::Schedule(trigger) => {
+                    triggers.tasks.spawn(schedule::run(sources, trigger.every, function));
+                }
+            }
+        }
+        triggers.tasks.spawn(sweep(triggers.sources.clone()));
+        triggers.tasks.spawn(trim(triggers.sources.clone(), triggers.streams.clone()));
+        Ok(triggers)
+    }
+
+    /// Holds all workers; returns when those that run have ended.
+    pub(crate) async fn pause(&self) {
+        let mut paused = self.paused.lock().await;
+        if paused.is_none() {
+            *paused = Some(self.sources.gate.clone().write_owned().await);
+        }
+    }
+
+    /// Lets them go on.
+    pub(crate) async fn resume(&self) {
+        self.paused.lock().await.take();
+        self.sources.written.notify_waiters();
+    }
+
+    /// Returns when every change has been handled and every queue is empty.
+    pub(crate) async fn settle(&self, limit: Duration) -> Result<(), Unsettled> {
+        let deadline = Instant::now() + limit;
+        loop {
+            self.sources.written.notify_waiters();
+            let left = self.left(deadline).await;
+            if left.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(Unsettled(left));
+            }
+            tokio::time::sleep(SETTLE_STEP).await;
+        }
+    }
+
+    /// What is still to be done, seen at a moment when no worker runs.
+    async fn left(&self, deadline: Instant) -> Vec<String> {
+        let paused = self.paused.lock().await;
+        let still = async {
+            match *paused {
+                Some(_) => None,
+                None => Some(self.sources.gate.write().await),
+            }
+        };
+        let Ok(_still) = tokio::time::timeout_at(deadline, still).await else {
+            return vec!["a worker is still running".to_owned()];
+        };
+        let mut left = Vec::new();
+        for stream in &self.streams {
+            if !stream.is_at_end().await {
+                left.push(format!("{} has changes to read", stream.name()));
+            }
+        }
+        for queue in &self.queues {
+            match self.sources.sqs.counts(queue).await {
+                Ok(counts) if counts == Default::default() => {}
+                counts => left.push(format!("{queue}: {counts:?}")),
+            }
+        }
+        left
+    }
+
+    /// Ends all triggers; those that run have `limit` to end by themselves.
+    pub(crate) async fn stop(&mut self, limit: Duration) {
+        let _ = tokio::time::timeout(limit, self.pause()).await;
+        self.tasks.shutdown().await;
+    }
+}
+
+/// `ReportBatchItemFailures`: what a function says of a batch.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct BatchAnswer {
+    batch_item_failures: Vec<ItemFailure>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemFailure {
+    item_identifier: Option<String>,
+}
+
+/// Identifiers of the items that failed. One that names no item of the batch fails the whole batch, and so does an
+/// answer that can't be read.
+fn failures(answer: &[u8]) -> Vec<String> {
+    match serde_json::from_slice::<Option<BatchAnswer>>(answer) {
+        Ok(answer) => {
+            let failures = answer.unwrap_or_default().batch_item_failures;
+            failures.into_iter().map(|failure| failure.item_identifier.unwrap_or_default()).collect()
+        }
+        Err(_) => vec![String::new()],
+    }
+}
+
+/// Removes expired items.
+async fn sweep(sources: Arc<Sources>) {
+    let mut ticks = ticks(SWEEP);
+    loop {
+        ticks.tick().await;
+        match sources.dynamodb.sweep_ttl().await {
+            Ok(()) => sources.written.notify_waiters(),
+            Err(error) => tracing::error!("removing expired items failed: {error}"),
+        }
+    }
+}
+
+/// Removes stream records that every reader has passed.
+async fn trim(sources: Arc<Sources>, streams: Vec<Arc<StreamReader>>) {
+    let mut ticks = ticks(TRIM);
+    loop {
+        ticks.tick().await;
+        let passed: Option<Vec<_>> = streams.iter().map(|stream| stream.position()).collect();
+        // The positions are of one length: the lowest is the first as text.
+        let Some(up_to) = passed.and_then(|passed| passed.into_iter().min()) else { continue };
+        if let Err(error) = sources.dynamodb.trim_stream(&sources.table, &up_to).await {
+            tracing::error!("trimming the stream failed: {error}");
+        }
+    }
+}
+
+fn ticks(every: Duration) -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

@@ -1,0 +1,121 @@
+//! A queue as a Lambda event source.
+
+use super::{Sources, failures};
+use crate::functions::Function;
+use crate::services::REGION;
+use crate::services::sqs::{Message, Sqs};
+use crate::template::QueueTrigger;
+use serde_json::{Value, json};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Invocations of one function at a time, unless the template bounds them lower: enough to meet races here too.
+const CONCURRENCY: usize = 4;
+const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// Starts the pollers of one trigger.
+pub(crate) fn spawn(
+    tasks: &mut JoinSet<()>,
+    sources: &Arc<Sources>,
+    trigger: &QueueTrigger,
+    function: &Arc<Function>,
+) {
+    let pollers = trigger.maximum_concurrency().unwrap_or(CONCURRENCY).min(CONCURRENCY);
+    for _ in 0..pollers {
+        tasks.spawn(run(sources.clone(), trigger.clone(), function.clone()));
+    }
+}
+
+async fn run(sources: Arc<Sources>, trigger: QueueTrigger, function: Arc<Function>) {
+    loop {
+        let changed = sources.sqs.changed();
+        let step = {
+            let _open = sources.gate.read().await;
+            step(&sources, &trigger, &function).await
+        };
+        match step {
+            Ok(true) => {}
+            Ok(false) => changed.await,
+            Err(error) => {
+                tracing::error!("{} can't read {}: {error}", function.name, trigger.queue);
+                tokio::time::sleep(AFTER_ERROR).await;
+            }
+        }
+    }
+}
+
+/// Handles one batch, if there is one.
+async fn step(sources: &Sources, trigger: &QueueTrigger, function: &Function) -> io::Result<bool> {
+    let messages = sources.sqs.receive(&trigger.queue, trigger.batch_size).await?;
+    if messages.is_empty() {
+        return Ok(false);
+    }
+    let arn = Sqs::queue_arn(&trigger.queue);
+    let records: Vec<_> = messages.iter().map(|message| record(message, &arn)).collect();
+    let answer = function.invoke(json!({ "Records": records }).to_string().into_bytes()).await;
+    sources.written.notify_waiters();
+    let names_failures = !trigger.function_response_types.is_empty();
+    let done = answer.map(|answer| handled(&messages, &answer, names_failures)).unwrap_or_default();
+    // The others become visible again when their time is up.
+    sources.sqs.delete(&trigger.queue, &done).await?;
+    Ok(true)
+}
+
+/// One element of `Records` in Lambda's SQS event.
+fn record(message: &Message, arn: &str) -> Value {
+    json!({
+        "messageId": message.message_id,
+        "receiptHandle": message.receipt_handle,
+        "body": message.body,
+        "attributes": message.attributes,
+        "messageAttributes": {},
+        "md5OfBody": message.md5,
+        "eventSource": "aws:sqs",
+        "eventSourceARN": arn,
+        "awsRegion": REGION,
+    })
+}
+
+/// The receipts of the messages that need not be seen again.
+fn handled(messages: &[Message], answer: &[u8], names_failures: bool) -> Vec<String> {
+    let failed = if names_failures { failures(answer) } else { Vec::new() };
+    if failed.iter().any(|id| !messages.iter().any(|message| message.message_id == *id)) {
+        return Vec::new();
+    }
+    let done = messages.iter().filter(|message| !failed.contains(&message.message_id));
+    done.map(|message| message.receipt_handle.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn what_failed_stays_and_what_makes_no_sense_fails_all() {
+        let message = |id: &str| Message {
+            message_id: id.to_owned(),
+            receipt_handle: format!("receipt {id}"),
+            body: String::new(),
+            attributes: BTreeMap::new(),
+            md5: String::new(),
+        };
+        let messages = [message("a"), message("b")];
+        let both = vec!["receipt a", "receipt b"];
+        for (answer, expected) in [
+            ("null", both.clone()),
+            ("", vec![]),
+            ("{}", both.clone()),
+            (r#"{"batchItemFailures":[]}"#, both.clone()),
+            (r#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#, vec!["receipt b"]),
+            (r#"{"batchItemFailures":[{"itemIdentifier":"c"}]}"#, vec![]),
+            (r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, vec![]),
+            (r#"{"batchItemFailures":[{}]}"#, vec![]),
+        ] {
+            assert_eq!(handled(&messages, answer.as_bytes(), true), expected, "{answer}");
+        }
+        assert_eq!(handled(&messages, br#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#, false), both);
+    }
+}
