@@ -191,3 +191,121 @@ fn units(operation: &str, answer: &Value) -> (f64, f64) {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::dynamodb::DynamoDb;
+    use crate::services::{Durability, sdk};
+    use aws_sdk_dynamodb::Client;
+    use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+    use serde_json::json;
+    use std::collections::HashMap;
+
+    const DELAY: Duration = Duration::from_millis(30);
+
+    fn call(started: Instant, from: u64, to: u64) -> Call {
+        Call {
+            operation: "Query".into(),
+            request: Value::Null,
+            status: 200,
+            consistent: false,
+            read_units: 0.0,
+            write_units: 0.0,
+            started: started + Duration::from_millis(from),
+            ended: started + Duration::from_millis(to),
+        }
+    }
+
+    #[test]
+    fn rounds_are_the_longest_chain() {
+        let now = Instant::now();
+        let rounds_of = |spans: &[(u64, u64)]| {
+            rounds(
+                &spans
+                    .iter()
+                    .map(|(from, to)| call(now, *from, *to))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(rounds_of(&[]), 0);
+        assert_eq!(rounds_of(&[(0, 10), (1, 11), (2, 9)]), 1);
+        assert_eq!(rounds_of(&[(0, 10), (10, 20), (21, 30)]), 3);
+        // One long call beside two short ones in turn.
+        assert_eq!(rounds_of(&[(0, 100), (0, 10), (20, 30)]), 2);
+    }
+
+    fn key() -> HashMap<String, AttributeValue> {
+        HashMap::from([("PK".into(), AttributeValue::S("a".into()))])
+    }
+
+    #[tokio::test]
+    async fn calls_are_recorded_with_their_cost() {
+        let dir = tempfile::tempdir().unwrap();
+        let dynamodb = DynamoDb::start(dir.path(), Durability::Fast).await.unwrap();
+        let definition = json!({
+            "TableName": "table",
+            "AttributeDefinitions": [{ "AttributeName": "PK", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "PK", "KeyType": "HASH" }],
+        });
+        dynamodb.create_table(&definition).await.unwrap();
+        let wire = Wire::start(dynamodb.endpoint()).await.unwrap();
+        let client = Client::from_conf(sdk!(aws_sdk_dynamodb, wire.endpoint()).build());
+        let total = ReturnConsumedCapacity::Total;
+        wire.set_delay(DELAY);
+
+        let put = client.put_item().table_name("table").set_item(Some(key()));
+        put.return_consumed_capacity(total.clone())
+            .send()
+            .await
+            .unwrap();
+        let get = || {
+            client
+                .get_item()
+                .table_name("table")
+                .set_key(Some(key()))
+                .return_consumed_capacity(total.clone())
+        };
+        let keys = KeysAndAttributes::builder()
+            .keys(key())
+            .consistent_read(true)
+            .build()
+            .unwrap();
+        let batch = client
+            .batch_get_item()
+            .request_items("table", keys)
+            .return_consumed_capacity(total.clone());
+        let (got, batch) = tokio::join!(get().send(), batch.send());
+        assert_eq!(got.unwrap().item, Some(key()));
+        batch.unwrap();
+
+        let calls = wire.take();
+        assert_eq!(rounds(&calls), 2);
+        assert!(
+            calls
+                .iter()
+                .all(|call| call.status == 200 && call.ended - call.started >= DELAY)
+        );
+        let find = |operation: &str| {
+            calls
+                .iter()
+                .find(|call| call.operation == operation)
+                .unwrap()
+        };
+        let cost = |call: &Call| (call.read_units, call.write_units, call.consistent);
+        assert_eq!(cost(find("PutItem")), (0.0, 1.0, false));
+        assert_eq!(cost(find("GetItem")), (0.5, 0.0, false));
+        assert_eq!(cost(find("BatchGetItem")), (1.0, 0.0, true));
+        assert_eq!(find("GetItem").request["Key"]["PK"]["S"], "a");
+
+        let refused = get().table_name("nothing").send().await;
+        assert!(
+            refused
+                .unwrap_err()
+                .into_service_error()
+                .is_resource_not_found_exception()
+        );
+        assert_eq!(wire.take()[0].status, 400);
+        assert!(wire.take().is_empty());
+    }
+}

@@ -23,8 +23,11 @@ const SEQUENCE_BASE: u128 = 100_000_000_000_000_000_000;
 /// How long the stream keeps a record, as on AWS.
 const STREAM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Stream records deleted at once: writers wait for each chunk.
+const TRIM_CHUNK: usize = 500;
+
 /// How long a stop waits for requests that are running.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Dynoxide looks the last stream record up at every write; without this index each write slows with every record
 /// kept.
@@ -268,9 +271,6 @@ fn stream_record(mut record: Record, arn: &str) -> dynoxide::Result<StreamRecord
     Ok(StreamRecord { sequence, event })
 }
 
-/// Records deleted at once: writers wait for each chunk.
-const TRIM_CHUNK: usize = 500;
-
 fn trim(
     file: &rusqlite::Connection,
     table: &str,
@@ -289,3 +289,6 @@ fn trim(
 fn parse<T: DeserializeOwned>(request: Value) -> io::Result<T> {
     serde_json::from_value(request).map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,3 +42,20 @@ pub(crate) fn listen() -> io::Result<(TcpListener, String)> {
     let endpoint = format!("http://{}", listener.local_addr()?);
     Ok((listener, endpoint))
 }
+
+/// Configuration of an SDK client for tests: `sdk!(aws_sdk_sqs, endpoint)`.
+#[cfg(test)]
+macro_rules! sdk {
+    ($sdk:ident, $endpoint:expr) => {
+        $sdk::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .region($sdk::config::Region::new(crate::services::REGION))
+            .credentials_provider(aws_credential_types::Credentials::new(
+                "key", "secret", None, None, "test",
+            ))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .endpoint_url($endpoint)
+    };
+}
+#[cfg(test)]
+pub(crate) use sdk;

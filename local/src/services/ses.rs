@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use rusqlite::types::Type;
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::clock::Clock;
@@ -59,19 +59,23 @@ impl Ses {
         &self.endpoint
     }
 
-    /// Every mail kept, newest first.
-    pub async fn mails(&self) -> io::Result<Vec<Mail>> {
-        self.file
-            .call(|file| {
-                file.prepare("SELECT mail FROM mails ORDER BY number DESC")?
-                    .query_map([], |row| {
-                        serde_json::from_str(&row.get::<_, String>(0)?).map_err(|error| {
-                            rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.into())
-                        })
-                    })?
-                    .collect()
-            })
-            .await
+    /// Every mail kept, newest first. If the file cannot be read the log says so.
+    pub async fn mails(&self) -> Vec<Mail> {
+        let read = |file: &mut Connection| {
+            file.prepare("SELECT mail FROM mails ORDER BY number DESC")?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<String>>>()
+        };
+        let mails = self.file.call(read).await.and_then(|mails| {
+            mails
+                .iter()
+                .map(|mail| Ok(serde_json::from_str(mail)?))
+                .collect()
+        });
+        mails.unwrap_or_else(|error| {
+            tracing::error!(%error, "mail.sqlite cannot be read");
+            Vec::new()
+        })
     }
 
     async fn keep(&self, mail: &Mail) -> io::Result<()> {
@@ -212,4 +216,77 @@ struct Data {
 struct Header {
     name: String,
     value: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::sdk;
+    use aws_sdk_sesv2::types as sdk_types;
+
+    async fn send(ses: &Ses, subject: &str) -> String {
+        let content = |text: &str| sdk_types::Content::builder().data(text).build().unwrap();
+        let body = sdk_types::Body::builder().text(content("Open\nhttps://perch.test/v?t=1 now"));
+        let header = sdk_types::MessageHeader::builder()
+            .name("List-Unsubscribe")
+            .value("<https://u>");
+        let message = sdk_types::Message::builder()
+            .subject(content(subject))
+            .body(body.html(content("<p>Open")).build())
+            .headers(header.build().unwrap());
+        let client = aws_sdk_sesv2::Client::from_conf(sdk!(aws_sdk_sesv2, ses.endpoint()).build());
+        let sent = client
+            .send_email()
+            .from_email_address("Perch <no-reply@perch.test>")
+            .destination(
+                sdk_types::Destination::builder()
+                    .to_addresses("ann@perch.test")
+                    .build(),
+            )
+            .content(
+                sdk_types::EmailContent::builder()
+                    .simple(message.build())
+                    .build(),
+            );
+        sent.send().await.unwrap().message_id.unwrap()
+    }
+
+    #[tokio::test]
+    async fn mails_survive_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let ses = Ses::start(dir.path(), Durability::Fast).await.unwrap();
+        let first = send(&ses, "Hello").await;
+        let second = send(&ses, "Again").await;
+
+        let mails = Ses::start(dir.path(), Durability::Fast)
+            .await
+            .unwrap()
+            .mails()
+            .await;
+        let ids: Vec<_> = mails.iter().map(|mail| mail.id.clone()).collect();
+        assert_eq!(ids, [second, first]);
+        let mail = &mails[1];
+        assert_eq!(mail.to, ["ann@perch.test"]);
+        assert_eq!(
+            (mail.subject.as_str(), mail.html.as_str()),
+            ("Hello", "<p>Open")
+        );
+        assert_eq!(mail.headers["List-Unsubscribe"], "<https://u>");
+        assert_eq!(first_link(&mail.text), Some("https://perch.test/v?t=1"));
+    }
+
+    #[tokio::test]
+    async fn a_mail_to_nobody_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let ses = Ses::start(dir.path(), Durability::Fast).await.unwrap();
+        let client = aws_sdk_sesv2::Client::from_conf(sdk!(aws_sdk_sesv2, ses.endpoint()).build());
+        let refused = client
+            .send_email()
+            .send()
+            .await
+            .unwrap_err()
+            .into_service_error();
+        assert!(refused.is_bad_request_exception(), "{refused:?}");
+        assert!(ses.mails().await.is_empty());
+    }
 }
