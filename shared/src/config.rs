@@ -1,12 +1,182 @@
-#[derive(Clone, Debug)]
-pub struct Config {}
+//! The environment, read once. Nothing else reads it, and all that is missing is said at once.
 
+use crate::secrets::Keys;
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// What a function knows of where it runs. `template.yaml` sets every variable; a test compares the two.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub region: String,
+    pub credentials: Credentials,
+    pub endpoints: Endpoints,
+    pub table: String,
+    pub fanout_queue: String,
+    pub notify_queue: String,
+    pub media_bucket: String,
+    /// The API's own address, without a slash at the end; links in mails start with it.
+    pub public_url: String,
+    /// The app's address, without a slash at the end; its pages replace the built-in ones in mails.
+    pub app_url: Option<String>,
+    pub mail_from: String,
+    /// `iss` of access tokens.
+    pub issuer: String,
+    pub public_reading: bool,
+    pub require_verified_email: bool,
+    pub hide_registered_emails: bool,
+    pub rate_limits: bool,
+    /// Followers above which an author's posts are merged at read.
+    pub fanout_limit: u64,
+    /// None in functions that neither check a token nor make one.
+    pub keys: Option<Keys>,
+}
+
+/// What signs requests to AWS. Lambda gives each environment its role's credentials for its lifetime.
+#[derive(Clone)]
+pub struct Credentials {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: Option<String>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credentials(…)")
+    }
+}
+
+/// Other addresses for the services, under the SDKs' standard names; none on AWS.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints {
+    pub dynamodb: Option<String>,
+    pub sqs: Option<String>,
+    pub s3: Option<String>,
+    pub ses: Option<String>,
+}
+
+/// Every variable that is missing or can't be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ConfigError(String);
+#[error("the environment is not complete: {}", .0.join("; "))]
+pub struct ConfigError(Vec<String>);
+
+/// The variables that `template.yaml` gives to every function.
+pub const GIVEN_TO_ALL: [&str; 14] = [
+    "TABLE_NAME",
+    "FANOUT_QUEUE_URL",
+    "NOTIFY_QUEUE_URL",
+    "MEDIA_BUCKET",
+    "PUBLIC_URL",
+    "APP_URL",
+    "MAIL_FROM",
+    "TOKEN_ISSUER",
+    "PUBLIC_READING",
+    "REQUIRE_VERIFIED_EMAIL",
+    "HIDE_REGISTERED_EMAILS",
+    "RATE_LIMITS",
+    "FANOUT_LIMIT",
+    "RUST_LOG",
+];
 
 impl Config {
-    pub fn read(_lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Ok(Self {})
+    /// Reads the process's environment.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// Reads the variables that `lookup` knows.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut vars = Vars { lookup, problems: Vec::new() };
+        let config = Self {
+            region: vars.text("AWS_REGION"),
+            credentials: Credentials {
+                access_key_id: vars.text("AWS_ACCESS_KEY_ID"),
+                secret_access_key: vars.text("AWS_SECRET_ACCESS_KEY"),
+                session_token: vars.optional("AWS_SESSION_TOKEN"),
+            },
+            endpoints: Endpoints {
+                dynamodb: vars.optional("AWS_ENDPOINT_URL_DYNAMODB"),
+                sqs: vars.optional("AWS_ENDPOINT_URL_SQS"),
+                s3: vars.optional("AWS_ENDPOINT_URL_S3"),
+                ses: vars.optional("AWS_ENDPOINT_URL_SESV2"),
+            },
+            table: vars.text("TABLE_NAME"),
+            fanout_queue: vars.text("FANOUT_QUEUE_URL"),
+            notify_queue: vars.text("NOTIFY_QUEUE_URL"),
+            media_bucket: vars.text("MEDIA_BUCKET"),
+            public_url: vars.text("PUBLIC_URL").trim_end_matches('/').to_owned(),
+            app_url: vars.optional("APP_URL").map(|url| url.trim_end_matches('/').to_owned()),
+            mail_from: vars.text("MAIL_FROM"),
+            issuer: vars.text("TOKEN_ISSUER"),
+            public_reading: vars.switch("PUBLIC_READING"),
+            require_verified_email: vars.switch("REQUIRE_VERIFIED_EMAIL"),
+            hide_registered_emails: vars.switch("HIDE_REGISTERED_EMAILS"),
+            rate_limits: vars.switch("RATE_LIMITS"),
+            fanout_limit: vars.parsed("FANOUT_LIMIT", 1),
+            keys: vars.keys("SIGNING_KEYS"),
+        };
+        if vars.problems.is_empty() { Ok(config) } else { Err(ConfigError(vars.problems)) }
+    }
+}
+
+struct Vars<L> {
+    lookup: L,
+    problems: Vec<String>,
+}
+
+impl<L: Fn(&str) -> Option<String>> Vars<L> {
+    fn optional(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    fn text(&mut self, name: &str) -> String {
+        self.optional(name).unwrap_or_else(|| {
+            self.problems.push(format!("{name} is not set"));
+            String::new()
+        })
+    }
+
+    fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str, fallback: T) -> T {
+        let text = self.text(name);
+        if text.is_empty() {
+            return fallback;
+        }
+        text.parse().unwrap_or_else(|error| {
+            self.problems.push(format!("{name}: {error}"));
+            fallback
+        })
+    }
+
+    fn switch(&mut self, name: &str) -> bool {
+        match self.text(name).as_str() {
+            "on" => true,
+            "off" | "" => false,
+            _ => {
+                self.problems.push(format!("{name} must be on or off"));
+                false
+            }
+        }
+    }
+
+    fn keys(&mut self, name: &str) -> Option<Keys> {
+        let keys = Keys::parse(&self.optional(name)?);
+        if keys.is_none() {
+            // Never the value: it is a secret.
+            self.problems.push(format!("{name} is no JSON object of keys of 32 characters or more"));
+        }
+        keys
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_missing_is_said_at_once() {
+        let error = Config::read(|name| (name == "RATE_LIMITS").then(|| "yes".into())).unwrap_err().to_string();
+        for name in ["AWS_REGION", "TABLE_NAME", "MAIL_FROM", "RATE_LIMITS must be on or off"] {
+            assert!(error.contains(name), "{name} in {error}");
+        }
     }
 }

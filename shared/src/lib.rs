@@ -1,7 +1,45 @@
-pub mod app;
+//! What two functions need. A guided tour, from the bottom up; each module uses only those above it.
+
+/// Time, told in one place.
+pub mod clock;
+/// The environment, read in one place.
 pub mod config;
+/// The one error: what the client sees and what the log sees.
+pub mod error;
+/// Prefixed ids that sort by creation.
+pub mod ids;
+/// Secrets: signing keys, derived tokens, passwords.
+pub mod secrets;
+
+/// What we store and reason about; no HTTP, no SDK.
+pub mod models;
+
+/// SDK configuration that all clients share.
+mod aws;
+/// The DynamoDB table: its design, and the only client of it.
+pub mod table;
+
+/// One file per aggregate, one function per access pattern.
+pub mod store;
+
+/// The messages workers receive.
+pub mod jobs;
+/// Mail, sent through SES.
+pub mod mail;
+/// The media bucket.
+pub mod media;
+
+/// The one value every handler gets.
+pub mod app;
+
+/// Response types and the read pipeline that more than one function uses.
+pub mod views;
+
+/// The HTTP manners every router gets.
 pub mod http;
+/// The Lambda runtime's glue, for each function's `main`.
 pub mod lambda;
 
 pub use app::App;
 pub use config::Config;
+pub use error::{Error, Result};

@@ -1,7 +1,208 @@
+//! The HTTP manners every router gets, on Lambda and locally alike.
+
+mod auth;
+pub mod etag;
+pub mod extract;
+pub mod idempotency;
+pub mod limits;
+pub mod openapi;
+mod page;
+pub mod paths;
+pub mod problem;
+
+pub use auth::{Address, Bearer, CurrentUser, Reader};
+pub use page::{MAX_LIMIT, Page, PageParams, PageQuery};
+
 use crate::App;
+use crate::clock::Timestamp;
+use crate::error::{Error, Kind};
+use crate::ids::{UserId, new_ulid};
+use crate::table::meter::Meter;
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use lambda_http::request::RequestContext;
+use limits::LimitStatus;
+use serde::Serialize;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tower::Layer;
+use tower::util::MapRequestLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 use utoipa_axum::router::OpenApiRouter;
 
-pub fn finish(router: OpenApiRouter<App>, app: App) -> axum::Router {
-    let (router, _api) = router.split_for_parts();
-    router.with_state(app)
+/// A request takes at most so long; API Gateway would wait for 30 s.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Answers from this size on are worth compressing, in bytes.
+const WORTH_GZIP: u64 = 1_000;
+
+/// A router with everything around it.
+pub fn finish(router: OpenApiRouter<App>, app: App) -> Router {
+    let (router, _) = router.split_for_parts();
+    let router = router
+        .fallback(not_found)
+        .method_not_allowed_fallback(|| async { Error::new(Kind::MethodNotAllowed) })
+        .layer(from_fn_with_state(app.clone(), around))
+        .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(WORTH_GZIP)))
+        .with_state(app);
+    // Outside the router, for it must happen before a route is chosen.
+    Router::new().fallback_service(MapRequestLayer::new(paths::normalize).layer(router))
+}
+
+/// What a request's layers and handlers tell each other.
+#[derive(Clone, Debug, Default)]
+pub struct Notes(Arc<Mutex<Noted>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Noted {
+    user: Option<UserId>,
+    limit: Option<LimitStatus>,
+}
+
+impl Notes {
+    fn set_user(&self, user: UserId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).user = Some(user);
+    }
+
+    fn set_limit(&self, limit: LimitStatus) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of several limits the one nearest to its end is worth telling.
+        if noted.limit.is_none_or(|known| limit.remaining <= known.remaining) {
+            noted.limit = Some(limit);
+        }
+    }
+
+    fn read(&self) -> Noted {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn not_found(request: Request) -> Response {
+    let methods = paths::alias_methods(request.uri().path());
+    if methods.is_empty() {
+        return Error::not_found().into_response();
+    }
+    let mut response = Error::new(Kind::MethodNotAllowed).into_response();
+    if let Ok(allow) = HeaderValue::from_str(&methods.join(", ")) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+/// Runs the handler inside its bounds, completes the answer, and logs both halves of an error once.
+async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(&request, app.now());
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
+    let (notes, meter) = (Notes::default(), Meter::default());
+    request.extensions_mut().insert(notes.clone());
+
+    let work = AssertUnwindSafe(meter.scope(next.run(request))).catch_unwind();
+    let response = match tokio::time::timeout(TIMEOUT, work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => Error::internal("a handler panicked").into_response(),
+        Err(_) => Error::unavailable("a handler took too long").into_response(),
+    };
+    let error = response.extensions().get::<Arc<Error>>().cloned();
+    let mut response = problem::render(response, &id);
+    let noted = notes.read();
+    complete(&mut response, &id, &method, &route, noted.limit);
+    let response = unless_known(response, &method, if_none_match.as_ref());
+    log(&Logged { id, method, path, route, started, user: noted.user, meter, error: error.as_deref() }, &response);
+    response
+}
+
+fn request_id(request: &Request, now: Timestamp) -> String {
+    match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    }
+    .unwrap_or_else(|| new_ulid(now).to_string())
+}
+
+fn complete(response: &mut Response, id: &str, method: &Method, route: &str, limit: Option<LimitStatus>) {
+    let policy = openapi::cache_control(method, route, response.status());
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(policy));
+    headers.append(header::VARY, HeaderValue::from_static(openapi::vary(route)));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(LimitStatus { quota, remaining, reset }) = limit {
+        let told = format!("\"{}\";r={remaining};t={reset}", quota.name);
+        let policy = format!("\"{}\";q={};w={}", quota.name, quota.limit, quota.window);
+        for (name, value) in [("ratelimit", told), ("ratelimit-policy", policy)] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+    }
+}
+
+/// 304 without a body for a client that has this representation.
+fn unless_known(response: Response, method: &Method, if_none_match: Option<&HeaderValue>) -> Response {
+    let known = (method == Method::GET || method == Method::HEAD)
+        && response.status() == StatusCode::OK
+        && if_none_match
+            .zip(response.headers().get(header::ETAG))
+            .is_some_and(|(wanted, tag)| etag::matches(wanted, tag));
+    if !known {
+        return response;
+    }
+    let (mut parts, _) = response.into_parts();
+    parts.status = StatusCode::NOT_MODIFIED;
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_TYPE);
+    Response::from_parts(parts, axum::body::Body::empty())
+}
+
+struct Logged<'a> {
+    id: String,
+    method: Method,
+    path: String,
+    route: String,
+    started: Instant,
+    user: Option<UserId>,
+    meter: Meter,
+    error: Option<&'a Error>,
+}
+
+fn log(logged: &Logged<'_>, response: &Response) {
+    let Logged { id, method, path, route, started, user, meter, error } = logged;
+    let (status, used) = (response.status().as_u16(), meter.total());
+    let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let user = user.map(|user| user.to_string()).unwrap_or_default();
+    if status >= 500 {
+        let cause = error.and_then(Error::cause).unwrap_or_default();
+        tracing::error!(request_id = id, %method, path, status, ms, user, cause, "request failed");
+    }
+    tracing::info!(
+        target: "request", request_id = id, %method, path, route, status, ms, user,
+        calls = used.calls, read_units = used.read_units, write_units = used.write_units, "request"
+    );
+}
+
+/// 200 with a JSON body.
+pub fn json(view: &impl Serialize) -> Response {
+    match serde_json::to_vec(view) {
+        Ok(body) => ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response(),
+        Err(error) => Error::internal(error).into_response(),
+    }
+}
+
+/// A view as a JSON answer.
+pub struct View<T>(pub T);
+
+impl<T: Serialize> IntoResponse for View<T> {
+    fn into_response(self) -> Response {
+        json(&self.0)
+    }
 }

@@ -1,0 +1,69 @@
+//! What all SDK clients share: region, credentials, one HTTP client, timeouts and retries.
+//!
+//! No `aws-config`: Lambda gives region and credentials in the environment, and the default chain costs 80 ms of a
+//! cold start.
+
+use crate::config::Config;
+use aws_credential_types::Credentials;
+use aws_smithy_http_client::{Builder, tls};
+use aws_sdk_dynamodb::config::SharedHttpClient;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+#[derive(Clone)]
+pub struct Aws(Arc<Inner>);
+
+struct Inner {
+    region: String,
+    credentials: Credentials,
+    https: OnceLock<SharedHttpClient>,
+    http: OnceLock<SharedHttpClient>,
+}
+
+impl Aws {
+    pub fn new(config: &Config) -> Self {
+        let keys = config.credentials.clone();
+        let credentials =
+            Credentials::new(keys.access_key_id, keys.secret_access_key, keys.session_token, None, "environment");
+        Self(Arc::new(Inner {
+            region: config.region.clone(),
+            credentials,
+            https: OnceLock::new(),
+            http: OnceLock::new(),
+        }))
+    }
+
+    pub fn region(&self) -> String {
+        self.0.region.clone()
+    }
+
+    pub fn credentials(&self) -> Credentials {
+        self.0.credentials.clone()
+    }
+
+    /// One connection pool for all clients. Plain HTTP to a local endpoint spares loading root certificates.
+    pub fn http_client(&self, endpoint: Option<&str>) -> SharedHttpClient {
+        if endpoint.is_some_and(|url| url.starts_with("http://")) {
+            self.0.http.get_or_init(|| Builder::new().build_http()).clone()
+        } else {
+            let ring = || tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+            self.0.https.get_or_init(|| Builder::new().tls_provider(ring()).build_https()).clone()
+        }
+    }
+
+    /// A DynamoDB or SQS call answers in milliseconds; one that takes a second is lost and better asked again.
+    pub fn timeouts(&self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(3))
+            .operation_timeout(Duration::from_secs(8))
+            .build()
+    }
+
+    /// For what is lost on the way; conflicts and throttling of the table are `table::client`'s.
+    pub fn retries(&self) -> RetryConfig {
+        RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))
+    }
+}

@@ -1,0 +1,209 @@
+//! Who asks. A handler's signature says whether it needs to know.
+
+use super::Notes;
+use super::limits::Action;
+use crate::App;
+use crate::error::{Error, Kind, Result};
+use crate::ids::UserId;
+use crate::models::viewer::Viewer;
+use crate::secrets::Claims;
+use crate::store;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use futures::future::{try_join, try_join3};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+/// A well-signed access token. Whether its session still stands is known once [`Bearer::viewer`] has read it, which a
+/// read does beside its first query and a write does before it changes anything.
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    claims: Claims,
+    notes: Notes,
+}
+
+impl Bearer {
+    /// Whom the token names.
+    pub fn id(&self) -> UserId {
+        self.claims.sub
+    }
+
+    /// The viewer, with a session that stands at this moment.
+    ///
+    /// # Errors
+    /// 401 when the session has ended.
+    pub async fn viewer(&self, app: &App) -> Result<Viewer> {
+        store::viewers::load(app, self.claims.sub, self.claims.sid).await
+    }
+
+    /// The viewer, about to write: the session stands, the limit is kept and, where that is asked for, the address is
+    /// verified.
+    ///
+    /// # Errors
+    /// 401, 403 or 429.
+    pub async fn acting(&self, app: &App, action: Action) -> Result<Viewer> {
+        let subject = self.claims.sub.ulid().to_string();
+        let limit = action.check(app, &self.notes, &subject);
+        let verified = async {
+            if !app.config().require_verified_email || action.is_open_to_unverified() {
+                return Ok(true);
+            }
+            let account = store::users::account(app, self.claims.sub).await?;
+            Ok(account.is_some_and(|account| account.verified))
+        };
+        let (viewer, (), verified) = try_join3(self.viewer(app), limit, verified).await?;
+        if !verified {
+            return Err(Error::new(Kind::EmailNotVerified)
+                .detail("Open the link in the mail we sent you; POST /users/verify/resend sends another."));
+        }
+        Ok(viewer)
+    }
+}
+
+impl FromRequestParts<App> for Bearer {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let header = parts.headers.get(AUTHORIZATION).ok_or_else(|| {
+            Error::unauthorized("Send an access token: `Authorization: Bearer …`. POST /login gives one.")
+        })?;
+        let refused = || Error::unauthorized("The access token is malformed, expired or not ours.");
+        let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(refused)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(refused());
+        }
+        let claims = app.keys()?.read_access_token(&app.config().issuer, token.trim(), app.now());
+        let claims = claims.ok_or_else(refused)?;
+        let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
+        notes.set_user(claims.sub);
+        Ok(Self { claims, notes })
+    }
+}
+
+impl OptionalFromRequestParts<App> for Bearer {
+    type Rejection = Error;
+
+    /// None only without the header: a bad token is refused, never taken for nobody.
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>> {
+        if !parts.headers.contains_key(AUTHORIZATION) {
+            return Ok(None);
+        }
+        <Self as FromRequestParts<App>>::from_request_parts(parts, app).await.map(Some)
+    }
+}
+
+/// For what can be read without signing in where `PublicReading` is on.
+#[derive(Clone, Debug)]
+pub struct Reader(Option<Bearer>);
+
+impl Reader {
+    pub fn id(&self) -> Option<UserId> {
+        self.0.as_ref().map(Bearer::id)
+    }
+
+    /// The viewer, or None for somebody not signed in.
+    ///
+    /// # Errors
+    /// 401 when the session has ended.
+    pub async fn viewer(&self, app: &App) -> Result<Option<Viewer>> {
+        match &self.0 {
+            Some(bearer) => bearer.viewer(app).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Reader {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        if app.config().public_reading {
+            let bearer = <Bearer as OptionalFromRequestParts<App>>::from_request_parts(parts, app).await?;
+            return Ok(Self(bearer));
+        }
+        let bearer = <Bearer as FromRequestParts<App>>::from_request_parts(parts, app).await?;
+        Ok(Self(Some(bearer)))
+    }
+}
+
+/// For endpoints where the session is read first and all else waits for it.
+#[derive(Clone, Debug)]
+pub struct CurrentUser(pub Viewer);
+
+impl FromRequestParts<App> for CurrentUser {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let bearer = <Bearer as FromRequestParts<App>>::from_request_parts(parts, app).await?;
+        bearer.viewer(app).await.map(Self)
+    }
+}
+
+/// Where a request comes from, for limits on those who are not signed in.
+#[derive(Clone, Debug)]
+pub struct Address {
+    ip: String,
+    notes: Notes,
+    pub user_agent: String,
+}
+
+impl Address {
+    /// Holds the address to a limit.
+    ///
+    /// # Errors
+    /// 429.
+    pub async fn check(&self, app: &App, action: Action) -> Result<()> {
+        action.check(app, &self.notes, &self.ip).await
+    }
+
+    /// Holds the address, and something the request names, each to the limit of its own.
+    ///
+    /// # Errors
+    /// 429.
+    pub async fn check_with(&self, app: &App, action: Action, other: Action, subject: &str) -> Result<()> {
+        try_join(self.check(app, action), other.check(app, &self.notes, subject)).await.map(|_| ())
+    }
+
+    /// A short name for the address that tells nothing of it.
+    pub fn hashed(&self) -> String {
+        crate::secrets::base64url(&crate::secrets::sha256(&[b"address", self.ip.as_bytes()])[..9])
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Address {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        use lambda_http::request::RequestContext;
+        let ip = match parts.extensions.get::<RequestContext>() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
+            _ => None,
+        };
+        let agent = parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Ok(Self {
+            ip: ip.map(|ip| network(&ip)).unwrap_or_default(),
+            notes: parts.extensions.get::<Notes>().cloned().unwrap_or_default(),
+            user_agent: agent.unwrap_or_default().chars().take(80).collect(),
+        })
+    }
+}
+
+/// One host's address: all of an IPv4 one, the first 64 bits of an IPv6 one (RFC 6177: a site gets at least that).
+fn network(ip: &str) -> String {
+    match ip.parse::<std::net::Ipv6Addr>() {
+        Ok(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => v4.to_string(),
+            None => v6.segments()[..4].iter().map(|part| format!("{part:x}:")).collect(),
+        },
+        Err(_) => ip.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_ipv6_host_is_its_network() {
+        assert_eq!(super::network("192.0.2.1"), "192.0.2.1");
+        assert_eq!(super::network("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(super::network("2001:db8:1:2:3:4:5:6"), super::network("2001:db8:1:2:9::1"));
+    }
+}

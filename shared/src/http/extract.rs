@@ -1,0 +1,133 @@
+//! Extractors whose refusals are problems.
+
+use crate::error::{Error, FieldError, Kind, Result};
+use crate::ids::{PostId, UserId};
+use crate::models::fields::{Fields, FromFields};
+use crate::models::user::Username;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The largest JSON body, in bytes: a post of 8 KiB with every byte escaped fits.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// A JSON object, with every bad field told at once.
+pub struct Json<T>(pub T);
+
+impl<T: FromFields, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        let (parts, body) = request.into_parts();
+        read_json(&parts.headers, &read_body(body).await?).map(Self)
+    }
+}
+
+/// The whole body.
+///
+/// # Errors
+/// 413 beyond [`MAX_BODY`], 400 when the client stops sending.
+pub(super) async fn read_body(body: axum::body::Body) -> Result<Bytes> {
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            Err(Error::new(Kind::TooLarge).detail(format!("At most {MAX_BODY} bytes.")))
+        }
+        Err(error) => Err(Error::new(Kind::MalformedRequest).source(error)),
+    }
+}
+
+/// A JSON object out of a body.
+///
+/// # Errors
+/// 415 for other content types, 400 for what is no JSON object, 422 with every bad field.
+pub(super) fn read_json<T: FromFields>(headers: &HeaderMap, body: &[u8]) -> Result<T> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Err(Error::new(Kind::UnsupportedMediaType).detail("Send the body as application/json."));
+    }
+    let malformed = |detail: String| Error::new(Kind::MalformedRequest).detail(detail);
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| malformed(format!("The body is no JSON: {error}.")))?;
+    match value {
+        Value::Object(object) => Fields::read(object),
+        _ => Err(malformed("The body must be a JSON object.".into())),
+    }
+}
+
+/// Parameters of the query string.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let pairs = serde_urlencoded::Deserializer::new(form_pairs(parts.uri.query().unwrap_or_default()));
+        serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
+            let field = error.path().to_string();
+            Error::invalid(vec![FieldError::new(field, "invalid", error.inner().to_string())])
+        })
+    }
+}
+
+fn form_pairs(query: &str) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(query.as_bytes())
+}
+
+/// Parameters of the path. One that nothing could be named by is answered like one that names nothing: 404.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Error;
+
+    #[expect(clippy::disallowed_types, reason = "this is the wrapper")]
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|axum::extract::Path(path)| Self(path)).map_err(|_| Error::not_found())
+    }
+}
+
+/// `{user}` in a path: an id, a username whatever its case and with or without `@`, or `me`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserRef {
+    Me,
+    Id(UserId),
+    Name(Username),
+}
+
+impl<'de> serde::Deserialize<'de> for UserRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "me" {
+            return Ok(Self::Me);
+        }
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Id(id));
+        }
+        let name = Username::from_path(&text).ok_or_else(|| serde::de::Error::custom("no user"))?;
+        Ok(Self::Name(name))
+    }
+}
+
+/// `/…/{user}/…`
+#[derive(Clone, Debug, serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct UserPath {
+    /// A user id, a username (whatever its case, with or without `@`), or `me`.
+    #[param(value_type = String, example = "gull")]
+    pub user: UserRef,
+}
+
+/// `/posts/{id}/…`
+#[derive(Clone, Copy, Debug, serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct PostPath {
+    /// A post's id.
+    #[param(value_type = String, example = "pst_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B")]
+    pub id: PostId,
+}

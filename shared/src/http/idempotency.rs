@@ -1,0 +1,141 @@
+//! `Idempotency-Key`: the same key and body give the same answer for 24 hours and create once.
+//!
+//! The answer is kept by the very transaction that creates, so there is no moment at which one is there without the
+//! other. Of two at once, one transaction loses and then answers what the other kept; 409 is left for the case that
+//! the winner can't be seen yet. An error is not kept. The key is per user; without one, per key and body.
+
+use super::extract::{read_body, read_json};
+use crate::App;
+use crate::error::{Error, FieldError, Kind, Result};
+use crate::ids::UserId;
+use crate::models::fields::FromFields;
+use crate::secrets::{base64url, sha256};
+use crate::store::idempotency::{self, Kept};
+use crate::table::{Op, Read};
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use std::time::Duration;
+
+/// A JSON body that may come with a key.
+pub struct Idempotent<T> {
+    pub body: T,
+    key: Option<Keyed>,
+}
+
+struct Keyed {
+    /// Key and route.
+    hash: String,
+    body: String,
+}
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+impl<T: FromFields, S: Send + Sync> FromRequest<S> for Idempotent<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        let (parts, body) = request.into_parts();
+        let bytes = read_body(body).await?;
+        let body = read_json(&parts.headers, &bytes)?;
+        let key = match parts.headers.get(KEY).map(|value| value.as_bytes()) {
+            None => None,
+            Some(key) if (1..=255).contains(&key.len()) => Some(Keyed {
+                hash: base64url(&sha256(&[parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), key])),
+                body: base64url(&sha256(&[&bytes])),
+            }),
+            Some(_) => {
+                let error = FieldError::new("Idempotency-Key", "invalid", "1 to 255 characters.");
+                return Err(Error::invalid(vec![error]));
+            }
+        };
+        Ok(Self { body, key })
+    }
+}
+
+impl<T> Idempotent<T> {
+    /// The answer kept for this key, if it was used before.
+    ///
+    /// # Errors
+    /// 422 when it was used with another body.
+    pub async fn seen(&self, app: &App, user: Option<UserId>) -> Result<Option<Response>> {
+        self.find(app, user, Read::Eventual).await
+    }
+
+    async fn find(&self, app: &App, user: Option<UserId>, read: Read) -> Result<Option<Response>> {
+        let Some(keyed) = &self.key else { return Ok(None) };
+        let kept = idempotency::find(app, user, &keyed.scope(user), read).await?;
+        kept.map(|kept| keyed.answer(kept)).transpose()
+    }
+
+    /// What the creating transaction writes beside the rest, as its **first** operation.
+    ///
+    /// # Errors
+    /// 500 when the answer can't be kept.
+    pub fn keep(&self, app: &App, user: Option<UserId>, answer: &Created) -> Result<Option<Op>> {
+        let Some(keyed) = &self.key else { return Ok(None) };
+        let kept =
+            Kept { body: keyed.body.clone(), answer: answer.body.clone(), location: answer.location.clone() };
+        idempotency::keep(app, user, &keyed.scope(user), kept).map(Some)
+    }
+
+    /// Whether the transaction was refused by another one with the same key.
+    pub fn lost(&self, refused: &crate::table::Refused) -> bool {
+        self.key.is_some() && refused.has(0)
+    }
+
+    /// The answer of the one that was first.
+    ///
+    /// # Errors
+    /// 409 while that can't be seen; 422 when it had another body.
+    pub async fn first(&self, app: &App, user: Option<UserId>) -> Result<Response> {
+        self.find(app, user, Read::Strong).await?.ok_or_else(|| {
+            Error::new(Kind::InFlight).detail("Ask again in a second.").retry_after(Duration::from_secs(1))
+        })
+    }
+}
+
+impl Keyed {
+    fn scope(&self, user: Option<UserId>) -> String {
+        match user {
+            Some(_) => self.hash.clone(),
+            None => base64url(&sha256(&[self.hash.as_bytes(), self.body.as_bytes()])),
+        }
+    }
+
+    fn answer(&self, kept: Kept) -> Result<Response> {
+        if kept.body != self.body {
+            return Err(Error::new(Kind::IdempotencyKeyReused).detail("Use a new key for a new request."));
+        }
+        let mut response = Created { body: kept.answer, location: kept.location }.into_response();
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        Ok(response)
+    }
+}
+
+/// 201 with the new resource and where it is.
+#[derive(Clone, Debug)]
+pub struct Created {
+    body: String,
+    location: String,
+}
+
+impl Created {
+    /// # Errors
+    /// 500 when the view can't be written.
+    pub fn new(location: impl Into<String>, view: &impl serde::Serialize) -> Result<Self> {
+        Ok(Self { body: serde_json::to_string(view).map_err(Error::internal)?, location: location.into() })
+    }
+}
+
+impl IntoResponse for Created {
+    fn into_response(self) -> Response {
+        let mut response = (StatusCode::CREATED, self.body).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Ok(location) = HeaderValue::from_str(&self.location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
+}

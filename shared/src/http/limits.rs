@@ -1,0 +1,97 @@
+//! Rate limits: every one on this page.
+
+use super::Notes;
+use crate::App;
+use crate::error::{Error, Kind, Result};
+use crate::store;
+use std::time::Duration;
+
+/// Something that is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    // Per address.
+    SignUp,
+    SignIn,
+    UseMailToken,
+    ForgotPassword,
+    // Per subject that a request names.
+    MailToAddress,
+    // Per user.
+    EditAccount,
+    ResendVerification,
+    ChangePassword,
+    Follow,
+    Post,
+    Like,
+    MarkRead,
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+
+/// So much per window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    pub name: &'static str,
+    pub limit: u64,
+    /// Seconds.
+    pub window: u64,
+}
+
+const fn quota(name: &'static str, limit: u64, window: u64) -> Quota {
+    Quota { name, limit, window }
+}
+
+/// What an answer tells of the limit, after draft-ietf-httpapi-ratelimit-headers.
+#[derive(Clone, Copy, Debug)]
+pub struct LimitStatus {
+    pub quota: Quota,
+    pub remaining: u64,
+    /// Seconds until the window ends.
+    pub reset: u64,
+}
+
+impl Action {
+    pub const fn quota(self) -> Quota {
+        match self {
+            Self::SignUp => quota("sign-up", 60, HOUR),
+            Self::SignIn => quota("sign-in", 100, 15 * MINUTE),
+            Self::UseMailToken => quota("mail-token", 100, HOUR),
+            Self::ForgotPassword => quota("forgot-password", 30, HOUR),
+            Self::MailToAddress => quota("mail-to-address", 5, HOUR),
+            Self::EditAccount => quota("edit-account", 120, HOUR),
+            Self::ResendVerification => quota("resend-verification", 5, HOUR),
+            Self::ChangePassword => quota("change-password", 10, HOUR),
+            Self::Follow => quota("follow", 600, HOUR),
+            Self::Post => quota("post", 300, HOUR),
+            Self::Like => quota("like", 1_200, HOUR),
+            Self::MarkRead => quota("mark-read", 1_200, HOUR),
+        }
+    }
+
+    /// What an account may do before its address is verified, even where that is asked for.
+    pub const fn is_open_to_unverified(self) -> bool {
+        matches!(self, Self::EditAccount | Self::ResendVerification | Self::ChangePassword | Self::MarkRead)
+    }
+
+    /// Counts one call of `subject`, in windows that begin with the clock's.
+    ///
+    /// # Errors
+    /// 429 with `Retry-After` beyond the limit.
+    pub async fn check(self, app: &App, notes: &Notes, subject: &str) -> Result<()> {
+        if !app.config().rate_limits {
+            return Ok(());
+        }
+        let quota = self.quota();
+        let now = app.now().seconds();
+        let (window, reset) = (now / quota.window, quota.window - now % quota.window);
+        let scope = format!("{}#{subject}", quota.name);
+        let n = store::limits::count(app, &scope, window, Duration::from_secs(quota.window)).await?;
+        notes.set_limit(LimitStatus { quota, remaining: quota.limit.saturating_sub(n), reset });
+        if n <= quota.limit {
+            return Ok(());
+        }
+        let detail = format!("At most {} of these in {} minutes.", quota.limit, quota.window / MINUTE);
+        Err(Error::new(Kind::RateLimited).detail(detail).retry_after(Duration::from_secs(reset)))
+    }
+}

@@ -1,0 +1,118 @@
+//! The forms a path may take, brought to the one the routers know.
+
+use http::{Method, Request, Uri};
+
+/// The API's stages: a named stage's name stays in the path that a function sees.
+pub const PREFIXES: [&str; 2] = ["api", "v1"];
+
+/// An older or shorter form of a path.
+pub struct Alias {
+    pub method: Method,
+    pub form: &'static str,
+    pub path: &'static str,
+}
+
+const fn alias(method: Method, form: &'static str, path: &'static str) -> Alias {
+    Alias { method, form, path }
+}
+
+/// Single forms. `/tweets…` is `/posts…` throughout, but for `GET /tweets`.
+pub static ALIASES: [Alias; 8] = [
+    alias(Method::POST, "/users/register", "/users"),
+    alias(Method::POST, "/login", "/users/login"),
+    alias(Method::GET, "/users/me", "/users"),
+    alias(Method::PATCH, "/users/me", "/users"),
+    alias(Method::POST, "/users/follow/{user}", "/users/{user}/follow"),
+    alias(Method::POST, "/users/unfollow/{user}", "/users/{user}/unfollow"),
+    alias(Method::GET, "/feed", "/posts"),
+    alias(Method::GET, "/tweets", "/tweets"),
+];
+
+/// Strips a stage's name and a trailing slash, and puts the one path in place of its other forms.
+pub fn normalize<B>(mut request: Request<B>) -> Request<B> {
+    if let Some(path) = canonical(request.method(), request.uri().path()) {
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        if let Ok(uri) = format!("{path}{query}").parse::<Uri>() {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+/// The methods of an alias that the routers know nothing of, for a 405.
+pub(super) fn alias_methods(path: &str) -> Vec<&'static str> {
+    let same_form = ALIASES.iter().filter(|alias| alias.applied_to(path).is_some());
+    same_form.map(|alias| if alias.method == Method::POST { "POST" } else { "GET, HEAD" }).collect()
+}
+
+/// The path the routers know; None when it is that already.
+fn canonical(method: &Method, given: &str) -> Option<String> {
+    let mut path = given;
+    for prefix in PREFIXES {
+        if let Some(rest) = path.strip_prefix('/').and_then(|path| path.strip_prefix(prefix))
+            && (rest.is_empty() || rest.starts_with('/'))
+        {
+            path = rest;
+            break;
+        }
+    }
+    let path = match path.strip_suffix('/').unwrap_or(path) {
+        "" => "/",
+        path => path,
+    };
+    let found = if method == Method::HEAD { &Method::GET } else { method };
+    let alias = ALIASES.iter().filter(|alias| alias.method == *found).find_map(|alias| alias.applied_to(path));
+    let path = alias.unwrap_or_else(|| match path.strip_prefix("/tweets") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("/posts{rest}"),
+        _ => path.to_owned(),
+    });
+    (path != given).then_some(path)
+}
+
+impl Alias {
+    fn applied_to(&self, path: &str) -> Option<String> {
+        let (before, after) = match self.form.split_once("{user}") {
+            None => return (self.form == path).then(|| self.path.to_owned()),
+            Some(around) => around,
+        };
+        let user = path.strip_prefix(before)?.strip_suffix(after)?;
+        (!user.is_empty() && !user.contains('/')).then(|| self.path.replace("{user}", user))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_comes_to_one_path() {
+        let table = [
+            ("GET", "/", "/"),
+            ("GET", "/api", "/"),
+            ("GET", "/v1/", "/"),
+            ("GET", "/apis", "/apis"),
+            ("GET", "/api/users/", "/users"),
+            ("GET", "/api/v1/users", "/v1/users"),
+            ("POST", "/users/register", "/users"),
+            ("GET", "/users/register", "/users/register"),
+            ("POST", "/v1/login/", "/users/login"),
+            ("GET", "/users/me", "/users"),
+            ("HEAD", "/users/me/", "/users"),
+            ("GET", "/users/me/posts", "/users/me/posts"),
+            ("POST", "/users/follow/Ann", "/users/Ann/follow"),
+            ("POST", "/api/users/unfollow/@ann/", "/users/@ann/unfollow"),
+            ("DELETE", "/users/ann/follow", "/users/ann/follow"),
+            ("GET", "/feed", "/posts"),
+            ("GET", "/tweets", "/tweets"),
+            ("POST", "/tweets", "/posts"),
+            ("GET", "/tweets/pst_1.2/likes", "/posts/pst_1.2/likes"),
+            ("POST", "/tweets/like/pst_1.2", "/posts/like/pst_1.2"),
+            ("GET", "/tweetsy", "/tweetsy"),
+        ];
+        for (method, given, expected) in table {
+            let request = Request::builder().method(method).uri(format!("{given}?a=1")).body(()).unwrap();
+            let uri = normalize(request).uri().to_string();
+            assert_eq!(uri, format!("{expected}?a=1"), "{method} {given}");
+        }
+    }
+}

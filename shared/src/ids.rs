@@ -1,0 +1,186 @@
+//! Ids: opaque to clients, prefixed by kind, sorted by creation.
+//!
+//! A [ULID](https://github.com/ulid/spec) holds 48 bits of milliseconds and 80 random ones; its text form sorts
+//! as its bytes do. No id contains `#`, the separator of table keys.
+
+use crate::clock::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use ulid::Ulid;
+
+/// The text is no id of this kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an id of this kind")]
+pub struct InvalidId;
+
+fn parse_ulid(text: &str) -> Result<Ulid, InvalidId> {
+    // One spelling per id: lower case would be a second one.
+    let ulid = Ulid::from_string(text).map_err(|_| InvalidId)?;
+    (ulid.to_string() == text).then_some(ulid).ok_or(InvalidId)
+}
+
+/// A new ULID for the given moment.
+pub fn new_ulid(at: Timestamp) -> Ulid {
+    let random = Ulid::from_bytes(crate::secrets::random_bytes());
+    Ulid::from_parts(at.millis(), random.random())
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
+        pub struct $name(Ulid);
+
+        impl $name {
+            pub const PREFIX: &str = $prefix;
+
+            pub fn new(at: Timestamp) -> Self {
+                Self(new_ulid(at))
+            }
+
+            pub const fn from_ulid(ulid: Ulid) -> Self {
+                Self(ulid)
+            }
+
+            pub const fn ulid(self) -> Ulid {
+                self.0
+            }
+
+            /// When this was created.
+            pub fn created_at(self) -> Timestamp {
+                Timestamp::from_millis(self.0.timestamp_ms())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                text.strip_prefix($prefix).ok_or(InvalidId).and_then(parse_ulid).map(Self)
+            }
+        }
+
+        string_forms!($name, $prefix);
+    };
+}
+
+macro_rules! string_forms {
+    ($name:ident, $prefix:literal) => {
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .description(Some(concat!("An opaque id; starts with `", $prefix, "` and sorts by creation.")))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+    };
+}
+
+id!(
+    /// An account.
+    UserId, "usr_"
+);
+id!(
+    /// A sign-in: one device, until it signs out.
+    SessionId, "ses_"
+);
+id!(
+    /// A notification, or a group of alike ones, named by its first event.
+    NotificationId, "ntf_"
+);
+
+/// A post. The id names its author too, so that a post is one `GetItem` and an author's list one `Query`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct PostId {
+    pub ulid: Ulid,
+    pub author: UserId,
+}
+
+impl PostId {
+    pub fn new(at: Timestamp, author: UserId) -> Self {
+        Self { ulid: new_ulid(at), author }
+    }
+
+    pub fn created_at(self) -> Timestamp {
+        Timestamp::from_millis(self.ulid.timestamp_ms())
+    }
+
+    /// The part after the prefix, `<ulid>.<author>`: what sort keys hold.
+    pub fn suffix(self) -> String {
+        format!("{}.{}", self.ulid, self.author.ulid())
+    }
+
+    /// Reads what [`Self::suffix`] wrote.
+    pub fn from_suffix(text: &str) -> Result<Self, InvalidId> {
+        let (ulid, author) = text.split_once('.').ok_or(InvalidId)?;
+        Ok(Self { ulid: parse_ulid(ulid)?, author: UserId::from_ulid(parse_ulid(author)?) })
+    }
+}
+
+impl fmt::Display for PostId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pst_{}.{}", self.ulid, self.author.ulid())
+    }
+}
+
+impl FromStr for PostId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        text.strip_prefix("pst_").ok_or(InvalidId).and_then(Self::from_suffix)
+    }
+}
+
+string_forms!(PostId, "pst_");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_survive_their_text_and_sort_by_time() {
+        let early = UserId::new(Timestamp::from_millis(1_000));
+        let late = UserId::new(Timestamp::from_millis(2_000));
+        assert!(early < late && early.to_string() < late.to_string());
+        assert_eq!(early.to_string().parse(), Ok(early));
+        let post = PostId::new(Timestamp::from_millis(3_000), early);
+        assert_eq!(post.to_string().parse(), Ok(post));
+        assert_eq!(PostId::from_suffix(&post.suffix()), Ok(post));
+        assert_eq!(post.created_at().millis(), 3_000);
+    }
+
+    #[test]
+    fn other_texts_are_no_ids() {
+        let id = UserId::new(Timestamp::from_millis(1)).to_string();
+        for text in ["", "usr_", "me", &id[1..], &id.to_lowercase(), &format!("{id}#"), &id.replace("usr", "pst")] {
+            assert_eq!(text.parse::<UserId>(), Err(InvalidId), "{text}");
+        }
+        assert_eq!("pst_1.2".parse::<PostId>(), Err(InvalidId));
+    }
+}

@@ -1,0 +1,8 @@
+//! What we store and reason about: value types that parse, and the things that lie in the table.
+
+pub mod fields;
+pub mod notification;
+pub mod post;
+pub mod session;
+pub mod user;
+pub mod viewer;

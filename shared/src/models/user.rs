@@ -1,0 +1,516 @@
+//! Accounts: what an account is made of, and the values that parse into it.
+
+use super::fields::{FieldValue, Fields, FromFields, Refusal, bounded, text};
+use crate::clock::Timestamp;
+use crate::ids::UserId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::LazyLock;
+use std::collections::HashSet;
+
+/// The public card: what any viewer who may see the account sees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    pub id: UserId,
+    pub username: Username,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bio: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub website: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interests: Vec<String>,
+    /// Raised by each edit of the owner's; what `If-Match` compares.
+    pub ver: u64,
+}
+
+/// What only its owner sees, and the counters of the owner's own acts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    pub id: UserId,
+    pub email: Email,
+    #[serde(default)]
+    pub verified: bool,
+    #[serde(default)]
+    pub posts: u64,
+    /// Follows this account made, counted by the stream's consumer.
+    #[serde(default)]
+    pub following: u64,
+    #[serde(default)]
+    pub settings: Settings,
+}
+
+/// How an author's posts reach the followers' feeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Written into each follower's timeline.
+    #[default]
+    Push,
+    /// Still pushed while the followers learn to merge.
+    Crossing,
+    /// Merged at read.
+    Pull,
+}
+
+/// How many follow an account; written by the stream's consumer alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Followers {
+    pub id: UserId,
+    #[serde(default)]
+    pub n: u64,
+    #[serde(default)]
+    pub mode: Delivery,
+}
+
+/// The password hash, an item of its own that only signing in reads.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Credentials {
+    pub id: UserId,
+    pub hash: String,
+    /// Addresses (hashed) that signed in before; a stranger's failures don't slow them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<String>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({})", self.id)
+    }
+}
+
+/// Who holds a username or an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guard {
+    pub id: UserId,
+    /// When given up by a rename: until then nobody else may take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_at: Option<Timestamp>,
+}
+
+/// What an account wants to be told, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Settings {
+    /// Whether search by exact address finds this account.
+    pub findable_by_email: bool,
+    pub notify: NotifySettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { findable_by_email: true, notify: NotifySettings::default() }
+    }
+}
+
+/// Per kind of notification, by which ways.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct NotifySettings {
+    pub follow: Ways,
+    pub like: Ways,
+    pub comment: Ways,
+    pub mention: Ways,
+    pub group: Ways,
+}
+
+impl Default for NotifySettings {
+    fn default() -> Self {
+        let quiet = Ways { live: true, list: true, mail: false };
+        Self { follow: Ways { mail: true, ..quiet }, like: quiet, comment: quiet, mention: quiet, group: quiet }
+    }
+}
+
+/// The ways of a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Ways {
+    /// Pushed to open sockets.
+    pub live: bool,
+    /// Kept in `GET /notifications`.
+    pub list: bool,
+    /// Sent by mail.
+    pub mail: bool,
+}
+
+/// Reads changes to settings over the values they start from.
+pub struct SettingsPatch(Box<dyn FnOnce(&mut Settings) + Send>);
+
+impl SettingsPatch {
+    pub fn apply(self, settings: &mut Settings) {
+        (self.0)(settings);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct WaysPatch {
+    live: Option<bool>,
+    list: Option<bool>,
+    mail: Option<bool>,
+}
+
+impl FromFields for WaysPatch {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (live, list, mail) = (fields.change("live"), fields.change("list"), fields.change("mail"));
+        Some(Self { live: live?, list: list?, mail: mail? })
+    }
+}
+
+impl WaysPatch {
+    fn apply(self, ways: &mut Ways) {
+        ways.live = self.live.unwrap_or(ways.live);
+        ways.list = self.list.unwrap_or(ways.list);
+        ways.mail = self.mail.unwrap_or(ways.mail);
+    }
+}
+
+struct NotifyPatch([WaysPatch; 5]);
+
+impl FromFields for NotifyPatch {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let read = ["follow", "like", "comment", "mention", "group"].map(|kind| fields.nested(kind));
+        let [Some(follow), Some(like), Some(comment), Some(mention), Some(group)] = read else { return None };
+        Some(Self([follow, like, comment, mention, group]))
+    }
+}
+
+impl FromFields for SettingsPatch {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (findable, notify) = (fields.change("findable_by_email"), fields.nested::<NotifyPatch>("notify"));
+        let (findable, NotifyPatch([follow, like, comment, mention, group])) = (findable?, notify?);
+        Some(Self(Box::new(move |settings| {
+            settings.findable_by_email = findable.unwrap_or(settings.findable_by_email);
+            let notify = &mut settings.notify;
+            follow.apply(&mut notify.follow);
+            like.apply(&mut notify.like);
+            comment.apply(&mut notify.comment);
+            mention.apply(&mut notify.mention);
+            group.apply(&mut notify.group);
+        })))
+    }
+}
+
+macro_rules! text_value {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_value!(
+    /// 3 to 20 of `A-Z a-z 0-9 _`, kept as typed, unique whatever its case.
+    Username
+);
+text_value!(
+    /// An e-mail address, kept as typed; compared whatever its case.
+    Email
+);
+text_value!(
+    /// A full name of 1 to 100 characters.
+    FullName
+);
+text_value!(
+    /// A few lines about oneself, up to 500 characters.
+    Bio
+);
+text_value!(
+    /// A place, up to 100 characters.
+    Location
+);
+text_value!(
+    /// An `http` or `https` address, up to 200 bytes.
+    Website
+);
+text_value!(
+    /// Something one likes: 1 to 30 characters.
+    Interest
+);
+
+impl Username {
+    pub const MIN: usize = 3;
+    pub const MAX: usize = 20;
+    /// The rule as clients may check it.
+    pub const PATTERN: &str = "^[A-Za-z0-9_]{3,20}$";
+
+    /// The one spelling that uniqueness is judged by.
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+
+    /// A name out of a path: any case, with or without `@`. None when no account can have it.
+    pub fn from_path(text: &str) -> Option<Self> {
+        let name = text.strip_prefix('@').unwrap_or(text);
+        is_well_formed(name).then(|| Self(name.to_owned()))
+    }
+
+    /// A name made from an address, and further tries when it is taken.
+    pub fn suggested(email: &Email, attempt: u32) -> Self {
+        let local = email.0.split('@').next().unwrap_or_default();
+        let mut name: String =
+            local.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(Self::MAX).collect();
+        if name.len() < Self::MIN || is_reserved(&name) || name.to_ascii_lowercase().starts_with("usr_") {
+            name = "user".into();
+        }
+        if attempt > 0 || name == "user" {
+            let tail = u32::from_be_bytes(crate::secrets::random_bytes()) % 1_000_000;
+            name.truncate(Self::MAX - 7);
+            name = format!("{name}_{tail:06}");
+        }
+        Self(name)
+    }
+}
+
+fn is_well_formed(name: &str) -> bool {
+    (Username::MIN..=Username::MAX).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && !name.to_ascii_lowercase().starts_with(UserId::PREFIX)
+}
+
+/// Names that are path segments (a test derives them from the routers), and some kept for growth.
+pub const RESERVED_USERNAMES: [&str; 59] = [
+    "about", "activity", "admin", "administrator", "analytics", "api", "block", "blocked", "comments", "config",
+    "delete", "docs", "export", "feed", "follow", "followers", "following", "forgot", "groups", "hashtags", "health",
+    "help", "home", "like", "liked", "likes", "login", "logout", "media", "moderator", "mute", "muted",
+    "notifications", "password", "perch", "posts", "read", "refresh", "register", "reports", "resend", "reset", "root",
+    "scheduled", "search", "sessions", "settings", "signup", "suggestions", "support", "system", "tweets", "unblock",
+    "unfollow", "unlike", "unsubscribe", "users", "verify", "videos",
+];
+
+fn is_reserved(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "me" || RESERVED_USERNAMES.contains(&name.as_str())
+}
+
+impl FieldValue for Username {
+    fn parse(value: &Value) -> Result<Self, Refusal> {
+        let name = text(value)?;
+        if !is_well_formed(name) {
+            return Err(("invalid_username", "3 to 20 of A-Z a-z 0-9 _, not starting with usr_.".into()));
+        }
+        if is_reserved(name) {
+            return Err(("reserved_username", "This name is reserved.".into()));
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
+impl Email {
+    /// The one spelling that uniqueness is judged by.
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+impl FieldValue for Email {
+    fn parse(value: &Value) -> Result<Self, Refusal> {
+        let address = text(value)?.trim();
+        let refused = || ("invalid_email", String::from("This is not an e-mail address."));
+        // RFC 5321, 4.5.3.1: 64 octets before the @, 255 after, 256 in a path with its brackets. SES takes ASCII alone.
+        if address.len() > 254 || !address.is_ascii() {
+            return Err(refused());
+        }
+        let options = email_address::Options::default()
+            .with_required_tld()
+            .without_domain_literal()
+            .without_display_text();
+        email_address::EmailAddress::parse_with_options(address, options).map_err(|_| refused())?;
+        // A quoted local part may hold spaces and line breaks; no provider gives out such addresses.
+        if address.contains('"') {
+            return Err(refused());
+        }
+        Ok(Self(address.to_owned()))
+    }
+}
+
+macro_rules! bounded_text {
+    ($name:ident, $max:expr, $max_bytes:expr, $lines:expr) => {
+        impl FieldValue for $name {
+            fn parse(value: &Value) -> Result<Self, Refusal> {
+                bounded(value, $max, $max_bytes, $lines).map(Self)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+    };
+}
+
+bounded_text!(FullName, 100, 400, false);
+bounded_text!(Bio, 500, 2_000, true);
+bounded_text!(Location, 100, 400, false);
+bounded_text!(Interest, 30, 120, false);
+
+impl FieldValue for Website {
+    fn parse(value: &Value) -> Result<Self, Refusal> {
+        let address = bounded(value, 200, 200, false)?;
+        let refused = ("invalid_url", String::from("This must be an http or https address."));
+        let uri: http::Uri = address.parse().map_err(|_| refused.clone())?;
+        let web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| host.contains('.'));
+        if web && !address.contains(['<', '>', '"', '\'']) { Ok(Self(address)) } else { Err(refused) }
+    }
+}
+
+impl From<Website> for String {
+    fn from(value: Website) -> Self {
+        value.0
+    }
+}
+
+/// Up to 20 interests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interests(pub Vec<String>);
+
+impl FieldValue for Interests {
+    fn parse(value: &Value) -> Result<Self, Refusal> {
+        let list = Vec::<Interest>::parse(value)?;
+        if list.len() > 20 {
+            return Err(("too_many", "At most 20 interests.".into()));
+        }
+        Ok(Self(list.into_iter().map(String::from).collect()))
+    }
+}
+
+/// A password as typed. It shows itself nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    include_str!("common_passwords.txt").lines().filter(|line| !line.starts_with('#')).collect()
+});
+
+impl Password {
+    pub const MIN: usize = 8;
+    pub const MAX: usize = 128;
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A password to compare with a kept one: any text that could be one.
+    pub fn presented(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Why this can't be a new password of the account with this name.
+    pub fn weakness(&self, username: Option<&Username>) -> Option<Refusal> {
+        let folded = self.0.to_lowercase();
+        if COMMON.contains(folded.as_str()) {
+            return Some(("common_password", "This password is among the first that are guessed.".into()));
+        }
+        username
+            .is_some_and(|name| folded.contains(&name.folded()))
+            .then(|| ("contains_username", "The password must not contain the username.".into()))
+    }
+}
+
+impl FieldValue for Password {
+    fn parse(value: &Value) -> Result<Self, Refusal> {
+        let password = text(value)?;
+        // NIST SP 800-63B, 5.1.1.2: any characters, counted as code points, not cut off.
+        match password.chars().count() {
+            ..Self::MIN => Err(("too_short", "At least 8 characters.".into())),
+            Self::MIN..=Self::MAX => Ok(Self(password.to_owned())),
+            _ => Err(("too_long", "At most 128 characters.".into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refusal<T: FieldValue>(value: &str) -> Option<&'static str> {
+        T::parse(&json!(value)).err().map(|(code, _)| code)
+    }
+
+    #[test]
+    fn usernames() {
+        for good in ["abc", "A_b9", "x".repeat(20).as_str(), "usr"] {
+            assert_eq!(refusal::<Username>(good), None, "{good}");
+        }
+        for bad in ["ab", "x".repeat(21).as_str(), "a b", "a-b", "ä_b", "usr_abc", "USR_abc", "a#b", "@abc"] {
+            assert_eq!(refusal::<Username>(bad), Some("invalid_username"), "{bad}");
+        }
+        assert_eq!(refusal::<Username>("Settings"), Some("reserved_username"));
+        assert_eq!(Username::from_path("@Ann").unwrap().folded(), "ann");
+        assert!(Username::from_path("usr_x").is_none());
+    }
+
+    #[test]
+    fn suggested_names_are_names() {
+        for address in ["a@b.co", "settings@b.co", "ann.lee+x@b.co", "usr_x@b.co", &format!("{}@b.co", "y".repeat(60))] {
+            let email = Email::parse(&json!(address)).unwrap();
+            for attempt in 0..3 {
+                let name = Username::suggested(&email, attempt);
+                assert_eq!(refusal::<Username>(name.as_str()), None, "{address} {attempt}: {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn addresses() {
+        for good in ["ann@example.com", "a.b+c@mail.example.co.uk", "A@EXAMPLE.COM"] {
+            assert_eq!(refusal::<Email>(good), None, "{good}");
+        }
+        for bad in ["", "ann", "ann@", "@b.co", "ann@host", "a b@c.de", "ann@[1.2.3.4]", "Ann <a@b.co>", "\"a\"@b.co", "a@b.co\nBcc: x@y.zz"] {
+            assert_eq!(refusal::<Email>(bad), Some("invalid_email"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn passwords() {
+        assert_eq!(refusal::<Password>("1234567"), Some("too_short"));
+        assert_eq!(refusal::<Password>(&"ä".repeat(128)), None);
+        assert_eq!(refusal::<Password>(&"a".repeat(129)), Some("too_long"));
+        let name = Username::from_path("gull").unwrap();
+        let weakness = |text: &str| Password(text.into()).weakness(Some(&name)).map(|(code, _)| code);
+        assert_eq!(weakness("Baseball"), Some("common_password"));
+        assert_eq!(weakness("my-GULL-flies"), Some("contains_username"));
+        assert_eq!(weakness("tern on the rock"), None);
+        assert_eq!(format!("{:?}", Password("x".into())), "Password(…)");
+    }
+
+    #[test]
+    fn websites() {
+        assert_eq!(refusal::<Website>("https://example.com/me?x=1"), None);
+        for bad in ["javascript:alert(1)", "example.com", "ftp://example.com", "https://exa mple.com", "http://"] {
+            assert_eq!(refusal::<Website>(bad), Some("invalid_url"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn settings_change_where_told() {
+        let mut settings = Settings::default();
+        let body = json!({"notify": {"follow": {"mail": false}}});
+        Fields::read::<SettingsPatch>(body.as_object().unwrap().clone()).unwrap().apply(&mut settings);
+        assert!(!settings.notify.follow.mail && settings.notify.follow.list && settings.findable_by_email);
+        let bad = json!({"findable_by_email": null, "notify": {"like": {"mail": 1}, "group": 2}});
+        let error = Fields::read::<SettingsPatch>(bad.as_object().unwrap().clone()).err().unwrap();
+        let told: Vec<_> = error.fields().iter().map(|f| f.field.as_str()).collect();
+        assert_eq!(told, ["findable_by_email", "notify.like.mail", "notify.group"]);
+    }
+}

@@ -1,0 +1,47 @@
+//! Answers kept for repeated requests.
+
+use crate::App;
+use crate::error::Result;
+use crate::ids::UserId;
+use crate::table::design::key;
+use crate::table::{Condition, Op, Read};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Answers are kept this long.
+const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// SHA-256 of the request's body.
+    pub body: String,
+    pub answer: String,
+    pub location: String,
+}
+
+#[derive(Serialize)]
+struct Row {
+    #[serde(flatten)]
+    kept: Kept,
+    ttl: u64,
+}
+
+/// Access pattern 19.
+///
+/// # Errors
+/// Unavailable.
+pub async fn find(app: &App, user: Option<UserId>, hash: &str, read: Read) -> Result<Option<Kept>> {
+    Ok(app.table().get(&key::idempotency(user, hash), read).await?)
+}
+
+/// The write that keeps an answer, where none is kept yet.
+///
+/// # Errors
+/// 500 when it can't be written.
+pub fn keep(app: &App, user: Option<UserId>, hash: &str, kept: Kept) -> Result<Op> {
+    let row = Row { kept, ttl: (app.now() + LIFETIME).seconds() };
+    // Expired ones may lie there for days yet: TTL deletes when it finds time.
+    let expired = Condition::less("ttl", app.now().seconds());
+    let free = Condition::Any(vec![Condition::Missing, expired]);
+    Ok(Op::put(key::idempotency(user, hash), &row)?.when(free))
+}

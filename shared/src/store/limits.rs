@@ -1,0 +1,25 @@
+//! Rate-limit counters.
+
+use crate::App;
+use crate::error::Result;
+use crate::table::design::key;
+use crate::table::Op;
+use std::time::Duration;
+
+#[derive(serde::Deserialize)]
+struct Counter {
+    n: u64,
+}
+
+/// Counts one more in a window and answers how many that makes. Access pattern 20.
+///
+/// # Errors
+/// Unavailable.
+pub async fn count(app: &App, scope: &str, window: u64, length: Duration) -> Result<u64> {
+    let gone = (app.now() + length * 2).seconds();
+    let op = Op::update(key::rate_limit(scope, window)).add("n", 1).set("ttl", gone);
+    match app.table().write(op).await? {
+        Some(item) => Ok(item.read::<Counter>()?.n),
+        None => Ok(1),
+    }
+}

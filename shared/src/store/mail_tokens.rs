@@ -1,0 +1,44 @@
+//! Tokens that mails carry. Writing one makes the stream send the mail.
+
+use crate::App;
+use crate::error::{Error, Kind, Result};
+use crate::ids::{UserId, new_ulid};
+use crate::models::session::{MailAction, MailToken, PendingAccount};
+use crate::models::user::Email;
+use crate::table::design::key;
+use crate::table::{Condition, Op, Read};
+use ulid::Ulid;
+
+/// The write that makes a token, and so sends its mail.
+///
+/// # Errors
+/// 500 when it can't be written.
+pub fn issue(app: &App, user: UserId, email: &Email, action: MailAction, pending: Option<PendingAccount>) -> Result<Op> {
+    let now = app.now();
+    let ttl = (now + action.lifetime()).seconds();
+    let token = MailToken { id: new_ulid(now), user, action, email: email.clone(), pending, ttl };
+    Ok(Op::create(key::mail_token(token.id), &token)?)
+}
+
+/// What a token allows; None when it is used or expired. Access pattern 21.
+///
+/// # Errors
+/// Unavailable.
+pub async fn find(app: &App, id: Ulid) -> Result<Option<MailToken>> {
+    Ok(app.table().get(&key::mail_token(id), Read::Strong).await?)
+}
+
+/// What the token in a client's hands allows.
+///
+/// # Errors
+/// 400 for one that is forged, used, expired or for something else.
+pub async fn presented(app: &App, text: &str, action: MailAction) -> Result<MailToken> {
+    let refused = || Error::new(Kind::InvalidToken).detail("Ask for a new mail.");
+    let id = MailToken::read(app.keys()?, text).ok_or_else(refused)?;
+    find(app, id).await?.filter(|token| token.action == action).ok_or_else(refused)
+}
+
+/// The write that uses a token up. In a transaction it is the one that decides who was first.
+pub fn redeem(token: &MailToken) -> Op {
+    Op::delete(key::mail_token(token.id)).when(Condition::Exists)
+}

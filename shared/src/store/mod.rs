@@ -1,0 +1,15 @@
+//! One file per aggregate, one function per access pattern (the numbers are the chart's in `table::design`).
+
+pub mod cards;
+pub mod follows;
+pub mod idempotency;
+pub mod ledgers;
+pub mod likes;
+pub mod limits;
+pub mod mail_tokens;
+pub mod notifications;
+pub mod posts;
+pub mod sessions;
+pub mod timelines;
+pub mod users;
+pub mod viewers;

@@ -1,0 +1,295 @@
+//! Accounts and profiles.
+
+use crate::App;
+use crate::error::{Error, Result};
+use crate::ids::UserId;
+use crate::models::fields::Patch;
+use crate::models::session::MailAction;
+use crate::models::user::{Account, Credentials, Email, Followers, Guard, Profile, Settings, Username};
+use crate::table::design::key;
+use crate::table::{Condition, Op, Order, Read, Refused};
+use std::time::Duration;
+
+/// A name given up by a rename is kept for its old holder this long.
+const NAME_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// An account to be.
+pub struct NewAccount {
+    pub id: UserId,
+    pub email: Email,
+    pub verified: bool,
+    pub username: Username,
+    pub full_name: Option<String>,
+    pub password_hash: String,
+    /// The address that signed up, hashed; None when it is not known.
+    pub known_address: Option<String>,
+}
+
+/// Why an account can't be made.
+#[derive(Debug)]
+pub enum NotCreated {
+    UsernameTaken,
+    EmailTaken,
+    Both,
+    /// One of the caller's own operations, by its place, or something else.
+    Other(Error),
+    First,
+}
+
+/// The items of a new account.
+fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
+    let id = new.id;
+    let profile = Profile {
+        id,
+        username: new.username.clone(),
+        full_name: new.full_name.clone(),
+        bio: None,
+        location: None,
+        website: None,
+        interests: Vec::new(),
+        ver: 1,
+    };
+    let account = Account {
+        id,
+        email: new.email.clone(),
+        verified: new.verified,
+        posts: 0,
+        following: 0,
+        settings: Settings::default(),
+    };
+    let followers = Followers { id, n: 0, mode: Default::default() };
+    let known = new.known_address.iter().cloned().collect();
+    (profile, account, followers, Credentials { id, hash: new.password_hash.clone(), known })
+}
+
+/// Makes an account, and in the same transaction whatever `first` says, which stands before the rest.
+///
+/// # Errors
+/// What was taken, or that `first` was refused.
+pub async fn create(app: &App, new: &NewAccount, first: Option<Op>, last: Vec<Op>) -> Result<UserPage, NotCreated> {
+    let (profile, account, followers, credentials) = entities(new);
+    let guard = Guard { id: new.id, free_at: None };
+    let offset = usize::from(first.is_some());
+    let ops = (|| -> Result<Vec<Op>> {
+        let mut ops: Vec<Op> = first.into_iter().collect();
+        ops.push(take_name(app, &new.username, &guard)?);
+        ops.push(Op::create(key::email_guard(&new.email), &guard)?);
+        ops.push(Op::create(key::profile(new.id), &profile)?);
+        ops.push(Op::create(key::account(new.id), &account)?);
+        ops.push(Op::create(key::followers(new.id), &followers)?);
+        ops.push(Op::create(key::credentials(new.id), &credentials)?);
+        ops.extend(last);
+        Ok(ops)
+    })()
+    .map_err(NotCreated::Other)?;
+    match app.table().transact(ops).await {
+        Ok(()) => Ok(UserPage { profile, account, followers }),
+        Err(error) => {
+            let refused = error.refused().map_err(NotCreated::Other)?;
+            Err(why_not(&refused, offset))
+        }
+    }
+}
+
+fn why_not(refused: &Refused, offset: usize) -> NotCreated {
+    match (refused.has(offset), refused.has(offset + 1)) {
+        _ if offset == 1 && refused.has(0) => NotCreated::First,
+        (true, true) => NotCreated::Both,
+        (true, false) => NotCreated::UsernameTaken,
+        (false, true) => NotCreated::EmailTaken,
+        (false, false) => NotCreated::Other(Error::internal("an account was refused for no reason that is known")),
+    }
+}
+
+impl From<NotCreated> for Error {
+    fn from(why: NotCreated) -> Self {
+        match why {
+            NotCreated::UsernameTaken => Self::taken("username"),
+            NotCreated::EmailTaken => Self::taken("email"),
+            NotCreated::Both => {
+                let email = Self::taken("email");
+                let field = email.fields()[0].clone();
+                Self::taken("username").field(field).detail("Username and email are already taken.")
+            }
+            NotCreated::First => Self::new(crate::error::Kind::InFlight),
+            NotCreated::Other(error) => error,
+        }
+    }
+}
+
+/// Takes a name that is free, one's own, or given up long enough ago. TTL is no help here: it deletes days late.
+fn take_name(app: &App, name: &Username, guard: &Guard) -> Result<Op> {
+    let free = Condition::Any(vec![
+        Condition::Missing,
+        Condition::equal("id", guard.id),
+        Condition::less("free_at", app.now()),
+    ]);
+    Ok(Op::put(key::name_guard(name), guard)?.when(free))
+}
+
+/// Who has this name? Access pattern 2.
+///
+/// # Errors
+/// Unavailable.
+pub async fn by_name(app: &App, name: &Username) -> Result<Option<UserId>> {
+    let guard = app.table().get::<Guard>(&key::name_guard(name), Read::Eventual).await?;
+    Ok(guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id))
+}
+
+/// Who of these names exists? Half a unit each. Access pattern 2.
+///
+/// # Errors
+/// Unavailable.
+pub async fn by_names(app: &App, names: &[Username]) -> Result<Vec<Option<UserId>>> {
+    let keys: Vec<_> = names.iter().map(key::name_guard).collect();
+    let guards = app.table().batch_get::<Guard>(&keys, Read::Eventual).await?;
+    Ok(guards.into_iter().map(|guard| guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id)).collect())
+}
+
+/// Who has this address? Access pattern 2.
+///
+/// # Errors
+/// Unavailable.
+pub async fn by_email(app: &App, email: &Email) -> Result<Option<UserId>> {
+    Ok(app.table().get::<Guard>(&key::email_guard(email), Read::Eventual).await?.map(|guard| guard.id))
+}
+
+/// All that a profile page shows.
+#[derive(Clone, Debug)]
+pub struct UserPage {
+    pub profile: Profile,
+    pub account: Account,
+    pub followers: Followers,
+}
+
+/// A profile with its counts. Access pattern 3.
+///
+/// # Errors
+/// Unavailable.
+pub async fn page(app: &App, id: UserId, read: Read) -> Result<Option<UserPage>> {
+    let rows = app.table().query(&key::profile_page(id), Order::OldestFirst, read, 10, None).await?;
+    let find = |key: crate::table::design::Key| rows.items.iter().find(move |item| item.sk() == key.sk());
+    let (Some(profile), Some(account), Some(followers)) =
+        (find(key::profile(id)), find(key::account(id)), find(key::followers(id)))
+    else {
+        return Ok(None);
+    };
+    Ok(Some(UserPage { profile: profile.read()?, account: account.read()?, followers: followers.read()? }))
+}
+
+/// The profile alone; half a unit, for checking that somebody exists.
+///
+/// # Errors
+/// Unavailable.
+pub async fn profile(app: &App, id: UserId) -> Result<Option<Profile>> {
+    Ok(app.table().get(&key::profile(id), Read::Eventual).await?)
+}
+
+/// The private half of an account.
+///
+/// # Errors
+/// Unavailable.
+pub async fn account(app: &App, id: UserId) -> Result<Option<Account>> {
+    Ok(app.table().get(&key::account(id), Read::Strong).await?)
+}
+
+/// Changes to a profile; what is absent stays.
+#[derive(Debug, Default)]
+pub struct ProfileChange {
+    pub full_name: Patch<String>,
+    pub bio: Patch<String>,
+    pub location: Patch<String>,
+    pub website: Patch<String>,
+    pub interests: Patch<Vec<String>>,
+    pub username: Option<Username>,
+    pub email: Option<Email>,
+}
+
+/// Writes the changes over the page they were made from, if nobody else changed it meanwhile.
+///
+/// # Errors
+/// 409 naming what is taken; [`Changed::Meanwhile`] when the profile is newer.
+pub async fn change(app: &App, old: &UserPage, change: ProfileChange) -> Result<UserPage, Changed> {
+    let id = old.profile.id;
+    let mut new = old.clone();
+    let profile = &mut new.profile;
+    profile.full_name = change.full_name.or(profile.full_name.take());
+    profile.bio = change.bio.or(profile.bio.take());
+    profile.location = change.location.or(profile.location.take());
+    profile.website = change.website.or(profile.website.take());
+    profile.interests = change.interests.or(Some(std::mem::take(&mut profile.interests))).unwrap_or_default();
+    profile.username = change.username.unwrap_or(profile.username.clone());
+    profile.ver += 1;
+    let put = Op::put(key::profile(id), &new.profile).map_err(Error::from)?;
+    let mut ops = vec![put.when(Condition::equal("ver", old.profile.ver))];
+    let mut names = Vec::new();
+    if new.profile.username.folded() != old.profile.username.folded() {
+        rename(app, old, &new, &mut ops)?;
+        names.push((1, "username"));
+    }
+    if let Some(email) = change.email.filter(|email| email.folded() != old.account.email.folded()) {
+        names.push((ops.len(), "email"));
+        new.account.email = email;
+        new.account.verified = false;
+        readdress(app, old, &new, &mut ops)?;
+    }
+    if ops.len() == 1 {
+        let Some(op) = ops.pop() else { return Ok(new) };
+        return match app.table().write(op).await {
+            Ok(_) => Ok(new),
+            Err(error) => Err(error.refused().map_or_else(Changed::Error, |_| Changed::Meanwhile)),
+        };
+    }
+    let Err(error) = app.table().transact(ops).await else { return Ok(new) };
+    let refused = error.refused()?;
+    let taken = names.into_iter().find(|(index, _)| refused.has(*index));
+    Err(taken.map_or(Changed::Meanwhile, |(_, field)| Changed::Error(Error::taken(field))))
+}
+
+/// Why a change was not made.
+#[derive(Debug)]
+pub enum Changed {
+    /// Somebody was faster: read again.
+    Meanwhile,
+    Error(Error),
+}
+
+impl From<Error> for Changed {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// The new name is taken, the old one kept for a while so that nobody can pose as its holder.
+fn rename(app: &App, old: &UserPage, new: &UserPage, ops: &mut Vec<Op>) -> Result<()> {
+    let id = old.profile.id;
+    ops.push(take_name(app, &new.profile.username, &Guard { id, free_at: None })?);
+    let kept = Guard { id, free_at: Some(app.now() + NAME_KEPT) };
+    ops.push(Op::put(key::name_guard(&old.profile.username), &kept)?);
+    Ok(())
+}
+
+/// The new address must be verified; the old one hears of it.
+fn readdress(app: &App, old: &UserPage, new: &UserPage, ops: &mut Vec<Op>) -> Result<()> {
+    let id = old.profile.id;
+    ops.push(Op::create(key::email_guard(&new.account.email), &Guard { id, free_at: None })?);
+    ops.push(Op::delete(key::email_guard(&old.account.email)));
+    let account = Op::update(key::account(id)).set("email", &new.account.email).set("verified", false);
+    ops.push(account.when(Condition::equal("email", &old.account.email)));
+    ops.push(super::mail_tokens::issue(app, id, &new.account.email, MailAction::VerifyEmail, None)?);
+    ops.push(super::mail_tokens::issue(app, id, &old.account.email, MailAction::EmailChanged, None)?);
+    Ok(())
+}
+
+/// Writes settings over the ones they were made from.
+///
+/// # Errors
+/// False when they changed meanwhile.
+pub async fn change_settings(app: &App, id: UserId, old: &Settings, new: &Settings) -> Result<bool> {
+    let same = Condition::Any(vec![Condition::Without("settings"), Condition::equal("settings", old)]);
+    let op = Op::update(key::account(id)).set("settings", new).when(Condition::Exists).when(same);
+    match app.table().write(op).await {
+        Ok(_) => Ok(true),
+        Err(error) => error.refused().map(|_| false),
+    }
+}

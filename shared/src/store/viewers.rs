@@ -1,0 +1,57 @@
+//! The viewer's prefix.
+
+use crate::App;
+use crate::error::{Error, Result};
+use crate::ids::{SessionId, UserId};
+use crate::models::session::Session;
+use crate::models::viewer::{Negative, Viewer};
+use crate::table::design::key;
+use crate::table::{Order, Read};
+use std::collections::HashMap;
+
+/// More rows than these are asked for by key.
+const LIMIT: usize = 150;
+
+/// Who asks, and what may they see? One strong query: 1 unit up to 4 KB. Access pattern 1.
+///
+/// # Errors
+/// 401 when the session has ended.
+pub async fn load(app: &App, id: UserId, session: SessionId) -> Result<Viewer> {
+    let rows = app.table().query(&key::viewer(id), Order::OldestFirst, Read::Strong, LIMIT, None).await?;
+    let (mut sessions, mut merged, mut negatives) = (Vec::new(), Vec::new(), HashMap::new());
+    for item in &rows.items {
+        if item.sk().starts_with(key::SESSION) {
+            sessions.push(item.read::<Session>()?);
+        } else if let Some(author) = key::ending(item.sk(), key::MERGED) {
+            merged.push(author);
+        } else if let Some(other) = key::ending(item.sk(), key::NEGATIVE) {
+            negatives.insert(other, item.read::<Negative>()?);
+        }
+    }
+    let current = sessions.iter().find(|known| known.id == session).cloned();
+    let session = current.ok_or_else(|| Error::unauthorized("This session has ended. Sign in again."))?;
+    Ok(Viewer { id, session, sessions, merged, negatives, overflow: rows.next.is_some() })
+}
+
+impl Viewer {
+    /// Reads what the prefix had no room for, as far as these authors go: 1 unit each, and only where it overflowed.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn complete(&mut self, app: &App, authors: impl IntoIterator<Item = UserId>) -> Result<()> {
+        if !self.overflow {
+            return Ok(());
+        }
+        let mut unknown: Vec<UserId> = authors.into_iter().filter(|id| !self.negatives.contains_key(id)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        let keys: Vec<_> = unknown.iter().map(|other| key::negative(self.id, *other)).collect();
+        let found = app.table().batch_get::<Negative>(&keys, Read::Strong).await?;
+        for (other, negative) in unknown.into_iter().zip(found) {
+            if let Some(negative) = negative {
+                self.negatives.insert(other, negative);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,569 @@
+//! The only user of the DynamoDB SDK: few verbs, retries in one place.
+
+use super::design::{Key, PARTITION_KEY, Range, SORT_KEY, TTL};
+use super::expression::{Change, Expression, Op};
+use super::{Refused, TableError, meter};
+use crate::aws::Aws;
+use crate::clock::Clock;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types as sdk;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+type Result<T, E = TableError> = std::result::Result<T, E>;
+
+/// A transaction may hold so many operations (DynamoDB developer guide, "Service quotas").
+pub(crate) const TRANSACTION_OPS: usize = 100;
+/// A batch may read so many items, and write so many (same page).
+const BATCH_READS: usize = 100;
+const BATCH_WRITES: usize = 25;
+/// Conflicts, throttling and leftovers are tried again so often, with full jitter between 0 and a wait that doubles
+/// from 10 to 640 ms: about a second and a half in all, well inside a function's timeout.
+const ATTEMPTS: u32 = 9;
+
+/// How fresh a read must be. A strong one costs twice as much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    Eventual,
+    Strong,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    OldestFirst,
+    NewestFirst,
+}
+
+/// One item as it lies in the table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Item(pub(super) HashMap<String, AttributeValue>);
+
+impl Item {
+    /// The entity in the item.
+    ///
+    /// # Errors
+    /// When the item is not such an entity.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_dynamo::from_item(self.0.clone()).map_err(|error| TableError::Broken(error.into()))
+    }
+
+    pub fn sk(&self) -> &str {
+        self.0.get(SORT_KEY).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
+    }
+
+    fn is_expired(&self, now: u64) -> bool {
+        let ttl = self.0.get(TTL).and_then(|value| value.as_n().ok()).and_then(|n| n.parse::<u64>().ok());
+        ttl.is_some_and(|ttl| ttl <= now)
+    }
+}
+
+/// A page of a query.
+#[derive(Debug, Default)]
+pub struct Rows {
+    pub items: Vec<Item>,
+    /// Where the next page starts; None at the end.
+    pub next: Option<String>,
+}
+
+/// The table. Cheap to clone; the client is made at first use.
+#[derive(Clone)]
+pub struct Table {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    aws: Aws,
+    endpoint: Option<String>,
+    name: String,
+    clock: Clock,
+    client: OnceLock<Client>,
+}
+
+impl Table {
+    pub fn new(aws: Aws, endpoint: Option<String>, name: String, clock: Clock) -> Self {
+        Self { inner: Arc::new(Inner { aws, endpoint, name, clock, client: OnceLock::new() }) }
+    }
+
+    fn client(&self) -> &Client {
+        self.inner.client.get_or_init(|| {
+            let aws = &self.inner.aws;
+            let mut config = aws_sdk_dynamodb::Config::builder()
+                .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+                .region(aws_sdk_dynamodb::config::Region::new(aws.region()))
+                .credentials_provider(aws.credentials())
+                .http_client(aws.http_client(self.inner.endpoint.as_deref()))
+                .timeout_config(aws.timeouts())
+                .retry_config(aws.retries());
+            config.set_endpoint_url(self.inner.endpoint.clone());
+            Client::from_conf(config.build())
+        })
+    }
+
+    fn name(&self) -> String {
+        self.inner.name.clone()
+    }
+
+    /// One item by its key; an expired one is gone.
+    ///
+    /// # Errors
+    /// Unavailable, or an item that is no `T`.
+    pub async fn get<T: DeserializeOwned>(&self, key: &Key, read: Read) -> Result<Option<T>> {
+        let call = || {
+            self.client()
+                .get_item()
+                .table_name(self.name())
+                .set_key(Some(attributes(key)))
+                .consistent_read(read == Read::Strong)
+                .return_consumed_capacity(sdk::ReturnConsumedCapacity::Total)
+                .send()
+        };
+        let output = self.retried(call).await?;
+        count_reads(output.consumed_capacity());
+        let item = output.item.map(Item).filter(|item| !item.is_expired(self.now()));
+        item.map(|item| item.read()).transpose()
+    }
+
+    /// Neighbours, at most `limit`, from after the sort key `after`. Expired items are left out.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn query(
+        &self,
+        range: &Range,
+        order: Order,
+        read: Read,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Rows> {
+        let (from, to) = range.bounds();
+        if from > to {
+            return Ok(Rows::default());
+        }
+        let start = after.map(|sk| {
+            let text = |value: &str| AttributeValue::S(value.to_owned());
+            HashMap::from([(PARTITION_KEY.into(), text(range.pk())), (SORT_KEY.into(), text(sk))])
+        });
+        let call = || {
+            self.client()
+                .query()
+                .table_name(self.name())
+                .key_condition_expression("PK = :pk AND SK BETWEEN :from AND :to")
+                .expression_attribute_values(":pk", AttributeValue::S(range.pk().to_owned()))
+                .expression_attribute_values(":from", AttributeValue::S(from.to_owned()))
+                .expression_attribute_values(":to", AttributeValue::S(to.to_owned()))
+                .scan_index_forward(order == Order::OldestFirst)
+                .consistent_read(read == Read::Strong)
+                .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start.clone())
+                .return_consumed_capacity(sdk::ReturnConsumedCapacity::Total)
+                .send()
+        };
+        let output = self.retried(call).await?;
+        count_reads(output.consumed_capacity());
+        let next = output.last_evaluated_key.map(Item).map(|key| key.sk().to_owned());
+        let now = self.now();
+        let items = output.items.unwrap_or_default().into_iter().map(Item);
+        Ok(Rows { items: items.filter(|item| !item.is_expired(now)).collect(), next })
+    }
+
+    /// Many items by their keys, in the keys' order; each item costs as a read of its own.
+    ///
+    /// # Errors
+    /// Unavailable, also when some items stay unread after retries.
+    pub async fn batch_get<T: DeserializeOwned>(&self, keys: &[Key], read: Read) -> Result<Vec<Option<T>>> {
+        let mut wanted: Vec<&Key> = keys.iter().collect();
+        wanted.sort_unstable_by_key(|key| (key.pk(), key.sk()));
+        wanted.dedup();
+        let chunks = wanted.chunks(BATCH_READS).map(|chunk| self.batch_get_chunk(chunk, read));
+        let found = futures::future::try_join_all(chunks).await?;
+        let now = self.now();
+        let by_key: HashMap<(String, String), Item> =
+            found.into_iter().flatten().filter(|item| !item.is_expired(now)).map(|item| (item.key(), item)).collect();
+        let item = |key: &Key| by_key.get(&(key.pk().to_owned(), key.sk().to_owned()));
+        keys.iter().map(|key| item(key).map(Item::read).transpose()).collect()
+    }
+
+    async fn batch_get_chunk(&self, keys: &[&Key], read: Read) -> Result<Vec<Item>> {
+        let mut left: Vec<_> = keys.iter().map(|key| attributes(key)).collect();
+        let mut found = Vec::with_capacity(left.len());
+        for attempt in 0..ATTEMPTS {
+            let request = sdk::KeysAndAttributes::builder()
+                .set_keys(Some(left.clone()))
+                .consistent_read(read == Read::Strong)
+                .build()
+                .map_err(|error| TableError::Broken(error.into()))?;
+            let call = || {
+                self.client()
+                    .batch_get_item()
+                    .request_items(self.name(), request.clone())
+                    .return_consumed_capacity(sdk::ReturnConsumedCapacity::Total)
+                    .send()
+            };
+            let output = self.retried(call).await?;
+            output.consumed_capacity().iter().for_each(|capacity| count_reads(Some(capacity)));
+            found.extend(output.responses.unwrap_or_default().into_values().flatten().map(Item));
+            left = output.unprocessed_keys.unwrap_or_default().remove(&self.inner.name).map_or(vec![], |rest| rest.keys);
+            if left.is_empty() {
+                return Ok(found);
+            }
+            back_off(attempt).await;
+        }
+        Err(TableError::Unavailable("items stayed unread after retries".into()))
+    }
+
+    /// One write. Answers the item after an update, or before a delete.
+    ///
+    /// # Errors
+    /// [`TableError::Refused`] when its condition does not hold.
+    pub async fn write(&self, op: Op) -> Result<Option<Item>> {
+        let mut expression = Expression::default();
+        let condition = op.condition.map(|condition| expression.condition(condition));
+        let on_failure = sdk::ReturnValuesOnConditionCheckFailure::AllOld;
+        let total = sdk::ReturnConsumedCapacity::Total;
+        let (consumed, item) = match op.change {
+            Change::Put(item) => {
+                let builder = self
+                    .client()
+                    .put_item()
+                    .table_name(self.name())
+                    .set_item(Some(with_key(item, &op.key)))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(some(expression.names))
+                    .set_expression_attribute_values(some(expression.values))
+                    .return_values_on_condition_check_failure(on_failure)
+                    .return_consumed_capacity(total);
+                (self.retried(|| builder.clone().send()).await?.consumed_capacity, None)
+            }
+            Change::Update(steps) => {
+                let update = expression.update(steps);
+                let builder = self
+                    .client()
+                    .update_item()
+                    .table_name(self.name())
+                    .set_key(Some(attributes(&op.key)))
+                    .update_expression(update)
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(some(expression.names))
+                    .set_expression_attribute_values(some(expression.values))
+                    .return_values(sdk::ReturnValue::AllNew)
+                    .return_values_on_condition_check_failure(on_failure)
+                    .return_consumed_capacity(total);
+                let output = self.retried(|| builder.clone().send()).await?;
+                (output.consumed_capacity, output.attributes)
+            }
+            Change::Delete => {
+                let builder = self
+                    .client()
+                    .delete_item()
+                    .table_name(self.name())
+                    .set_key(Some(attributes(&op.key)))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(some(expression.names))
+                    .set_expression_attribute_values(some(expression.values))
+                    .return_values(sdk::ReturnValue::AllOld)
+                    .return_values_on_condition_check_failure(on_failure)
+                    .return_consumed_capacity(total);
+                let output = self.retried(|| builder.clone().send()).await?;
+                (output.consumed_capacity, output.attributes)
+            }
+            Change::Check => return Err(TableError::Broken("a check alone writes nothing".into())),
+        };
+        count_writes(consumed.as_ref());
+        Ok(item.map(Item))
+    }
+
+    /// All of the operations or none. Conflicts with other writers are tried again under one ClientRequestToken, so a
+    /// lost answer is not a second write.
+    ///
+    /// # Errors
+    /// [`TableError::Refused`] names the operations whose conditions did not hold.
+    pub async fn transact(&self, ops: Vec<Op>) -> Result<()> {
+        let items: Vec<_> = ops.into_iter().map(|op| self.transact_item(op)).collect::<Result<_>>()?;
+        let token = crate::secrets::base64url(&crate::secrets::random_bytes::<16>());
+        let call = || {
+            self.client()
+                .transact_write_items()
+                .set_transact_items(Some(items.clone()))
+                .client_request_token(&token)
+                .return_consumed_capacity(sdk::ReturnConsumedCapacity::Total)
+                .send()
+        };
+        let output = self.retried(call).await?;
+        output.consumed_capacity().iter().for_each(|capacity| count_writes(Some(capacity)));
+        Ok(())
+    }
+
+    fn transact_item(&self, op: Op) -> Result<sdk::TransactWriteItem> {
+        let mut expression = Expression::default();
+        let condition = op.condition.map(|condition| expression.condition(condition));
+        let on_failure = sdk::ReturnValuesOnConditionCheckFailure::AllOld;
+        let broken = |error: aws_sdk_dynamodb::error::BuildError| TableError::Broken(error.into());
+        let item = sdk::TransactWriteItem::builder();
+        Ok(match op.change {
+            Change::Put(put) => item.put(
+                sdk::Put::builder()
+                    .table_name(self.name())
+                    .set_item(Some(with_key(put, &op.key)))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(some(expression.names))
+                    .set_expression_attribute_values(some(expression.values))
+                    .return_values_on_condition_check_failure(on_failure)
+                    .build()
+                    .map_err(broken)?,
+            ),
+            Change::Update(steps) => {
+                let update = expression.update(steps);
+                item.update(
+                    sdk::Update::builder()
+                        .table_name(self.name())
+                        .set_key(Some(attributes(&op.key)))
+                        .update_expression(update)
+                        .set_condition_expression(condition)
+                        .set_expression_attribute_names(some(expression.names))
+                        .set_expression_attribute_values(some(expression.values))
+                        .return_values_on_condition_check_failure(on_failure)
+                        .build()
+                        .map_err(broken)?,
+                )
+            }
+            Change::Delete => item.delete(
+                sdk::Delete::builder()
+                    .table_name(self.name())
+                    .set_key(Some(attributes(&op.key)))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(some(expression.names))
+                    .set_expression_attribute_values(some(expression.values))
+                    .return_values_on_condition_check_failure(on_failure)
+                    .build()
+                    .map_err(broken)?,
+            ),
+            Change::Check => item.condition_check(
+                sdk::ConditionCheck::builder()
+                    .table_name(self.name())
+                    .set_key(Some(attributes(&op.key)))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(some(expression.names))
+                    .set_expression_attribute_values(some(expression.values))
+                    .return_values_on_condition_check_failure(on_failure)
+                    .build()
+                    .map_err(broken)?,
+            ),
+        }
+        .build())
+    }
+
+    /// Puts and deletes without conditions, each on its own.
+    ///
+    /// # Errors
+    /// Unavailable when some stay unwritten after retries; the caller's job goes back to its queue.
+    pub async fn batch_write(&self, ops: Vec<Op>) -> Result<()> {
+        let requests: Vec<sdk::WriteRequest> = ops.into_iter().map(write_request).collect::<Result<_>>()?;
+        let chunks = requests.chunks(BATCH_WRITES).map(|chunk| self.batch_write_chunk(chunk.to_vec()));
+        futures::future::try_join_all(chunks).await.map(|_| ())
+    }
+
+    async fn batch_write_chunk(&self, mut left: Vec<sdk::WriteRequest>) -> Result<()> {
+        for attempt in 0..ATTEMPTS {
+            let call = || {
+                self.client()
+                    .batch_write_item()
+                    .request_items(self.name(), left.clone())
+                    .return_consumed_capacity(sdk::ReturnConsumedCapacity::Total)
+                    .send()
+            };
+            let output = self.retried(call).await?;
+            output.consumed_capacity().iter().for_each(|capacity| count_writes(Some(capacity)));
+            left = output.unprocessed_items.unwrap_or_default().remove(&self.inner.name).unwrap_or_default();
+            if left.is_empty() {
+                return Ok(());
+            }
+            back_off(attempt).await;
+        }
+        Err(TableError::Unavailable("items stayed unwritten after retries".into()))
+    }
+
+    /// Whether the table answers; reads an item that is not there, for half a unit.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn ping(&self) -> Result<()> {
+        self.get::<serde::de::IgnoredAny>(&super::design::key::ping(), Read::Eventual).await.map(|_| ())
+    }
+
+    fn now(&self) -> u64 {
+        self.inner.clock.now().seconds()
+    }
+
+    /// Calls until the answer is neither a conflict nor throttling. The SDK itself retries what is lost on the way.
+    async fn retried<T, E, F>(&self, call: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = std::result::Result<T, SdkError<E>>>,
+        E: ProvideErrorMetadata + Failure + std::error::Error + Send + Sync + 'static,
+    {
+        let mut attempt = 0;
+        loop {
+            match call().await {
+                Ok(output) => return Ok(output),
+                Err(error) => match classify(error) {
+                    Outcome::Again(_) if attempt + 1 < ATTEMPTS => back_off(attempt).await,
+                    Outcome::Again(error) | Outcome::Failed(error) => return Err(error),
+                },
+            }
+            attempt += 1;
+        }
+    }
+}
+
+enum Outcome {
+    Again(TableError),
+    Failed(TableError),
+}
+
+fn classify<E>(error: SdkError<E>) -> Outcome
+where
+    E: ProvideErrorMetadata + Failure + std::error::Error + Send + Sync + 'static,
+{
+    if let Some(refused) = error.as_service_error().and_then(Failure::refused) {
+        return Outcome::Failed(TableError::Refused(refused));
+    }
+    let again = error.as_service_error().is_some_and(Failure::is_passing)
+        || matches!(
+            error.code(),
+            Some("TransactionConflictException" | "TransactionInProgressException" | "ThrottlingException")
+                | Some("ProvisionedThroughputExceededException" | "RequestLimitExceeded" | "InternalServerError")
+        );
+    let ours = matches!(error.code(), Some("ValidationException" | "ResourceNotFoundException" | "AccessDeniedException"));
+    let source = Box::new(error);
+    match (again, ours) {
+        (true, _) => Outcome::Again(TableError::Unavailable(source)),
+        (_, true) => Outcome::Failed(TableError::Broken(source)),
+        _ => Outcome::Failed(TableError::Unavailable(source)),
+    }
+}
+
+/// What an operation's own error says beyond its code.
+pub(super) trait Failure {
+    /// The conditions that did not hold.
+    fn refused(&self) -> Option<Refused> {
+        None
+    }
+
+    /// A transaction that another one stood in the way of.
+    fn is_passing(&self) -> bool {
+        false
+    }
+}
+
+mod failures {
+    use super::{Failure, Item, Refused};
+    use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError;
+    use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemError;
+    use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+    use aws_sdk_dynamodb::operation::get_item::GetItemError;
+    use aws_sdk_dynamodb::operation::put_item::PutItemError;
+    use aws_sdk_dynamodb::operation::query::QueryError;
+    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+    use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+
+    impl Failure for GetItemError {}
+    impl Failure for QueryError {}
+    impl Failure for BatchGetItemError {}
+    impl Failure for BatchWriteItemError {}
+
+    macro_rules! conditional {
+        ($($error:ident),*) => {$(
+            impl Failure for $error {
+                fn refused(&self) -> Option<Refused> {
+                    match self {
+                        Self::ConditionalCheckFailedException(failed) => {
+                            Some(Refused { ops: vec![(0, failed.item().cloned().map(Item))] })
+                        }
+                        _ => None,
+                    }
+                }
+            }
+        )*};
+    }
+    conditional!(PutItemError, UpdateItemError, DeleteItemError);
+
+    fn reasons(error: &TransactWriteItemsError) -> &[super::sdk::CancellationReason] {
+        match error {
+            TransactWriteItemsError::TransactionCanceledException(cancelled) => cancelled.cancellation_reasons(),
+            _ => &[],
+        }
+    }
+
+    impl Failure for TransactWriteItemsError {
+        fn refused(&self) -> Option<Refused> {
+            let failed = reasons(self).iter().enumerate();
+            let failed = failed.filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
+            let ops: Vec<_> = failed.map(|(index, reason)| (index, reason.item().cloned().map(Item))).collect();
+            (!ops.is_empty()).then_some(Refused { ops })
+        }
+
+        fn is_passing(&self) -> bool {
+            let passing = ["TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"];
+            reasons(self).iter().filter_map(|reason| reason.code()).any(|code| passing.contains(&code))
+        }
+    }
+}
+
+impl Item {
+    fn key(&self) -> (String, String) {
+        let text = |name| self.0.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        (text(PARTITION_KEY), text(SORT_KEY))
+    }
+}
+
+fn attributes(key: &Key) -> HashMap<String, AttributeValue> {
+    HashMap::from([
+        (PARTITION_KEY.to_owned(), AttributeValue::S(key.pk().to_owned())),
+        (SORT_KEY.to_owned(), AttributeValue::S(key.sk().to_owned())),
+    ])
+}
+
+fn with_key(item: Item, key: &Key) -> HashMap<String, AttributeValue> {
+    let mut item = item.0;
+    item.extend(attributes(key));
+    item
+}
+
+fn some<K, V>(map: HashMap<K, V>) -> Option<HashMap<K, V>> {
+    (!map.is_empty()).then_some(map)
+}
+
+fn write_request(op: Op) -> Result<sdk::WriteRequest> {
+    let broken = |error: aws_sdk_dynamodb::error::BuildError| TableError::Broken(error.into());
+    let request = sdk::WriteRequest::builder();
+    Ok(match (op.change, op.condition) {
+        (Change::Put(item), None) => {
+            let put = sdk::PutRequest::builder().set_item(Some(with_key(item, &op.key)));
+            request.put_request(put.build().map_err(broken)?).build()
+        }
+        (Change::Delete, None) => {
+            let delete = sdk::DeleteRequest::builder().set_key(Some(attributes(&op.key)));
+            request.delete_request(delete.build().map_err(broken)?).build()
+        }
+        _ => return Err(TableError::Broken("a batch takes puts and deletes without conditions".into())),
+    })
+}
+
+fn count_reads(capacity: Option<&sdk::ConsumedCapacity>) {
+    meter::count(capacity.and_then(sdk::ConsumedCapacity::capacity_units).unwrap_or(0.0), 0.0);
+}
+
+fn count_writes(capacity: Option<&sdk::ConsumedCapacity>) {
+    meter::count(0.0, capacity.and_then(sdk::ConsumedCapacity::capacity_units).unwrap_or(0.0));
+}
+
+async fn back_off(attempt: u32) {
+    let most = 10 * 2_u64.pow(attempt.min(6));
+    let [a, b] = crate::secrets::random_bytes();
+    let wait = u64::from(u16::from_be_bytes([a, b])) % most;
+    tokio::time::sleep(Duration::from_millis(wait)).await;
+}
+

@@ -1,0 +1,221 @@
+//! Writes and their conditions, as DynamoDB's expressions.
+
+use super::design::Key;
+use super::{Item, TableError};
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// When a write may happen.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// No item lies at the key.
+    Missing,
+    /// An item lies at the key.
+    Exists,
+    /// The item has no such attribute (or there is no item).
+    Without(&'static str),
+    Equal(&'static str, AttributeValue),
+    Less(&'static str, AttributeValue),
+    Greater(&'static str, AttributeValue),
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+}
+
+impl Condition {
+    pub fn equal(name: &'static str, value: impl Serialize) -> Self {
+        Self::Equal(name, attribute(value))
+    }
+
+    pub fn less(name: &'static str, value: impl Serialize) -> Self {
+        Self::Less(name, attribute(value))
+    }
+
+    pub fn greater(name: &'static str, value: impl Serialize) -> Self {
+        Self::Greater(name, attribute(value))
+    }
+}
+
+/// A value as DynamoDB holds it; what can't be one (nothing of ours) becomes null.
+fn attribute(value: impl Serialize) -> AttributeValue {
+    serde_dynamo::to_attribute_value(value).unwrap_or(AttributeValue::Null(true))
+}
+
+pub(super) enum Change {
+    Put(Item),
+    Update(Vec<Step>),
+    Delete,
+    Check,
+}
+
+pub(super) enum Step {
+    Set(String, AttributeValue),
+    SetIfAbsent(&'static str, AttributeValue),
+    Add(String, AttributeValue),
+    Remove(&'static str),
+}
+
+/// One write.
+pub struct Op {
+    pub(super) key: Key,
+    pub(super) change: Change,
+    pub(super) condition: Option<Condition>,
+}
+
+impl Op {
+    /// Writes the whole item.
+    ///
+    /// # Errors
+    /// When the value is no map.
+    pub fn put(key: Key, value: &impl Serialize) -> Result<Self, TableError> {
+        let item = serde_dynamo::to_item(value).map_err(|error| TableError::Broken(error.into()))?;
+        Ok(Self { key, change: Change::Put(Item(item)), condition: None })
+    }
+
+    /// Writes the whole item where none is.
+    ///
+    /// # Errors
+    /// When the value is no map.
+    pub fn create(key: Key, value: &impl Serialize) -> Result<Self, TableError> {
+        Ok(Self::put(key, value)?.when(Condition::Missing))
+    }
+
+    /// Changes single attributes; without a condition a missing item is made.
+    pub fn update(key: Key) -> Self {
+        Self { key, change: Change::Update(Vec::new()), condition: None }
+    }
+
+    pub fn delete(key: Key) -> Self {
+        Self { key, change: Change::Delete, condition: None }
+    }
+
+    /// Writes nothing; in a transaction, holds the others to a condition.
+    pub fn check(key: Key, condition: Condition) -> Self {
+        Self { key, change: Change::Check, condition: Some(condition) }
+    }
+
+    #[must_use]
+    pub fn when(mut self, condition: Condition) -> Self {
+        self.condition = Some(match self.condition.take() {
+            None => condition,
+            Some(first) => Condition::All(vec![first, condition]),
+        });
+        self
+    }
+
+    fn step(mut self, step: Step) -> Self {
+        if let Change::Update(steps) = &mut self.change {
+            steps.push(step);
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn set(self, name: impl Into<String>, value: impl Serialize) -> Self {
+        self.step(Step::Set(name.into(), attribute(value)))
+    }
+
+    /// Sets the attribute where the item has none yet.
+    #[must_use]
+    pub fn set_if_absent(self, name: &'static str, value: impl Serialize) -> Self {
+        self.step(Step::SetIfAbsent(name, attribute(value)))
+    }
+
+    /// Sets, or removes when there is no value.
+    #[must_use]
+    pub fn set_or_remove(self, name: &'static str, value: Option<impl Serialize>) -> Self {
+        match value {
+            Some(value) => self.set(name, value),
+            None => self.remove(name),
+        }
+    }
+
+    #[must_use]
+    pub fn add(self, name: impl Into<String>, n: i64) -> Self {
+        self.step(Step::Add(name.into(), AttributeValue::N(n.to_string())))
+    }
+
+    #[must_use]
+    pub fn remove(self, name: &'static str) -> Self {
+        self.step(Step::Remove(name))
+    }
+}
+
+/// An expression with the names and values it uses.
+#[derive(Default)]
+pub(super) struct Expression {
+    pub(super) names: HashMap<String, String>,
+    pub(super) values: HashMap<String, AttributeValue>,
+}
+
+impl Expression {
+    pub(super) fn name(&mut self, name: &str) -> String {
+        let placeholder = format!("#{}", self.names.len());
+        self.names.insert(placeholder.clone(), name.to_owned());
+        placeholder
+    }
+
+    pub(super) fn value(&mut self, value: AttributeValue) -> String {
+        let placeholder = format!(":{}", self.values.len());
+        self.values.insert(placeholder.clone(), value);
+        placeholder
+    }
+
+    pub(super) fn condition(&mut self, condition: Condition) -> String {
+        let list = |this: &mut Self, all: Vec<Condition>, word: &str| {
+            let parts: Vec<String> = all.into_iter().map(|one| this.condition(one)).collect();
+            format!("({})", parts.join(word))
+        };
+        match condition {
+            Condition::Missing => format!("attribute_not_exists({})", self.name(super::design::PARTITION_KEY)),
+            Condition::Exists => format!("attribute_exists({})", self.name(super::design::PARTITION_KEY)),
+            Condition::Without(name) => format!("attribute_not_exists({})", self.name(name)),
+            Condition::Equal(name, value) => format!("{} = {}", self.name(name), self.value(value)),
+            Condition::Less(name, value) => format!("{} < {}", self.name(name), self.value(value)),
+            Condition::Greater(name, value) => format!("{} > {}", self.name(name), self.value(value)),
+            Condition::All(all) => list(self, all, " AND "),
+            Condition::Any(any) => list(self, any, " OR "),
+        }
+    }
+
+    pub(super) fn update(&mut self, steps: Vec<Step>) -> String {
+        let (mut sets, mut adds, mut removes) = (Vec::new(), Vec::new(), Vec::new());
+        for step in steps {
+            match step {
+                Step::Set(name, value) => sets.push(format!("{} = {}", self.name(&name), self.value(value))),
+                Step::SetIfAbsent(name, value) => {
+                    let name = self.name(name);
+                    sets.push(format!("{name} = if_not_exists({name}, {})", self.value(value)));
+                }
+                Step::Add(name, value) => adds.push(format!("{} {}", self.name(&name), self.value(value))),
+                Step::Remove(name) => removes.push(self.name(name)),
+            }
+        }
+        let clause = |word: &str, parts: Vec<String>| {
+            if parts.is_empty() { String::new() } else { format!("{word} {} ", parts.join(", ")) }
+        };
+        let text = clause("SET", sets) + &clause("ADD", adds) + &clause("REMOVE", removes);
+        text.trim_end().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_name_every_attribute_and_value() {
+        let mut expression = Expression::default();
+        let op = Op::update(super::super::design::key::read_mark(crate::ids::UserId::from_ulid(ulid::Ulid::nil())))
+            .set("a", 1)
+            .add("n", -1)
+            .remove("r")
+            .when(Condition::Exists)
+            .when(Condition::Any(vec![Condition::Without("x"), Condition::less("x", 5)]));
+        let Change::Update(steps) = op.change else { unreachable!() };
+        assert_eq!(expression.update(steps), "SET #0 = :0 ADD #1 :1 REMOVE #2");
+        let condition = expression.condition(op.condition.unwrap());
+        assert_eq!(condition, "(attribute_exists(#3) AND (attribute_not_exists(#4) OR #5 < :2))");
+        assert_eq!(expression.names["#3"], "PK");
+    }
+}

@@ -1,0 +1,123 @@
+//! Accounts as clients see them.
+
+use crate::ids::UserId;
+use crate::models::user::{Email, Profile, Username};
+use crate::store::users::UserPage;
+use serde::Serialize;
+
+/// Who somebody is, in lists.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct UserCard {
+    pub id: UserId,
+    pub username: Username,
+    pub full_name: Option<String>,
+    pub avatar_url: Option<String>,
+}
+
+impl From<&Profile> for UserCard {
+    fn from(profile: &Profile) -> Self {
+        Self {
+            id: profile.id,
+            username: profile.username.clone(),
+            full_name: profile.full_name.clone(),
+            avatar_url: None,
+        }
+    }
+}
+
+/// My own account.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Me {
+    pub id: UserId,
+    pub username: Username,
+    pub email: Email,
+    pub email_verified: bool,
+    pub full_name: Option<String>,
+    pub bio: Option<String>,
+    pub location: Option<String>,
+    pub website: Option<String>,
+    pub avatar_url: Option<String>,
+    pub interests: Vec<String>,
+    /// RFC 3339, UTC, with milliseconds.
+    #[schema(format = DateTime)]
+    pub registered_at: String,
+    pub followers_count: u64,
+    pub following_count: u64,
+    pub posts_count: u64,
+}
+
+impl From<UserPage> for Me {
+    fn from(UserPage { profile, account, followers }: UserPage) -> Self {
+        let Profile { id, username, full_name, bio, location, website, interests, ver: _ } = profile;
+        Self {
+            id,
+            username,
+            email: account.email,
+            email_verified: account.verified,
+            full_name,
+            bio,
+            location,
+            website,
+            avatar_url: None,
+            interests,
+            registered_at: id.created_at().rfc3339(),
+            followers_count: followers.n,
+            following_count: account.following,
+            posts_count: account.posts,
+        }
+    }
+}
+
+/// Somebody's public profile, and how the viewer stands to them.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct ProfileView {
+    pub id: UserId,
+    pub username: Username,
+    pub full_name: Option<String>,
+    pub bio: Option<String>,
+    pub location: Option<String>,
+    pub website: Option<String>,
+    pub avatar_url: Option<String>,
+    pub interests: Vec<String>,
+    /// RFC 3339, UTC, with milliseconds.
+    #[schema(format = DateTime)]
+    pub registered_at: String,
+    pub followers_count: u64,
+    pub following_count: u64,
+    pub posts_count: u64,
+    /// Only for a signed-in viewer.
+    #[serde(flatten)]
+    pub relation: Option<Relation>,
+}
+
+/// How the viewer stands to somebody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Relation {
+    /// I follow them.
+    pub following: bool,
+    /// They follow me.
+    pub followed_by: bool,
+    pub blocked: bool,
+    pub muted: bool,
+}
+
+impl ProfileView {
+    pub fn new(UserPage { profile, account, followers }: UserPage, relation: Option<Relation>) -> Self {
+        let Profile { id, username, full_name, bio, location, website, interests, ver: _ } = profile;
+        Self {
+            id,
+            username,
+            full_name,
+            bio,
+            location,
+            website,
+            avatar_url: None,
+            interests,
+            registered_at: id.created_at().rfc3339(),
+            followers_count: followers.n,
+            following_count: account.following,
+            posts_count: account.posts,
+            relation,
+        }
+    }
+}
