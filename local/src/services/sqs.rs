@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use ulid::Ulid;
 
 /// Times are milliseconds since the epoch. A message is delayed or in flight until `visible_at`. The number of a
@@ -67,7 +68,10 @@ pub struct Counts {
 pub struct Sqs {
     file: Sqlite,
     queues: Arc<BTreeMap<String, QueueSpec>>,
+    /// Told when a message may have become visible.
     changed: Arc<Notify>,
+    /// Told when a message was hidden for some time.
+    hidden: Arc<Notify>,
     endpoint: String,
 }
 
@@ -88,8 +92,10 @@ impl Sqs {
             file,
             queues: Arc::new(queues),
             changed: Arc::default(),
+            hidden: Arc::default(),
             endpoint,
         };
+        tokio::spawn(sqs.clone().tell_in_time());
         tokio::spawn(axum::serve(listener, protocol::router(sqs.clone())).into_future());
         Ok(sqs)
     }
@@ -121,6 +127,7 @@ impl Sqs {
             .call(move |file| insert(file, &queue, &messages))
             .await?;
         self.changed.notify_waiters();
+        self.hidden.notify_one();
         Ok(ids)
     }
 
@@ -142,8 +149,7 @@ impl Sqs {
             .call(move |file| receive(file, &queue, max, timeout))
             .await?;
         if !messages.is_empty() {
-            // Not to be received, but to learn when they become visible again.
-            self.changed.notify_waiters();
+            self.hidden.notify_one();
         }
         Ok(messages)
     }
@@ -173,6 +179,7 @@ impl Sqs {
             })
             .await?;
         self.changed.notify_waiters();
+        self.hidden.notify_one();
         Ok(())
     }
 
@@ -191,16 +198,25 @@ impl Sqs {
         self.file.call(move |file| counts(file, &queue)).await
     }
 
-    /// Waits until something was sent, received or made visible in any queue, or a message's delay or visibility
-    /// timeout ran out. Counts from this call, not from the first await: called before a look that finds nothing, it
-    /// misses nothing.
+    /// Waits until a message may have become visible in any queue: it was sent or given back, or its delay or
+    /// visibility timeout ran out. Counts from this call, not from the first await: called before a look that finds
+    /// nothing, it misses nothing.
     pub fn changed(&self) -> impl Future<Output = ()> + Send + '_ {
-        let changed = self.changed.notified();
-        async move {
-            // A file that cannot be read is the next receive's error.
-            match self.next_visible().await.ok().flatten() {
-                Some(wait) => drop(tokio::time::timeout(wait, changed).await),
-                None => changed.await,
+        self.changed.notified()
+    }
+
+    /// Tells who waits when messages become visible by the passing of time.
+    async fn tell_in_time(self) {
+        loop {
+            let wait = match self.next_visible().await {
+                Ok(wait) => wait.unwrap_or(Duration::MAX),
+                Err(error) => {
+                    tracing::error!(%error, "queues.sqlite cannot be read");
+                    Duration::from_secs(1)
+                }
+            };
+            if timeout(wait, self.hidden.notified()).await.is_err() {
+                self.changed.notify_waiters();
             }
         }
     }
