@@ -12,20 +12,28 @@ use tower::Service;
 use utoipa_axum::router::OpenApiRouter;
 
 /// THE LIST: the door of a binary. A new function is one line here.
-fn door(binary: &str, app: App) -> Option<Handler> {
+pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
     Some(match binary {
         "users" => http(users::router(), app),
         "posts" => http(posts::router(), app),
         "notifications" => http(notifications::router(), app),
         "docs" => http(docs::router(), app),
-        "dispatch" => worker(app, |app, event| async move { dispatch::handle(&app, event).await }),
-        "fanout" => worker(app, |app, event| async move { fanout::handle(&app, event).await }),
-        "notify" => worker(app, |app, event| async move { notify::handle(&app, event).await }),
+        "dispatch" => worker(app, |app, event| async move {
+            dispatch::handle(&app, event).await
+        }),
+        "fanout" => worker(app, |app, event| async move {
+            fanout::handle(&app, event).await
+        }),
+        "notify" => worker(app, |app, event| async move {
+            notify::handle(&app, event).await
+        }),
         _ => return None,
     })
 }
 
-type Handler = Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, String>> + Send + Sync>;
+/// An event in, an answer out; the error is for the log.
+pub(crate) type Handler =
+    Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, String>> + Send + Sync>;
 
 /// What `lambda_http::run` does with an event, without the runtime around it.
 fn http(router: OpenApiRouter<App>, app: App) -> Handler {
@@ -33,7 +41,8 @@ fn http(router: OpenApiRouter<App>, app: App) -> Handler {
     Arc::new(move |event| {
         let router = router.clone();
         async move {
-            let request: LambdaRequest = serde_json::from_slice(&event).map_err(|error| error.to_string())?;
+            let request: LambdaRequest =
+                serde_json::from_slice(&event).map_err(|error| error.to_string())?;
             let event = LambdaEvent::new(request, Context::default());
             // A statement of its own: the adapter itself can't be held over an await.
             let call = lambda_http::Adapter::from(router).call(event);
@@ -62,7 +71,7 @@ where
     })
 }
 
-/// A function with its app, ready to be invoked.
+/// A function, ready to be invoked.
 pub(crate) struct Function {
     pub(crate) name: String,
     timeout: Duration,
@@ -72,16 +81,21 @@ pub(crate) struct Function {
 /// Why an invocation has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvokeError {
-    #[error("it panicked, or could not read its event: {0}")]
+    /// It panicked, or could not read its event.
+    #[error("{0}")]
     Failed(String),
+    /// It was ended.
     #[error("it took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
 }
 
 impl Function {
-    /// The function of a binary, if it is in the list.
-    pub(crate) fn new(binary: &str, timeout: Duration, app: App) -> Option<Self> {
-        Some(Self { name: binary.to_owned(), timeout, handler: door(binary, app)? })
+    pub(crate) fn new(name: &str, timeout: Duration, handler: Handler) -> Self {
+        Self {
+            name: name.to_owned(),
+            timeout,
+            handler,
+        }
     }
 
     /// Runs it once. It runs on when the caller has gone, and a panic ends nothing but this invocation.

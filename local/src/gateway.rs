@@ -66,7 +66,10 @@ impl Gateway {
                 tracing::error!("the gateway ended: {error}");
             }
         });
-        Server { stop: Some(stop), task }
+        Server {
+            stop: Some(stop),
+            task,
+        }
     }
 }
 
@@ -105,7 +108,10 @@ impl Outcome {
         };
         let body = serde_json::json!({ "message": message }).to_string();
         let response = (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
-        Self { response, by: "gateway".to_owned() }
+        Self {
+            response,
+            by: "gateway".to_owned(),
+        }
     }
 }
 
@@ -120,7 +126,10 @@ async fn answer(
     let mut outcome = match &gateway.cors {
         Some(cors) if cors::is_preflight(&request) => {
             let response = cors.preflight(origin.as_ref());
-            Outcome { response, by: "gateway".to_owned() }
+            Outcome {
+                response,
+                by: "gateway".to_owned(),
+            }
         }
         _ => gateway.pass_on(peer, request).await,
     };
@@ -130,7 +139,10 @@ async fn answer(
     if !method.is_safe() {
         gateway.written.notify_waiters();
     }
-    let (status, ms) = (outcome.response.status().as_u16(), started.elapsed().as_millis());
+    let (status, ms) = (
+        outcome.response.status().as_u16(),
+        started.elapsed().as_millis(),
+    );
     tracing::info!("{method} {path} {status} {ms} ms ({})", outcome.by);
     outcome.response
 }
@@ -147,7 +159,12 @@ impl Gateway {
             return Outcome::refused(StatusCode::NOT_FOUND);
         };
         let parameters = route.parameters;
-        let invocation = Invocation { stage, route_key: route.key, parameters, source_ip: peer.ip() };
+        let invocation = Invocation {
+            stage,
+            route_key: route.key,
+            parameters,
+            source_ip: peer.ip(),
+        };
         let event = invocation.event(&parts, &body);
         if event.len() > MAX_PAYLOAD {
             return Outcome::refused(StatusCode::PAYLOAD_TOO_LARGE);
@@ -155,13 +172,23 @@ impl Gateway {
         let by = route.target.name.clone();
         let result = tokio::time::timeout(INTEGRATION_TIMEOUT, route.target.invoke(event)).await;
         let response = match result {
-            Ok(Ok(answer)) if answer.len() <= MAX_PAYLOAD => event::response(&answer, &parts.method),
+            Ok(Ok(answer)) if answer.len() <= MAX_PAYLOAD => {
+                event::response(&answer, &parts.method)
+            }
             Ok(_) => None,
-            Err(_) => return Outcome { by, ..Outcome::refused(StatusCode::SERVICE_UNAVAILABLE) },
+            Err(_) => {
+                return Outcome {
+                    by,
+                    ..Outcome::refused(StatusCode::SERVICE_UNAVAILABLE)
+                };
+            }
         };
         match response {
             Some(response) => Outcome { response, by },
-            None => Outcome { by, ..Outcome::refused(StatusCode::INTERNAL_SERVER_ERROR) },
+            None => Outcome {
+                by,
+                ..Outcome::refused(StatusCode::INTERNAL_SERVER_ERROR)
+            },
         }
     }
 

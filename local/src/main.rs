@@ -44,7 +44,8 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 
 impl Arguments {
     fn options(&self) -> Options {
-        let mut parameters: std::collections::BTreeMap<_, _> = self.parameters.iter().cloned().collect();
+        let mut parameters: std::collections::BTreeMap<_, _> =
+            self.parameters.iter().cloned().collect();
         if self.public_reading {
             parameters.insert("PublicReading".to_owned(), "on".to_owned());
         }
@@ -53,7 +54,11 @@ impl Arguments {
         }
         Options {
             port: self.port,
-            data: if self.ephemeral { Data::Ephemeral } else { Data::Dir(self.data_dir.clone()) },
+            data: if self.ephemeral {
+                Data::Ephemeral
+            } else {
+                Data::Dir(self.data_dir.clone())
+            },
             template: self.template.clone(),
             parameters,
             ..Options::default()
@@ -61,8 +66,14 @@ impl Arguments {
     }
 
     fn start_logging(&self) {
-        let level = if self.quiet { tracing::Level::WARN } else { tracing::Level::INFO };
-        let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+        let level = if self.quiet {
+            tracing::Level::WARN
+        } else {
+            tracing::Level::INFO
+        };
+        let filter = EnvFilter::builder()
+            .with_default_directive(level.into())
+            .from_env_lossy();
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_target(false)
@@ -117,7 +128,10 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
 #[cfg(unix)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}

@@ -1,12 +1,13 @@
 //! `template.yaml` as this machine needs it: functions with their events, the table, queues, buckets, secrets, stages.
 
+mod read;
 pub(crate) mod resolve;
 #[cfg(test)]
 mod tests;
 
-use resolve::{Bindings, Resolver, long_form, physical_name, scalar};
-use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use resolve::{Bindings, Resolver, scalar};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +22,10 @@ pub struct TemplateError {
 
 impl TemplateError {
     pub(crate) fn at(place: impl Into<String>, what: impl ToString) -> Self {
-        Self { place: place.into(), what: what.to_string() }
+        Self {
+            place: place.into(),
+            what: what.to_string(),
+        }
     }
 }
 
@@ -170,12 +174,18 @@ struct Filter {
 impl StreamTrigger {
     /// The queue that is told of records given up.
     pub fn on_failure(&self) -> Option<&str> {
-        self.destination_config.on_failure.as_ref().map(|to| to.destination.as_str())
+        self.destination_config
+            .on_failure
+            .as_ref()
+            .map(|to| to.destination.as_str())
     }
 
     /// The event patterns, of which one must match; none lets everything through.
     pub fn filters(&self) -> impl Iterator<Item = &Value> {
-        self.filter_criteria.filters.iter().map(|filter| &filter.pattern)
+        self.filter_criteria
+            .filters
+            .iter()
+            .map(|filter| &filter.pattern)
     }
 }
 
@@ -271,10 +281,7 @@ impl Model {
     /// # Errors
     /// What does not parse, is missing, or is not known locally, in one line with its place.
     pub fn parse(yaml: &str, overrides: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
-        let document = serde_yaml_ng::from_str(yaml).map_err(|error| TemplateError::at("YAML", error))?;
-        let document = long_form(document, "")?;
-        let parameters = parameters(&document["Parameters"], overrides)?;
-        Reader { document: &document, parameters: &parameters }.model()
+        read::model(yaml, overrides)
     }
 
     /// The environment of one function as the template gives it.
@@ -295,157 +302,13 @@ impl Model {
         let mut environment = BTreeMap::new();
         for (name, value) in &function.environment {
             let place = format!("{}.Environment.Variables.{name}", function.id);
-            environment.insert(name.clone(), scalar(&resolver.resolve(value, &place)?, &place)?);
+            environment.insert(
+                name.clone(),
+                scalar(&resolver.resolve(value, &place)?, &place)?,
+            );
         }
         Ok(environment)
     }
-}
-
-/// A parameter's value: the override, or its default. A list for the list types, else a text.
-fn parameters(
-    declared: &Value,
-    overrides: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, Value>, TemplateError> {
-    let declared = declared.as_object().cloned().unwrap_or_default();
-    if let Some(unknown) = overrides.keys().find(|name| !declared.contains_key(*name)) {
-        return Err(TemplateError::at("Parameters", format!("there is no parameter {unknown}")));
-    }
-    let mut values = BTreeMap::new();
-    for (name, declaration) in declared {
-        let place = format!("Parameters.{name}");
-        let value = match (overrides.get(&name), declaration.get("Default")) {
-            (Some(value), _) => value.clone(),
-            (None, Some(default)) => scalar(default, &place)?,
-            (None, None) => return Err(TemplateError::at(place, "it has no default: give it a value")),
-        };
-        let allowed = declaration["AllowedValues"].as_array();
-        if let Some(allowed) = allowed.filter(|allowed| !allowed.iter().any(|one| *one == value)) {
-            let allowed: Vec<_> = allowed.iter().filter_map(Value::as_str).collect();
-            return Err(TemplateError::at(place, format!("{value:?} is none of {}", allowed.join(", "))));
-        }
-        let is_list = declaration["Type"].as_str().is_some_and(|kind| kind.contains("List"));
-        let value = if is_list {
-            Value::from(value.split(',').map(str::trim).collect::<Vec<_>>())
-        } else {
-            Value::String(value)
-        };
-        values.insert(name, value);
-    }
-    Ok(values)
-}
-
-struct Reader<'a> {
-    document: &'a Value,
-    parameters: &'a BTreeMap<String, Value>,
-}
-
-impl Reader<'_> {
-    fn model(&self) -> Result<Model, TemplateError> {
-        let mut stages = self.all("AWS::ApiGatewayV2::Stage")?;
-        let stages = stages.drain(..).map(|(id, stage)| match stage["StageName"].as_str() {
-            Some(name) => Ok(name.to_owned()),
-            None => Err(TemplateError::at(id, "it has no StageName")),
-        });
-        let api = self.all("AWS::Serverless::HttpApi")?.into_iter().next();
-        let cors = api.and_then(|(id, mut api)| Some((id, api.get_mut("CorsConfiguration")?.take())));
-        Ok(Model {
-            functions: self.functions()?,
-            table: self.table()?,
-            queues: self.read("AWS::SQS::Queue", |id, queue| Queue { name: id, ..queue })?,
-            buckets: self.all("AWS::S3::Bucket")?.iter().map(|(id, _)| physical_name("AWS::S3::Bucket", id)).collect(),
-            secrets: self.read("AWS::SecretsManager::Secret", |id, secret| Secret { id, ..secret })?,
-            stages: stages.collect::<Result<_, _>>()?,
-            cors: cors.map(|(id, cors)| typed(cors, &id)).transpose()?,
-            parameters: self.parameters.clone(),
-            resources: self.document["Resources"].clone(),
-            conditions: self.document["Conditions"].clone(),
-        })
-    }
-
-    /// Resources of a type whose condition holds, unresolved.
-    fn resources(&self, kind: &str) -> Result<Vec<(&str, &Value)>, TemplateError> {
-        let resources = self.document["Resources"].as_object();
-        let resources = resources.ok_or_else(|| TemplateError::at("Resources", "there are none"))?;
-        let mut found = Vec::new();
-        for (id, resource) in resources {
-            let condition = resource["Condition"].as_str();
-            let here = condition.map_or(Ok(true), |name| self.resolver().named_condition(name, id))?;
-            if here && resource["Type"] == kind {
-                found.push((id.as_str(), resource));
-            }
-        }
-        Ok(found)
-    }
-
-    /// Resolved properties of all resources of a type.
-    fn all(&self, kind: &str) -> Result<Vec<(String, Value)>, TemplateError> {
-        let resolver = self.resolver();
-        let resources = self.resources(kind)?.into_iter();
-        resources.map(|(id, resource)| Ok((id.to_owned(), resolver.resolve(&resource["Properties"], id)?))).collect()
-    }
-
-    fn read<T: DeserializeOwned>(&self, kind: &str, named: fn(String, T) -> T) -> Result<Vec<T>, TemplateError> {
-        let resources = self.all(kind)?.into_iter();
-        resources.map(|(id, properties)| Ok(named(id.clone(), typed(properties, &id)?))).collect()
-    }
-
-    fn resolver(&self) -> Resolver<'_> {
-        static NOTHING: Bindings = Bindings { queues: String::new(), secrets: BTreeMap::new() };
-        Resolver {
-            conditions: &self.document["Conditions"],
-            resources: &self.document["Resources"],
-            parameters: self.parameters,
-            bindings: &NOTHING,
-        }
-    }
-
-    fn table(&self) -> Result<Table, TemplateError> {
-        let mut tables = self.all("AWS::DynamoDB::Table")?;
-        match (tables.pop(), tables.is_empty()) {
-            (Some((id, mut properties)), true) => {
-                let name = physical_name("AWS::DynamoDB::Table", &id);
-                properties["TableName"] = Value::String(name.clone());
-                Ok(Table { name, properties })
-            }
-            _ => Err(TemplateError::at("Resources", "exactly one AWS::DynamoDB::Table is expected")),
-        }
-    }
-
-    fn functions(&self) -> Result<Vec<Function>, TemplateError> {
-        let resources = self.resources("AWS::Serverless::Function")?;
-        resources.into_iter().map(|(id, resource)| self.function(id, resource)).collect()
-    }
-
-    fn function(&self, id: &str, resource: &Value) -> Result<Function, TemplateError> {
-        let global = &self.document["Globals"]["Function"];
-        let own = &resource["Properties"];
-        let setting = |name: &str| match own.get(name).or_else(|| global.get(name)) {
-            Some(value) => self.resolver().resolve(value, &format!("{id}.{name}")),
-            None => Ok(Value::Null),
-        };
-        let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
-        let binary = binary.ok_or_else(|| TemplateError::at(id, "it has no Metadata.BuildProperties.Binary"))?;
-        let variables = |from: &Value| from["Environment"]["Variables"].as_object().cloned().unwrap_or_default();
-        let mut environment = variables(global);
-        environment.extend(variables(own));
-        let events: BTreeMap<String, Event> = match setting("Events")? {
-            Value::Null => BTreeMap::new(),
-            events => typed(events, &format!("{id}.Events"))?,
-        };
-        Ok(Function {
-            id: id.to_owned(),
-            binary: binary.to_owned(),
-            // Lambda's own defaults.
-            timeout: Duration::from_secs(setting("Timeout")?.as_u64().unwrap_or(3)),
-            memory: setting("MemorySize")?.as_u64().and_then(|mb| u32::try_from(mb).ok()).unwrap_or(128),
-            events: events.into_values().collect(),
-            environment,
-        })
-    }
-}
-
-fn typed<T: DeserializeOwned>(value: Value, place: &str) -> Result<T, TemplateError> {
-    serde_path_to_error::deserialize(value).map_err(|error| TemplateError::at(format!("{place}.{}", error.path()), error.inner()))
 }
 
 fn ten() -> usize {
@@ -467,7 +330,9 @@ fn name_of_arn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::
 }
 
 /// JSON written as a text.
-fn json_text<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+fn json_text<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
     serde_json::from_str(&text).map_err(D::Error::custom)
 }
@@ -475,7 +340,9 @@ fn json_text<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) ->
 /// `rate(5 minutes)`; the cron form is not supported.
 fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let inner = text.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')'));
+    let inner = text
+        .strip_prefix("rate(")
+        .and_then(|rest| rest.strip_suffix(')'));
     let parts = inner.and_then(|inner| inner.split_once(' '));
     let every = parts.and_then(|(count, unit)| {
         let unit = match unit.trim_end_matches('s') {

@@ -4,6 +4,8 @@ mod filter;
 mod queue;
 mod schedule;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use crate::functions::Function;
 use crate::services::dynamodb::DynamoDb;
@@ -61,8 +63,18 @@ impl Triggers {
     ) -> io::Result<Self> {
         let paused = Mutex::new(Some(sources.gate.clone().write_owned().await));
         let sources = Arc::new(sources);
-        let mut triggers = Self { sources, streams: Vec::new(), queues: Vec::new(), paused, tasks: JoinSet::new() };
-        for (of, event) in model.functions.iter().flat_map(|of| of.events.iter().map(move |event| (of, event))) {
+        let mut triggers = Self {
+            sources,
+            streams: Vec::new(),
+            queues: Vec::new(),
+            paused,
+            tasks: JoinSet::new(),
+        };
+        for (of, event) in model
+            .functions
+            .iter()
+            .flat_map(|of| of.events.iter().map(move |event| (of, event)))
+        {
             let (sources, function) = (triggers.sources.clone(), functions[&of.binary].clone());
             match event {
                 Event::HttpApi(_) => {}
@@ -76,12 +88,16 @@ impl Triggers {
                     queue::spawn(&mut triggers.tasks, &sources, trigger, &function);
                 }
                 Event::Schedule(trigger) => {
-                    triggers.tasks.spawn(schedule::run(sources, trigger.every, function));
+                    triggers
+                        .tasks
+                        .spawn(schedule::run(sources, trigger.every, function));
                 }
             }
         }
         triggers.tasks.spawn(sweep(triggers.sources.clone()));
-        triggers.tasks.spawn(trim(triggers.sources.clone(), triggers.streams.clone()));
+        triggers
+            .tasks
+            .spawn(trim(triggers.sources.clone(), triggers.streams.clone()));
         Ok(triggers)
     }
 
@@ -168,7 +184,10 @@ fn failures(answer: &[u8]) -> Vec<String> {
     match serde_json::from_slice::<Option<BatchAnswer>>(answer) {
         Ok(answer) => {
             let failures = answer.unwrap_or_default().batch_item_failures;
-            failures.into_iter().map(|failure| failure.item_identifier.unwrap_or_default()).collect()
+            failures
+                .into_iter()
+                .map(|failure| failure.item_identifier.unwrap_or_default())
+                .collect()
         }
         Err(_) => vec![String::new()],
     }
@@ -193,7 +212,9 @@ async fn trim(sources: Arc<Sources>, streams: Vec<Arc<StreamReader>>) {
         ticks.tick().await;
         let passed: Option<Vec<_>> = streams.iter().map(|stream| stream.position()).collect();
         // The positions are of one length: the lowest is the first as text.
-        let Some(up_to) = passed.and_then(|passed| passed.into_iter().min()) else { continue };
+        let Some(up_to) = passed.and_then(|passed| passed.into_iter().min()) else {
+            continue;
+        };
         if let Err(error) = sources.dynamodb.trim_stream(&sources.table, &up_to).await {
             tracing::error!("trimming the stream failed: {error}");
         }
