@@ -77,6 +77,9 @@ impl DynamoDb {
 
     /// Makes a table from the properties of an `AWS::DynamoDB::Table` and its `TableName`. Leaves a table that
     /// exists as it is.
+    ///
+    /// # Errors
+    /// DynamoDB would refuse the definition.
     pub async fn create_table(&self, definition: &Value) -> io::Result<()> {
         let create: CreateTableRequest = parse(create_table_request(definition))?;
         let name = create.table_name.clone();
@@ -99,6 +102,9 @@ impl DynamoDb {
     }
 
     /// The changes after `after`, or from the oldest kept, at most `limit` (and 1,000), in the order they were made.
+    ///
+    /// # Errors
+    /// There is no such table, it has no stream, or `after` was never a place in it.
     pub async fn read_stream(
         &self,
         table: &str,
@@ -114,6 +120,9 @@ impl DynamoDb {
     }
 
     /// Deletes what is older than 24 hours and not after `up_to`, the position every consumer has passed.
+    ///
+    /// # Errors
+    /// `up_to` was never a place in the stream.
     pub async fn trim_stream(&self, table: &str, up_to: &str) -> io::Result<()> {
         let up_to = up_to
             .parse::<u128>()

@@ -1,6 +1,7 @@
 //! The AWS services that Perch uses, embedded: each speaks its service's wire protocol on a port of its own, so
 //! that the SDK clients that are deployed are also the ones that run here. All keep their data in one folder, and
-//! what they acknowledged survives `kill -9`. A server ends with the runtime it was started on.
+//! what they acknowledged survives `kill -9`. A server ends with the runtime it was started on. Calls fail when a file
+//! or a port cannot be used; what else can go wrong is said where it can.
 
 /// The table.
 pub mod dynamodb;

@@ -63,7 +63,8 @@ pub struct Counts {
     pub delayed: u64,
 }
 
-/// The embedded SQS. Clones are the same queues.
+/// The embedded SQS. Clones are the same queues. Calls that name a queue there is none of fail with
+/// [`io::ErrorKind::NotFound`], those with a handle that was never a receipt with [`io::ErrorKind::InvalidInput`].
 #[derive(Clone)]
 pub struct Sqs {
     file: Sqlite,
