@@ -154,6 +154,15 @@ impl Gateway {
         let Ok(body) = read(body).await else {
             return Outcome::refused(StatusCode::PAYLOAD_TOO_LARGE);
         };
+        // On AWS the host is always the API's own; `lambda_http` panics at one that makes no URL.
+        let host = parts
+            .headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok())
+            .unwrap_or_default();
+        if url::Url::parse(&format!("http://{host}")).is_err() {
+            return Outcome::refused(StatusCode::BAD_REQUEST);
+        }
         let (stage, path) = self.stage_and_path(parts.uri.path());
         let Some(route) = self.routes.find(&parts.method, path) else {
             return Outcome::refused(StatusCode::NOT_FOUND);

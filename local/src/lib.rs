@@ -43,6 +43,8 @@ use wire::Wire;
 const SETTLE_LIMIT: Duration = Duration::from_secs(30);
 /// What requests, and then workers, have to end by themselves in [`Local::stop`].
 const DRAIN: Duration = Duration::from_millis(800);
+/// What the database has to close its file.
+const CLOSE: Duration = Duration::from_millis(300);
 
 /// How to run the template.
 #[derive(Clone, Debug)]
@@ -217,9 +219,19 @@ impl Local {
     }
 
     /// Ends requests, workers and services in turn, in less than two seconds.
-    pub async fn stop(mut self) {
-        self.server.stop(DRAIN).await;
-        self.triggers.stop(DRAIN).await;
+    pub async fn stop(self) {
+        let Self {
+            mut server,
+            mut triggers,
+            services,
+            ..
+        } = self;
+        server.stop(DRAIN).await;
+        triggers.stop(DRAIN).await;
+        drop(triggers);
+        if let Some(dynamodb) = Arc::into_inner(services.dynamodb) {
+            let _ = tokio::time::timeout(CLOSE, dynamodb.stop()).await;
+        }
     }
 }
 

@@ -9,7 +9,7 @@ mod tests;
 
 use crate::functions::Function;
 use crate::services::dynamodb::DynamoDb;
-use crate::services::sqs::Sqs;
+use crate::services::sqs::{Counts, Sqs};
 use crate::template::{Event, Model};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -131,8 +131,13 @@ impl Triggers {
         }
     }
 
-    /// What is still to be done, seen at a moment when no worker runs.
+    /// What is still to be done; nothing only if that was so at a moment when no worker ran.
     async fn left(&self, deadline: Instant) -> Vec<String> {
+        // Most looks find something, and need not hold the workers up.
+        let left = self.to_do().await;
+        if !left.is_empty() {
+            return left;
+        }
         let paused = self.paused.lock().await;
         let still = async {
             match *paused {
@@ -140,9 +145,14 @@ impl Triggers {
                 None => Some(self.sources.gate.write().await),
             }
         };
-        let Ok(_still) = tokio::time::timeout_at(deadline, still).await else {
-            return vec!["a worker is still running".to_owned()];
-        };
+        match tokio::time::timeout_at(deadline, still).await {
+            Ok(_still) => self.to_do().await,
+            Err(_) => vec!["a worker is still running".to_owned()],
+        }
+    }
+
+    /// Streams that are not at their end and queues that are not empty.
+    async fn to_do(&self) -> Vec<String> {
         let mut left = Vec::new();
         for stream in &self.streams {
             if !stream.is_at_end().await {
@@ -151,7 +161,7 @@ impl Triggers {
         }
         for queue in &self.queues {
             match self.sources.sqs.counts(queue).await {
-                Ok(counts) if counts == Default::default() => {}
+                Ok(counts) if counts == Counts::default() => {}
                 counts => left.push(format!("{queue}: {counts:?}")),
             }
         }

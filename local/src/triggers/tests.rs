@@ -12,7 +12,6 @@ use std::sync::Mutex as StdMutex;
 use tempfile::TempDir;
 
 const TEMPLATE: &str = r#"
-Parameters: { PublicUrl: { Type: String, Default: "" } }
 Resources:
   Table:
     Type: AWS::DynamoDB::Table
