@@ -66,14 +66,13 @@ impl Arguments {
     }
 
     fn start_logging(&self) {
-        let level = if self.quiet {
-            tracing::Level::WARN
+        // The functions' own lines, which are for CloudWatch, would say each request a second time.
+        let usual = if self.quiet {
+            "warn"
         } else {
-            tracing::Level::INFO
+            "info,request=off"
         };
-        let filter = EnvFilter::builder()
-            .with_default_directive(level.into())
-            .from_env_lossy();
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_target(false)
