@@ -3,6 +3,8 @@
 pub(crate) mod cors;
 mod event;
 mod mailbox;
+#[cfg(test)]
+mod tests;
 
 use crate::functions::Function;
 use crate::routes::Routes;

@@ -1,6 +1,38 @@
+//! `/users` and `/login`: accounts, sessions, profiles, the graph.
+
+mod accounts;
+mod graph;
+mod pages;
+mod passwords;
+mod profiles;
+mod sessions;
+mod settings;
+mod unsubscribe;
+
 use shared::App;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+/// Every endpoint of this function.
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(routes!(profiles::get_me, profiles::update_me, accounts::register_user))
+        .routes(routes!(accounts::show_verify_page, accounts::verify_email))
+        .routes(routes!(accounts::resend_verification))
+        .routes(routes!(sessions::login))
+        .routes(routes!(sessions::refresh_session))
+        .routes(routes!(sessions::logout))
+        .routes(routes!(sessions::list_sessions, sessions::end_all_sessions))
+        .routes(routes!(sessions::end_session))
+        .routes(routes!(passwords::forgot_password))
+        .routes(routes!(passwords::show_reset_page, passwords::reset_password))
+        .routes(routes!(passwords::change_password))
+        .routes(routes!(settings::get_settings, settings::update_settings))
+        .routes(routes!(unsubscribe::show_unsubscribe_page, unsubscribe::unsubscribe))
+        .routes(routes!(profiles::get_user))
+        .routes(routes!(profiles::list_user_posts))
+        .routes(routes!(graph::list_followers))
+        .routes(routes!(graph::list_following))
+        .routes(routes!(graph::follow_user, graph::unfollow_user))
+        .routes(routes!(graph::unfollow_user_by_post))
 }

@@ -4,7 +4,7 @@ use super::Notes;
 use super::limits::Action;
 use crate::App;
 use crate::error::{Error, Kind, Result};
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::models::viewer::Viewer;
 use crate::secrets::Claims;
 use crate::store;
@@ -25,6 +25,11 @@ impl Bearer {
     /// Whom the token names.
     pub fn id(&self) -> UserId {
         self.claims.sub
+    }
+
+    /// The session the token belongs to.
+    pub fn session(&self) -> SessionId {
+        self.claims.sid
     }
 
     /// The viewer, with a session that stands at this moment.

@@ -4,7 +4,7 @@ use crate::error::{Error, FieldError, Kind, Result};
 use crate::ids::{PostId, UserId};
 use crate::models::fields::{Fields, FromFields};
 use crate::models::user::Username;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, header};
@@ -24,6 +24,17 @@ impl<T: FromFields, S: Send + Sync> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         let (parts, body) = request.into_parts();
         read_json(&parts.headers, &read_body(body).await?).map(Self)
+    }
+}
+
+impl<T: FromFields, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    /// None without a body.
+    async fn from_request(request: Request, _: &S) -> Result<Option<Self>> {
+        let (parts, body) = request.into_parts();
+        let body = read_body(body).await?;
+        if body.is_empty() { Ok(None) } else { read_json(&parts.headers, &body).map(|read| Some(Self(read))) }
     }
 }
 

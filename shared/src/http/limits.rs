@@ -52,6 +52,21 @@ pub struct LimitStatus {
 }
 
 impl Action {
+    pub const ALL: [Self; 12] = [
+        Self::SignUp,
+        Self::SignIn,
+        Self::UseMailToken,
+        Self::ForgotPassword,
+        Self::MailToAddress,
+        Self::EditAccount,
+        Self::ResendVerification,
+        Self::ChangePassword,
+        Self::Follow,
+        Self::Post,
+        Self::Like,
+        Self::MarkRead,
+    ];
+
     pub const fn quota(self) -> Quota {
         match self {
             Self::SignUp => quota("sign-up", 60, HOUR),

@@ -39,6 +39,19 @@ pub fn normalize<B>(mut request: Request<B>) -> Request<B> {
     request
 }
 
+/// The other forms of a route, the stages' prefixes aside; for the documentation.
+pub(super) fn aliases(method: &Method, route: &str) -> Vec<String> {
+    let same = |alias: &&Alias| alias.method == *method && alias.path == route && alias.form != route;
+    let mut forms: Vec<String> = ALIASES.iter().filter(same).map(|alias| alias.form.to_owned()).collect();
+    let is_single = |form: &str| ALIASES.iter().any(|alias| alias.method == *method && alias.form == form);
+    if let Some(rest) = route.strip_prefix("/posts")
+        && !is_single(&format!("/tweets{rest}"))
+    {
+        forms.push(format!("/tweets{rest}"));
+    }
+    forms
+}
+
 /// The methods of an alias that the routers know nothing of, for a 405.
 pub(super) fn alias_methods(path: &str) -> Vec<&'static str> {
     let same_form = ALIASES.iter().filter(|alias| alias.applied_to(path).is_some());

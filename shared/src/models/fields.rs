@@ -38,8 +38,12 @@ impl<T> Patch<T> {
         }
     }
 
-    pub const fn is_absent(&self) -> bool {
-        matches!(self, Self::Absent)
+    pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Patch<U> {
+        match self {
+            Self::Absent => Patch::Absent,
+            Self::Clear => Patch::Clear,
+            Self::Set(value) => Patch::Set(to(value)),
+        }
     }
 }
 

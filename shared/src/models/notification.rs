@@ -1,8 +1,12 @@
 //! Notifications.
 
+use super::fields::{FieldValue, Refusal, text};
+use crate::clock::Timestamp;
 use crate::ids::{NotificationId, PostId, UserId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::Duration;
+use ulid::Ulid;
 
 /// Notifications are kept this long.
 pub const NOTIFICATION_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -30,10 +34,21 @@ impl NotificationKind {
     }
 }
 
+/// Somebody's doing that concerns somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Act {
+    pub kind: NotificationKind,
+    /// Whom it concerns.
+    pub owner: UserId,
+    pub actor: UserId,
+    pub post: Option<PostId>,
+    /// Its own id, by which a repeated message is known.
+    pub event: Ulid,
+}
+
 /// One notification in the list: alike events in one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
-    pub owner: UserId,
     /// The first event's id.
     pub id: NotificationId,
     pub kind: NotificationKind,
@@ -51,11 +66,24 @@ pub struct Notification {
     pub ttl: u64,
 }
 
+impl Notification {
+    pub fn is_read(&self, mark: &ReadMark) -> bool {
+        self.read || mark.covers(self.id)
+    }
+
+    /// Who it names once `actor` has joined.
+    pub fn actors_with(&self, actor: UserId) -> Vec<UserId> {
+        let others = self.actors.iter().copied().filter(|other| *other != actor);
+        std::iter::once(actor).chain(others).take(NAMED_ACTORS).collect()
+    }
+}
+
 /// One event, as `?after=` tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotificationEvent {
-    pub owner: UserId,
     pub id: NotificationId,
+    /// The notification it is part of.
+    pub group: NotificationId,
     pub kind: NotificationKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<PostId>,
@@ -64,11 +92,89 @@ pub struct NotificationEvent {
     pub ttl: u64,
 }
 
-/// How many are unread, and up to where all are read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The notification that alike events join, as long as it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotificationGroup {
+    pub id: NotificationId,
+    /// Seconds since the epoch.
+    pub ttl: u64,
+}
+
+/// That somebody was told of an act, or wanted no list of such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotificationDone {
+    /// The act; a later one of the same kind, target and actor is no news.
+    pub event: Ulid,
+    /// Whether a mail told it too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mailed: bool,
+    /// Seconds since the epoch.
+    pub ttl: u64,
+}
+
+/// How many are unread, up to where all are read, and the newest there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadMark {
     #[serde(default)]
     pub unread: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upto: Option<NotificationId>,
+    /// The newest event's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<NotificationId>,
+}
+
+impl ReadMark {
+    /// Whether all up to this one are read.
+    pub fn covers(&self, id: NotificationId) -> bool {
+        self.upto.is_some_and(|upto| id <= upto)
+    }
+
+    /// The id of the event told next: the act's own, unless a later one was told before it. So ids grow in the order of
+    /// telling, and whoever asks for what is newer than the last one they know misses nothing.
+    pub fn next_id(&self, event: Ulid, now: Timestamp) -> NotificationId {
+        let own = NotificationId::from_ulid(event);
+        match self.last {
+            Some(last) if own <= last => {
+                NotificationId::new(now.max(last.created_at() + Duration::from_millis(1)))
+            }
+            _ => own,
+        }
+    }
+}
+
+impl FieldValue for NotificationId {
+    fn parse(value: &Value) -> Result<Self, Refusal> {
+        text(value)?.parse().map_err(|_| ("invalid_id", "This is not a notification's id.".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_grow_in_the_order_of_telling() {
+        let ulid = |ms| crate::ids::new_ulid(Timestamp::from_millis(ms));
+        let now = Timestamp::from_millis(5_000);
+        let early = ulid(1_000);
+        assert_eq!(ReadMark::default().next_id(early, now).ulid(), early);
+        for last in [ulid(2_000), ulid(5_000), ulid(9_000), Ulid::from_parts(5_000, u128::MAX)] {
+            let last = NotificationId::from_ulid(last);
+            let mark = ReadMark { unread: 0, upto: Some(last), last: Some(last) };
+            let told = mark.next_id(early, now);
+            assert!(told > last && !mark.covers(told), "{last} {told}");
+        }
+    }
+
+    #[test]
+    fn a_group_names_the_latest_few() {
+        let user = |n: u128| UserId::from_ulid(Ulid::from_parts(1, n));
+        let id = NotificationId::from_ulid(Ulid::from_parts(1, 1));
+        let kind = NotificationKind::Follow;
+        let actors = vec![user(3), user(2), user(1)];
+        let group = Notification { id, kind, post: None, actors, n: 3, last: id, read: false, ttl: 0 };
+        assert_eq!(group.actors_with(user(4)), [user(4), user(3), user(2)]);
+        assert_eq!(group.actors_with(user(1)), [user(1), user(3), user(2)]);
+    }
 }

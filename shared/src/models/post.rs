@@ -32,11 +32,9 @@ pub struct Mention {
     pub username: Username,
 }
 
-/// A row of a timeline.
+/// A row of a timeline. Its key says it all; 30 of them are read for one unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineRow {
-    pub owner: UserId,
-    pub post: PostId,
     /// Seconds since the epoch.
     pub ttl: u64,
 }

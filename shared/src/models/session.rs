@@ -95,13 +95,15 @@ pub enum MailAction {
     AlreadyRegistered,
     /// Tells the old address of a change.
     EmailChanged,
+    /// Written where no mail is to be sent, so that nobody can tell by the time it took.
+    Nothing,
 }
 
 impl MailAction {
     /// How long such a token is good.
     pub const fn lifetime(&self) -> Duration {
         match self {
-            Self::VerifyEmail | Self::AlreadyRegistered | Self::EmailChanged => Duration::from_secs(24 * 3600),
+            Self::VerifyEmail | Self::AlreadyRegistered | Self::EmailChanged | Self::Nothing => Duration::from_secs(24 * 3600),
             // OWASP's Forgot Password cheat sheet asks for a short time.
             Self::ResetPassword => Duration::from_secs(3600),
         }
@@ -120,6 +122,9 @@ pub struct MailToken {
     /// The account to be, where it exists only once verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingAccount>,
+    /// Whether its mail was sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mailed: bool,
     /// Seconds since the epoch.
     pub ttl: u64,
 }

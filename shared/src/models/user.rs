@@ -99,6 +99,15 @@ pub struct Settings {
     pub notify: NotifySettings,
 }
 
+impl Settings {
+    /// Tells versions of the settings apart.
+    pub fn fingerprint(&self) -> u64 {
+        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        let [a, b, c, d, ..] = crate::secrets::sha256(&[&bytes]);
+        u64::from(u32::from_be_bytes([a, b, c, d]))
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self { findable_by_email: true, notify: NotifySettings::default() }
@@ -113,6 +122,20 @@ pub struct NotifySettings {
     pub comment: Ways,
     pub mention: Ways,
     pub group: Ways,
+}
+
+impl NotifySettings {
+    /// The ways of one kind, by its name.
+    pub fn of(&mut self, kind: &str) -> Option<&mut Ways> {
+        match kind {
+            "follow" => Some(&mut self.follow),
+            "like" => Some(&mut self.like),
+            "comment" => Some(&mut self.comment),
+            "mention" => Some(&mut self.mention),
+            "group" => Some(&mut self.group),
+            _ => None,
+        }
+    }
 }
 
 impl Default for NotifySettings {

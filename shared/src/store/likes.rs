@@ -1,1 +1,110 @@
-//! x
+//! Who likes what. The request writes the edge in the liker's own partition, so a hot post never slows a liker; the
+//! stream's consumer keeps the ledger and the counter (see `ledgers`).
+
+use super::edges::{self, Edge};
+use crate::App;
+use crate::error::{Error, Result};
+use crate::ids::{PostId, UserId};
+use crate::table::design::key;
+use crate::table::{Item, Order, Read, Rows};
+use std::collections::HashMap;
+
+/// Likes asked for between a page's ids; beyond these, by key.
+const LIMIT: usize = 100;
+
+/// Likes, or takes the like back. Answers the edge that this leaves; None where there never was one.
+///
+/// # Errors
+/// Unavailable.
+pub async fn set(app: &App, user: UserId, post: PostId, liked: bool) -> Result<Option<Edge>> {
+    let key = key::like(user, post);
+    edges::write(app, if liked { edges::make(key, app.now()) } else { edges::unmake(key) }).await
+}
+
+/// The edge from one to the other.
+///
+/// # Errors
+/// Unavailable.
+pub async fn edge(app: &App, user: UserId, post: PostId, read: Read) -> Result<Option<Edge>> {
+    Ok(app.table().get(&key::like(user, post), read).await?)
+}
+
+/// Does this user like this post?
+///
+/// # Errors
+/// Unavailable.
+pub async fn likes(app: &App, user: UserId, post: PostId, read: Read) -> Result<bool> {
+    Ok(edge(app, user, post, read).await?.is_some_and(Edge::stands))
+}
+
+/// This user's edges between two posts, both included: one strong query (one's own likes show from the next request on)
+/// of at most 100 rows, for a heavy liker has many more.
+#[derive(Debug, Default)]
+pub struct Likes {
+    known: HashMap<PostId, Edge>,
+    /// Beyond this post nothing was read.
+    reached: Option<PostId>,
+}
+
+/// Which posts between these two does this user like? Access pattern 13.
+///
+/// # Errors
+/// Unavailable.
+pub async fn between(app: &App, user: UserId, oldest: PostId, newest: Option<PostId>) -> Result<Likes> {
+    let mut range = key::likes(user).from(key::like(user, oldest).sk());
+    if let Some(newest) = newest {
+        range = range.to(key::like(user, newest).sk());
+    }
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, LIMIT, None).await?;
+    let known = rows.items.iter().map(entry).collect::<Result<_>>()?;
+    Ok(Likes { known, reached: rows.next.as_deref().and_then(liked_post) })
+}
+
+impl Likes {
+    /// The edges to these posts, reading by key what the query did not reach.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn complete(mut self, app: &App, user: UserId, posts: &[PostId]) -> Result<HashMap<PostId, Edge>> {
+        if let Some(reached) = self.reached {
+            let left: Vec<PostId> = posts.iter().copied().filter(|post| *post > reached).collect();
+            let keys: Vec<_> = left.iter().map(|post| key::like(user, *post)).collect();
+            let found = app.table().batch_get::<Edge>(&keys, Read::Strong).await?;
+            self.known.extend(left.into_iter().zip(found).filter_map(|(post, edge)| Some((post, edge?))));
+        }
+        Ok(self.known)
+    }
+}
+
+fn entry(item: &Item) -> Result<(PostId, Edge)> {
+    let post = liked_post(item.sk()).ok_or_else(|| Error::internal("a like of no post"))?;
+    Ok((post, item.read()?))
+}
+
+fn liked_post(sk: &str) -> Option<PostId> {
+    PostId::from_suffix(sk.strip_prefix(key::LIKE)?).ok()
+}
+
+/// What does this user like? By the posts' own time, newest first. Access pattern 14.
+///
+/// # Errors
+/// Unavailable.
+pub async fn by_user(
+    app: &App,
+    user: UserId,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<(Vec<(PostId, Edge)>, Option<String>)> {
+    let rows = app.table().query(&key::likes(user), Order::NewestFirst, Read::Strong, limit, after).await?;
+    let entries: Vec<_> = rows.items.iter().map(entry).collect::<Result<_>>()?;
+    Ok((entries.into_iter().filter(|(_, edge)| edge.stands()).collect(), rows.next))
+}
+
+/// Who likes this post, newest first? Access pattern 15.
+///
+/// # Errors
+/// Unavailable.
+pub async fn of_post(app: &App, post: PostId, limit: usize, after: Option<&str>) -> Result<Rows> {
+    let range = key::like_rows(post);
+    app.table().query(&range, Order::NewestFirst, Read::Eventual, limit, after).await.map_err(Error::from)
+}

@@ -16,8 +16,17 @@ use ulid::Ulid;
 pub fn issue(app: &App, user: UserId, email: &Email, action: MailAction, pending: Option<PendingAccount>) -> Result<Op> {
     let now = app.now();
     let ttl = (now + action.lifetime()).seconds();
-    let token = MailToken { id: new_ulid(now), user, action, email: email.clone(), pending, ttl };
+    let token = MailToken { id: new_ulid(now), user, action, email: email.clone(), pending, mailed: false, ttl };
     Ok(Op::create(key::mail_token(token.id), &token)?)
+}
+
+/// Makes a token, and so sends its mail.
+///
+/// # Errors
+/// Unavailable.
+pub async fn send(app: &App, user: UserId, email: &Email, action: MailAction, pending: Option<PendingAccount>) -> Result<()> {
+    app.table().write(issue(app, user, email, action, pending)?).await?;
+    Ok(())
 }
 
 /// What a token allows; None when it is used or expired. Access pattern 21.
@@ -41,4 +50,16 @@ pub async fn presented(app: &App, text: &str, action: MailAction) -> Result<Mail
 /// The write that uses a token up. In a transaction it is the one that decides who was first.
 pub fn redeem(token: &MailToken) -> Op {
     Op::delete(key::mail_token(token.id)).when(Condition::Exists)
+}
+
+/// Notes that the token's mail was sent. One used meanwhile is none the worse for it.
+///
+/// # Errors
+/// Unavailable.
+pub async fn mark_mailed(app: &App, id: Ulid) -> Result<()> {
+    let op = Op::update(key::mail_token(id)).set("mailed", true).when(Condition::Exists);
+    match app.table().write(op).await {
+        Ok(_) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
+    }
 }

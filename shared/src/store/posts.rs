@@ -1,1 +1,126 @@
-//! x
+//! Posts.
+
+use crate::App;
+use crate::error::{Error, Result};
+use crate::ids::{PostId, UserId};
+use crate::models::post::{Content, Mention, Post, TIMELINE_LIFETIME, TimelineRow};
+use crate::table::design::key;
+use crate::table::{Condition, Op, Order, Read};
+
+/// One post. Access pattern 9.
+///
+/// # Errors
+/// Unavailable.
+pub async fn get(app: &App, id: PostId, read: Read) -> Result<Option<Post>> {
+    Ok(app.table().get(&key::post(id), read).await?)
+}
+
+/// Many posts, in order; half a unit each. Access pattern 12.
+///
+/// # Errors
+/// Unavailable.
+pub async fn load(app: &App, ids: &[PostId]) -> Result<Vec<Option<Post>>> {
+    let keys: Vec<_> = ids.iter().map(|id| key::post(*id)).collect();
+    Ok(app.table().batch_get(&keys, Read::Eventual).await?)
+}
+
+/// An author's posts, newest first, and where the next page starts. Access pattern 10.
+///
+/// # Errors
+/// Unavailable.
+pub async fn by_author(
+    app: &App,
+    author: UserId,
+    limit: usize,
+    after: Option<&str>,
+    read: Read,
+) -> Result<(Vec<Post>, Option<String>)> {
+    let rows = app.table().query(&key::posts_by(author), Order::NewestFirst, read, limit, after).await?;
+    let posts = rows.items.iter().map(|item| item.read()).collect::<Result<_, _>>()?;
+    Ok((posts, rows.next))
+}
+
+/// The sort key of a post in its author's list, for a page that starts after it.
+pub fn position(post: PostId) -> String {
+    key::post(post).sk().to_owned()
+}
+
+/// The write that puts a post into a timeline; a repeat overwrites.
+///
+/// # Errors
+/// 500 when it can't be written.
+pub fn timeline_row(owner: UserId, post: PostId) -> Result<Op> {
+    let row = TimelineRow { ttl: (post.created_at() + TIMELINE_LIFETIME).seconds() };
+    Ok(Op::put(key::timeline_row(owner, post), &row)?)
+}
+
+/// Makes a post, in one transaction with the author's own timeline row, the count of posts and, first, an answer to be
+/// kept.
+///
+/// # Errors
+/// [`NotMade::First`] when `first` was refused.
+pub async fn create(app: &App, post: &Post, first: Option<Op>) -> Result<(), NotMade> {
+    let author = post.id.author;
+    let has_first = first.is_some();
+    let ops = || -> Result<Vec<Op>> {
+        let mut ops: Vec<Op> = first.into_iter().collect();
+        ops.push(Op::create(key::post(post.id), post)?);
+        ops.push(timeline_row(author, post.id)?);
+        ops.push(Op::update(key::account(author)).add("posts", 1).when(Condition::Exists));
+        Ok(ops)
+    };
+    let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
+    let refused = error.refused()?;
+    if has_first && refused.has(0) {
+        return Err(NotMade::First(refused));
+    }
+    Err(NotMade::Error(Error::not_found()))
+}
+
+/// Why a post was not made.
+#[derive(Debug)]
+pub enum NotMade {
+    First(crate::table::Refused),
+    Error(Error),
+}
+
+impl From<Error> for NotMade {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// New content over the version it was made from.
+///
+/// # Errors
+/// None when the post changed meanwhile or is gone.
+pub async fn edit(app: &App, old: &Post, content: &Content, mentions: Vec<Mention>) -> Result<Option<Post>> {
+    let op = Op::update(key::post(old.id))
+        .set("content", content)
+        .set("hashtags", content.hashtags())
+        .set("mentions", mentions)
+        .set("edited", app.now())
+        .add("ver", 1)
+        .when(Condition::equal("ver", old.ver));
+    match app.table().write(op).await {
+        Ok(item) => Ok(item.map(|item| item.read()).transpose()?),
+        Err(error) => error.refused().map(|_| None),
+    }
+}
+
+/// Deletes a post with the author's own timeline row, and counts it down. False when it is gone or changed meanwhile.
+///
+/// # Errors
+/// Unavailable.
+pub async fn delete(app: &App, post: &Post) -> Result<bool> {
+    let author = post.id.author;
+    let ops = vec![
+        Op::delete(key::post(post.id)).when(Condition::equal("ver", post.ver)),
+        Op::delete(key::timeline_row(author, post.id)),
+        Op::update(key::account(author)).add("posts", -1).when(Condition::Exists),
+    ];
+    match app.table().transact(ops).await {
+        Ok(()) => Ok(true),
+        Err(error) => error.refused().map(|_| false),
+    }
+}

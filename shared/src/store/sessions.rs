@@ -196,6 +196,18 @@ pub async fn end(app: &App, user: UserId, session: SessionId) -> Result<bool> {
     Ok(app.table().write(Op::delete(key::session(user, session))).await?.is_some())
 }
 
+/// Ends the session whose current refresh token this is. False when it is not, or the session had ended.
+///
+/// # Errors
+/// Unavailable.
+pub async fn end_by_token(app: &App, token: RefreshToken, text: &str) -> Result<bool> {
+    let op = Op::delete(key::session(token.user, token.session)).when(Condition::equal("hash", hashed(text)));
+    match app.table().write(op).await {
+        Ok(_) => Ok(true),
+        Err(error) => error.refused().map(|_| false),
+    }
+}
+
 /// Ends all of these sessions.
 ///
 /// # Errors

@@ -36,6 +36,12 @@ pub enum NotCreated {
     First,
 }
 
+/// What a new account looks like.
+pub fn preview(new: &NewAccount) -> UserPage {
+    let (profile, account, followers, _) = entities(new);
+    UserPage { profile, account, followers }
+}
+
 /// The items of a new account.
 fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
     let id = new.id;
@@ -66,7 +72,7 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
 ///
 /// # Errors
 /// What was taken, or that `first` was refused.
-pub async fn create(app: &App, new: &NewAccount, first: Option<Op>, last: Vec<Op>) -> Result<UserPage, NotCreated> {
+pub async fn create(app: &App, new: &NewAccount, first: Option<Op>, last: Vec<Op>) -> Result<(), NotCreated> {
     let (profile, account, followers, credentials) = entities(new);
     let guard = Guard { id: new.id, free_at: None };
     let offset = usize::from(first.is_some());
@@ -83,11 +89,8 @@ pub async fn create(app: &App, new: &NewAccount, first: Option<Op>, last: Vec<Op
     })()
     .map_err(NotCreated::Other)?;
     match app.table().transact(ops).await {
-        Ok(()) => Ok(UserPage { profile, account, followers }),
-        Err(error) => {
-            let refused = error.refused().map_err(NotCreated::Other)?;
-            Err(why_not(&refused, offset))
-        }
+        Ok(()) => Ok(()),
+        Err(error) => Err(why_not(&error.refused().map_err(NotCreated::Other)?, offset)),
     }
 }
 

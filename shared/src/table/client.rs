@@ -560,7 +560,8 @@ fn count_writes(capacity: Option<&sdk::ConsumedCapacity>) {
     meter::count(0.0, capacity.and_then(sdk::ConsumedCapacity::capacity_units).unwrap_or(0.0));
 }
 
-async fn back_off(attempt: u32) {
+/// Waits before attempt number `attempt + 1`: up to 10 ms, then up to twice as long each time.
+pub(crate) async fn back_off(attempt: u32) {
     let most = 10 * 2_u64.pow(attempt.min(6));
     let [a, b] = crate::secrets::random_bytes();
     let wait = u64::from(u16::from_be_bytes([a, b])) % most;

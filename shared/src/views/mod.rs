@@ -1,3 +1,5 @@
 //! Response types and the read pipeline that more than one function uses.
 
+pub mod post;
+pub mod posts_by;
 pub mod user;

@@ -1,0 +1,241 @@
+//! Signing up and verifying the address.
+
+use crate::pages;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use futures::future::try_join;
+use http::StatusCode;
+use shared::error::{Error, FieldError, Kind, Result};
+use shared::http::extract::{Json, Query};
+use shared::http::idempotency::{Created, Idempotent};
+use shared::http::limits::Action;
+use shared::http::{Address, Bearer, View};
+use shared::ids::UserId;
+use shared::models::fields::{Fields, FromFields};
+use shared::models::session::{MailAction, MailToken, PendingAccount};
+use shared::models::user::{Email, FullName, Password, Username};
+use shared::secrets::password;
+use shared::store::users::{NewAccount, NotCreated};
+use shared::views::user::Me;
+use shared::{App, store};
+
+/// A sign-up.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct SignUp {
+    #[schema(value_type = String, example = "gull@example.com")]
+    email: Email,
+    /// 8 to 128 characters, any; not among the commonest, not containing the username.
+    #[schema(value_type = String, example = "tern on the rock", min_length = 8, max_length = 128)]
+    password: Password,
+    /// 3 to 20 of `A-Z a-z 0-9 _`, unique whatever its case. Without one, one is made from the address.
+    #[schema(value_type = Option<String>, example = "gull", pattern = "^[A-Za-z0-9_]{3,20}$")]
+    username: Option<Username>,
+    #[schema(value_type = Option<String>, example = "Lara Gull")]
+    full_name: Option<FullName>,
+}
+
+impl FromFields for SignUp {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (email, password) = (fields.required("email"), fields.required::<Password>("password"));
+        let (username, full_name) = (fields.optional("username"), fields.optional("full_name"));
+        let name = username.as_ref().and_then(Option::as_ref);
+        if let Some((code, detail)) = password.as_ref().and_then(|password| password.weakness(name)) {
+            fields.refuse("password", code, &detail);
+        }
+        Some(Self { email: email?, password: password?, username: username?, full_name: full_name? })
+    }
+}
+
+/// Sign up.
+///
+/// A verification mail is sent. Where `HideRegisteredEmails` is on, the answer is 202 for any address, and account and
+/// profile exist only once verified.
+#[utoipa::path(
+    post, path = "/users", tag = "accounts", request_body = SignUp, extensions(("x-limit" = json!("sign-up"))),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body create once")),
+    responses(
+        (status = 201, description = "The new user", body = Me, headers(("Location" = String)), example = json!(pages::example_me())),
+        (status = 202, description = "A mail is on its way (`HideRegisteredEmails`)", body = MailSent, example = json!({"detail": "If this address can be used, a mail is on its way."})),
+        (status = 409, description = "Username or email is taken", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn register_user(
+    State(app): State<App>,
+    address: Address,
+    request: Idempotent<SignUp>,
+) -> Result<Response> {
+    let hash = password::hash(request.body.password.as_str());
+    let limited = try_join(address.check(&app, Action::SignUp), request.seen(&app, None));
+    let (((), seen), hash) = try_join(limited, hash).await?;
+    if let Some(answer) = seen {
+        return Ok(answer);
+    }
+    if app.config().hide_registered_emails {
+        return sign_up_quietly(&app, &request.body, hash).await;
+    }
+    let SignUp { email, username, full_name, .. } = &request.body;
+    for attempt in 0.. {
+        let new = NewAccount {
+            id: UserId::new(app.now()),
+            email: email.clone(),
+            verified: false,
+            username: username.clone().unwrap_or_else(|| Username::suggested(email, attempt)),
+            full_name: full_name.clone().map(String::from),
+            password_hash: hash.clone(),
+            known_address: Some(address.hashed()),
+        };
+        let created = Created::new(format!("/users/{}", new.id), &Me::from(store::users::preview(&new)))?;
+        let first = request.keep(&app, None, &created)?;
+        let mail = store::mail_tokens::issue(&app, new.id, email, MailAction::VerifyEmail, None)?;
+        match store::users::create(&app, &new, first, vec![mail]).await {
+            Ok(_) => return Ok(created.into_response()),
+            Err(NotCreated::First) => return request.first(&app, None).await,
+            Err(NotCreated::UsernameTaken) if username.is_none() && attempt < 5 => {}
+            Err(why) => return Err(why.into()),
+        }
+    }
+    Err(Error::taken("username"))
+}
+
+/// Says nothing of who is registered: the same write, mail and answer for any address.
+async fn sign_up_quietly(app: &App, body: &SignUp, hash: String) -> Result<Response> {
+    let holder = async {
+        match &body.username {
+            Some(name) => store::users::by_name(app, name).await,
+            None => Ok(None),
+        }
+    };
+    let (registered, name_taken) = try_join(store::users::by_email(app, &body.email), holder).await?;
+    if name_taken.is_some() {
+        return Err(Error::taken("username"));
+    }
+    let pending = PendingAccount {
+        username: body.username.clone(),
+        full_name: body.full_name.clone().map(String::from),
+        hash,
+    };
+    let (action, pending) = match registered {
+        Some(_) => (MailAction::AlreadyRegistered, None),
+        None => (MailAction::VerifyEmail, Some(pending)),
+    };
+    let user = registered.unwrap_or_else(|| UserId::new(app.now()));
+    store::mail_tokens::send(app, user, &body.email, action, pending).await?;
+    Ok(mail_sent())
+}
+
+/// What is said when a mail was asked for.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub(crate) struct MailSent {
+    #[schema(example = "If this address can be used, a mail is on its way.")]
+    detail: &'static str,
+}
+
+pub(crate) fn mail_sent() -> Response {
+    let body = View(MailSent { detail: "If this address can be used, a mail is on its way." });
+    (StatusCode::ACCEPTED, body).into_response()
+}
+
+/// A token out of a mail.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct TokenBody {
+    #[schema(example = "AZqZp2D7V3T8Q6M5N4C1B0A9ZAZqZp2D7V3T8Q6M5N4C1B0A9ZAZqZp2D7V3T8Q6M")]
+    token: String,
+}
+
+impl FromFields for TokenBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { token: fields.required("token")? })
+    }
+}
+
+/// A token in a link.
+#[derive(serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TokenQuery {
+    /// The token from the mail.
+    #[serde(default)]
+    #[param(example = "AZqZp2D7V3T8Q6M5N4C1B0A9Z")]
+    pub(crate) token: String,
+}
+
+/// The address is verified.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub(crate) struct Verified {
+    #[schema(example = true)]
+    email_verified: bool,
+}
+
+/// Verify an address.
+///
+/// The token works once, for 24 hours.
+#[utoipa::path(
+    post, path = "/users/verify", tag = "accounts", request_body = TokenBody, extensions(("x-limit" = json!("mail-token"))),
+    responses((status = 200, description = "Verified", body = Verified, example = json!({"email_verified": true})))
+)]
+pub(crate) async fn verify_email(
+    State(app): State<App>,
+    address: Address,
+    Json(body): Json<TokenBody>,
+) -> Result<View<Verified>> {
+    address.check(&app, Action::UseMailToken).await?;
+    let token = store::mail_tokens::presented(&app, &body.token, MailAction::VerifyEmail).await?;
+    let done = match &token.pending {
+        Some(pending) => open_pending(&app, &token, pending).await?,
+        None => store::sessions::verify_email(&app, &token).await?,
+    };
+    if !done {
+        return Err(Error::new(Kind::InvalidToken).detail("Ask for a new mail."));
+    }
+    Ok(View(Verified { email_verified: true }))
+}
+
+/// Makes the account that waited for its address.
+async fn open_pending(app: &App, token: &MailToken, pending: &PendingAccount) -> Result<bool> {
+    for attempt in 0..6 {
+        // The name asked for, unless somebody took it meanwhile.
+        let asked = pending.username.clone().filter(|_| attempt == 0);
+        let new = NewAccount {
+            id: token.user,
+            email: token.email.clone(),
+            verified: true,
+            username: asked.unwrap_or_else(|| Username::suggested(&token.email, attempt)),
+            full_name: pending.full_name.clone(),
+            password_hash: pending.hash.clone(),
+            known_address: None,
+        };
+        match store::users::create(app, &new, Some(store::mail_tokens::redeem(token)), Vec::new()).await {
+            Ok(_) => return Ok(true),
+            Err(NotCreated::UsernameTaken) => {}
+            Err(NotCreated::First | NotCreated::EmailTaken | NotCreated::Both) => return Ok(false),
+            Err(NotCreated::Other(error)) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
+/// A page whose button verifies the address.
+///
+/// Mail scanners follow links; they press no buttons.
+#[utoipa::path(
+    get, path = "/users/verify", tag = "accounts", params(TokenQuery),
+    responses((status = 200, description = "The page", body = String, content_type = "text/html", example = json!("<!doctype html>…")))
+)]
+pub(crate) async fn show_verify_page(Query(query): Query<TokenQuery>) -> Response {
+    pages::verify(&query.token)
+}
+
+/// Send the verification mail again.
+#[utoipa::path(
+    post, path = "/users/verify/resend", tag = "accounts", security(("bearer" = [])), extensions(("x-limit" = json!("resend-verification"))),
+    responses((status = 202, description = "A mail is on its way", body = MailSent, example = json!({"detail": "If this address can be used, a mail is on its way."})))
+)]
+pub(crate) async fn resend_verification(State(app): State<App>, bearer: Bearer) -> Result<Response> {
+    let viewer = bearer.acting(&app, Action::ResendVerification).await?;
+    let account = store::users::account(&app, viewer.id).await?.ok_or_else(Error::not_found)?;
+    if account.verified {
+        let error = FieldError::new("email", "already_verified", "This address is verified.");
+        return Err(Error::invalid(vec![error]));
+    }
+    store::mail_tokens::send(&app, viewer.id, &account.email, MailAction::VerifyEmail, None).await?;
+    Ok(mail_sent())
+}

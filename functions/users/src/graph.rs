@@ -1,0 +1,145 @@
+//! Following.
+
+use crate::pages;
+use crate::profiles::resolve;
+use axum::extract::State;
+use futures::future::try_join3;
+use serde::Serialize;
+use shared::error::{Error, FieldError, Result};
+use shared::http::extract::{Path, UserPath, UserRef};
+use shared::http::limits::Action;
+use shared::http::{Bearer, Page, PageParams, PageQuery, Reader, View};
+use shared::ids::UserId;
+use shared::table::design::key;
+use shared::views::user::UserCard;
+use shared::{App, store};
+
+/// How I stand to somebody now.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct FollowState {
+    /// Whether I follow them.
+    following: bool,
+    user: UserCard,
+}
+
+/// The session, the limit and whom the path means, all at once; a name costs a round more.
+async fn target(app: &App, bearer: &Bearer, user: &UserRef) -> Result<(UserId, UserCard)> {
+    let find = async {
+        let id = resolve(app, user, Some(bearer.id())).await?;
+        let profile = store::users::profile(app, id).await?.ok_or_else(Error::not_found)?;
+        Ok::<_, Error>((id, UserCard::from(&profile)))
+    };
+    let (viewer, found) = futures::future::join(bearer.acting(app, Action::Follow), find).await;
+    let (viewer, (id, card)) = (viewer?, found?);
+    if id == viewer.id {
+        let error = FieldError::new("user", "oneself", "You can't follow yourself.");
+        return Err(Error::invalid(vec![error]));
+    }
+    Ok((id, card))
+}
+
+/// Follow somebody. Doing it twice is the same as once.
+#[utoipa::path(
+    post, path = "/users/{user}/follow", tag = "graph", params(UserPath), security(("bearer" = [])), extensions(("x-limit" = json!("follow"))),
+    responses(
+        (status = 200, description = "Following", body = FollowState, example = json!({"following": true, "user": pages::example_card()})),
+        (status = 422, description = "Oneself", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn follow_user(
+    State(app): State<App>,
+    bearer: Bearer,
+    Path(path): Path<UserPath>,
+) -> Result<View<FollowState>> {
+    let (to, user) = target(&app, &bearer, &path.user).await?;
+    store::follows::follow(&app, bearer.id(), to).await?;
+    Ok(View(FollowState { following: true, user }))
+}
+
+/// Unfollow somebody. Doing it twice is the same as once.
+///
+/// Their posts are out of the feed from the very next request on.
+#[utoipa::path(
+    delete, path = "/users/{user}/follow", tag = "graph", params(UserPath), security(("bearer" = [])), extensions(("x-limit" = json!("follow"))),
+    responses(
+        (status = 200, description = "Not following", body = FollowState, example = json!({"following": false, "user": pages::example_card()})),
+        (status = 422, description = "Oneself", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn unfollow_user(
+    State(app): State<App>,
+    bearer: Bearer,
+    Path(path): Path<UserPath>,
+) -> Result<View<FollowState>> {
+    let (to, user) = target(&app, &bearer, &path.user).await?;
+    store::follows::unfollow(&app, bearer.id(), to).await?;
+    Ok(View(FollowState { following: false, user }))
+}
+
+/// Unfollow somebody. The same as `DELETE /users/{user}/follow`.
+#[utoipa::path(
+    post, path = "/users/{user}/unfollow", tag = "graph", params(UserPath), security(("bearer" = [])), extensions(("x-limit" = json!("follow"))),
+    responses(
+        (status = 200, description = "Not following", body = FollowState, example = json!({"following": false, "user": pages::example_card()})),
+        (status = 422, description = "Oneself", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn unfollow_user_by_post(
+    state: State<App>,
+    bearer: Bearer,
+    path: Path<UserPath>,
+) -> Result<View<FollowState>> {
+    unfollow_user(state, bearer, path).await
+}
+
+/// Who follows somebody, newest first.
+#[utoipa::path(
+    get, path = "/users/{user}/followers", tag = "graph", params(UserPath, PageParams), security(("bearer" = [])),
+    extensions(("x-public-reading" = json!(true))),
+    responses((status = 200, description = "A page", body = Page<UserCard>, example = json!({"items": [pages::example_card()], "next_cursor": null})))
+)]
+pub(crate) async fn list_followers(
+    State(app): State<App>,
+    reader: Reader,
+    Path(path): Path<UserPath>,
+    query: PageQuery,
+) -> Result<Page<UserCard>> {
+    let of = resolve(&app, &path.user, reader.id()).await?;
+    let list = format!("followers of {of}");
+    let after = query.after(&app, &list)?;
+    let rows = store::follows::followers(&app, of, query.limit, after.as_deref());
+    let (_, _, rows) = try_join3(reader.viewer(&app), exists(&app, of), rows).await?;
+    cards(&app, &query, &list, rows).await
+}
+
+/// Whom somebody follows, newest first.
+#[utoipa::path(
+    get, path = "/users/{user}/following", tag = "graph", params(UserPath, PageParams), security(("bearer" = [])),
+    extensions(("x-public-reading" = json!(true))),
+    responses((status = 200, description = "A page", body = Page<UserCard>, example = json!({"items": [pages::example_card()], "next_cursor": null})))
+)]
+pub(crate) async fn list_following(
+    State(app): State<App>,
+    reader: Reader,
+    Path(path): Path<UserPath>,
+    query: PageQuery,
+) -> Result<Page<UserCard>> {
+    let of = resolve(&app, &path.user, reader.id()).await?;
+    let list = format!("following of {of}");
+    let after = query.after(&app, &list)?;
+    let rows = store::follows::following(&app, of, query.limit, after.as_deref());
+    let (_, _, rows) = try_join3(reader.viewer(&app), exists(&app, of), rows).await?;
+    cards(&app, &query, &list, rows).await
+}
+
+async fn exists(app: &App, id: UserId) -> Result<()> {
+    store::users::profile(app, id).await?.map(|_| ()).ok_or_else(Error::not_found)
+}
+
+/// A page of cards out of ledger rows; who is gone is left out.
+async fn cards(app: &App, query: &PageQuery, list: &str, rows: shared::table::Rows) -> Result<Page<UserCard>> {
+    let ids: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();
+    let known = store::cards::load(app, ids.iter().copied()).await?;
+    let items = ids.iter().filter_map(|id| known.get(id)).map(|profile| UserCard::from(&**profile)).collect();
+    query.page(app, list, items, rows.next.as_deref())
+}

@@ -1,0 +1,164 @@
+//! Forgotten and changed passwords.
+
+use crate::accounts::{MailSent, TokenQuery, mail_sent};
+use crate::pages;
+use axum::extract::State;
+use axum::response::Response;
+use futures::future::try_join;
+use http::StatusCode;
+use shared::error::{Error, FieldError, Kind, Result};
+use shared::http::extract::{Json, Query};
+use shared::http::limits::Action;
+use shared::http::{Address, Bearer};
+use shared::models::fields::{Fields, FromFields, Refusal};
+use shared::models::session::MailAction;
+use shared::models::user::{Email, Password};
+use shared::secrets::password;
+use shared::{App, store};
+
+/// Who forgot.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct Forgot {
+    #[schema(value_type = String, example = "gull@example.com")]
+    email: Email,
+}
+
+impl FromFields for Forgot {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { email: fields.required("email")? })
+    }
+}
+
+/// Ask for a mail that lets one set a new password.
+///
+/// 202 always: the answer tells nothing of who is registered.
+#[utoipa::path(
+    post, path = "/users/password/forgot", tag = "accounts", request_body = Forgot, extensions(("x-limit" = json!("forgot-password"))),
+    responses((status = 202, description = "If the address is registered, a mail is on its way", body = MailSent, example = json!({"detail": "If this address can be used, a mail is on its way."})))
+)]
+pub(crate) async fn forgot_password(
+    State(app): State<App>,
+    address: Address,
+    Json(body): Json<Forgot>,
+) -> Result<Response> {
+    let subject = store::sessions::nobody(&app, &body.email.folded())?;
+    let named = subject.to_string();
+    let limited = address.check_with(&app, Action::ForgotPassword, Action::MailToAddress, &named);
+    let ((), holder) = try_join(limited, store::users::by_email(&app, &body.email)).await?;
+    // For an address that nobody has the same is written, and no mail comes of it.
+    let action = holder.map_or(MailAction::Nothing, |_| MailAction::ResetPassword);
+    store::mail_tokens::send(&app, holder.unwrap_or(subject), &body.email, action, None).await?;
+    Ok(mail_sent())
+}
+
+/// A new password by a token from a mail.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct Reset {
+    #[schema(example = "AZqZp2D7V3T8Q6M5N4C1B0A9Z")]
+    token: String,
+    #[schema(value_type = String, example = "auk under the cliff", min_length = 8, max_length = 128)]
+    password: Password,
+}
+
+impl FromFields for Reset {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (token, password) = (fields.required("token"), new_password(fields, "password"));
+        Some(Self { token: token?, password: password? })
+    }
+}
+
+fn new_password(fields: &mut Fields, name: &str) -> Option<Password> {
+    let password = fields.required::<Password>(name)?;
+    if let Some((code, detail)) = password.weakness(None) {
+        fields.refuse(name, code, &detail);
+    }
+    Some(password)
+}
+
+fn weak(field: &str, (code, detail): Refusal) -> Error {
+    Error::invalid(vec![FieldError::new(field, code, detail)])
+}
+
+/// Set a new password with the token from the mail.
+///
+/// The token works once, for an hour. All sessions end.
+#[utoipa::path(
+    post, path = "/users/password/reset", tag = "accounts", request_body = Reset, extensions(("x-limit" = json!("mail-token"))),
+    responses((status = 204, description = "The new password holds; sign in with it"))
+)]
+pub(crate) async fn reset_password(
+    State(app): State<App>,
+    address: Address,
+    Json(body): Json<Reset>,
+) -> Result<StatusCode> {
+    address.check(&app, Action::UseMailToken).await?;
+    let token = store::mail_tokens::presented(&app, &body.token, MailAction::ResetPassword).await?;
+    let (profile, hash) =
+        try_join(store::users::profile(&app, token.user), password::hash(body.password.as_str())).await?;
+    if let Some(refusal) = body.password.weakness(profile.as_ref().map(|profile| &profile.username)) {
+        return Err(weak("password", refusal));
+    }
+    match store::sessions::reset_password(&app, &token, &hash, &address.hashed()).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Error::new(Kind::InvalidToken).detail("Ask for a new mail.")),
+    }
+}
+
+/// The built-in page for setting a new password.
+#[utoipa::path(
+    get, path = "/users/password/reset", tag = "accounts", params(TokenQuery),
+    responses((status = 200, description = "The page", body = String, content_type = "text/html", example = json!("<!doctype html>…")))
+)]
+pub(crate) async fn show_reset_page(Query(query): Query<TokenQuery>) -> Response {
+    pages::reset(&query.token)
+}
+
+/// The current password and the new one.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct Change {
+    #[schema(value_type = String, example = "tern on the rock")]
+    current_password: Password,
+    #[schema(value_type = String, example = "auk under the cliff", min_length = 8, max_length = 128)]
+    new_password: Password,
+}
+
+impl FromFields for Change {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (current, new) = (fields.required::<String>("current_password"), new_password(fields, "new_password"));
+        Some(Self { current_password: Password::presented(current?), new_password: new? })
+    }
+}
+
+/// Change my password.
+///
+/// The other sessions end.
+#[utoipa::path(
+    put, path = "/users/password", tag = "accounts", security(("bearer" = [])), request_body = Change, extensions(("x-limit" = json!("change-password"))),
+    responses(
+        (status = 204, description = "Changed"),
+        (status = 403, description = "The current password is wrong", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn change_password(
+    State(app): State<App>,
+    bearer: Bearer,
+    Json(body): Json<Change>,
+) -> Result<StatusCode> {
+    let viewer = bearer.acting(&app, Action::ChangePassword).await?;
+    let (found, profile) =
+        try_join(store::sessions::credentials(&app, viewer.id), store::users::profile(&app, viewer.id)).await?;
+    if let Some(refusal) = body.new_password.weakness(profile.as_ref().map(|profile| &profile.username)) {
+        return Err(weak("new_password", refusal));
+    }
+    let wrong = || Error::new(Kind::WrongPassword).detail("This is not your current password.");
+    let kept = found.credentials.as_ref().ok_or_else(wrong)?;
+    if !password::verify(body.current_password.as_str(), Some(&kept.hash)).await? {
+        return Err(wrong());
+    }
+    let hash = password::hash(body.new_password.as_str()).await?;
+    let others: Vec<_> = found.sessions.iter().filter(|one| one.id != viewer.session.id).cloned().collect();
+    match store::sessions::change_password(&app, kept, &hash, &others).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(wrong()),
+    }
+}

@@ -1,0 +1,175 @@
+//! Profiles: mine and others'.
+
+use crate::pages;
+use axum::extract::State;
+use futures::future::{OptionFuture, try_join, try_join4};
+use shared::error::{Error, Kind, Result};
+use shared::http::etag::{IfMatch, Tagged};
+use shared::http::extract::{Json, Path, UserPath, UserRef};
+use shared::http::limits::Action;
+use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
+use shared::ids::UserId;
+use shared::models::fields::{Fields, FromFields, Patch};
+use shared::models::user::{Bio, Email, FullName, Interests, Location, Username, Website};
+use shared::store::edges::{Edge, with_own};
+use shared::store::users::{Changed, ProfileChange};
+use shared::table::Read;
+use shared::views::post::PostView;
+use shared::views::user::{Me, ProfileView, Relation};
+use shared::{App, store, views};
+
+/// Whom a path means.
+///
+/// # Errors
+/// 401 for `me` without signing in, 404 for a name nobody has.
+pub(crate) async fn resolve(app: &App, user: &UserRef, me: Option<UserId>) -> Result<UserId> {
+    match user {
+        UserRef::Me => me.ok_or_else(|| Error::unauthorized("Sign in to be `me`.")),
+        UserRef::Id(id) => Ok(*id),
+        UserRef::Name(name) => store::users::by_name(app, name).await?.ok_or_else(Error::not_found),
+    }
+}
+
+/// My account.
+#[utoipa::path(
+    get, path = "/users", tag = "profiles", security(("bearer" = [])), extensions(("x-etag" = json!(true))),
+    responses((status = 200, description = "Me", body = Me, example = json!(pages::example_me())))
+)]
+pub(crate) async fn get_me(State(app): State<App>, bearer: Bearer) -> Result<Tagged<Me>> {
+    let page = store::users::page(&app, bearer.id(), Read::Strong);
+    let (_, page) = try_join(bearer.viewer(&app), page).await?;
+    let page = page.ok_or_else(Error::not_found)?;
+    Ok(Tagged { version: page.profile.ver, view: Me::from(page) })
+}
+
+/// Changes to my profile. What is absent stays; `null` clears.
+#[derive(Default, utoipa::ToSchema)]
+pub(crate) struct UpdateMe {
+    #[schema(value_type = Option<String>, example = "Lara Gull", max_length = 100)]
+    full_name: Patch<FullName>,
+    #[schema(value_type = Option<String>, example = "Mostly over water.", max_length = 500)]
+    bio: Patch<Bio>,
+    #[schema(value_type = Option<String>, example = "Heligoland", max_length = 100)]
+    location: Patch<Location>,
+    #[schema(value_type = Option<String>, example = "https://gull.example.com", max_length = 200)]
+    website: Patch<Website>,
+    #[schema(value_type = Option<Vec<String>>, example = json!(["wind", "herring"]), max_items = 20)]
+    interests: Patch<Interests>,
+    #[schema(value_type = Option<String>, example = "gull", pattern = "^[A-Za-z0-9_]{3,20}$")]
+    username: Option<Username>,
+    /// A new address must be verified again.
+    #[schema(value_type = Option<String>, example = "gull@example.com")]
+    email: Option<Email>,
+}
+
+impl FromFields for UpdateMe {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (full_name, bio, location) = (fields.patch("full_name"), fields.patch("bio"), fields.patch("location"));
+        let (website, interests) = (fields.patch("website"), fields.patch("interests"));
+        let (username, email) = (fields.change("username"), fields.change("email"));
+        Some(Self {
+            full_name: full_name?,
+            bio: bio?,
+            location: location?,
+            website: website?,
+            interests: interests?,
+            username: username?,
+            email: email?,
+        })
+    }
+}
+
+fn texts<T: Into<String>>(patch: Patch<T>) -> Patch<String> {
+    patch.map(Into::into)
+}
+
+impl From<UpdateMe> for ProfileChange {
+    fn from(body: UpdateMe) -> Self {
+        Self {
+            full_name: texts(body.full_name),
+            bio: texts(body.bio),
+            location: texts(body.location),
+            website: texts(body.website),
+            interests: body.interests.map(|interests| interests.0),
+            username: body.username,
+            email: body.email,
+        }
+    }
+}
+
+/// Change my profile.
+#[utoipa::path(
+    patch, path = "/users", tag = "profiles", security(("bearer" = [])), request_body = UpdateMe,
+    extensions(("x-limit" = json!("edit-account")), ("x-etag" = json!(true))),
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` the change was made from")),
+    responses(
+        (status = 200, description = "The account as it is now", body = Me, example = json!(pages::example_me())),
+        (status = 409, description = "Username or email is taken", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn update_me(
+    State(app): State<App>,
+    bearer: Bearer,
+    if_match: IfMatch,
+    Json(body): Json<UpdateMe>,
+) -> Result<Tagged<Me>> {
+    let page = store::users::page(&app, bearer.id(), Read::Strong);
+    let (_, page) = try_join(bearer.acting(&app, Action::EditAccount), page).await?;
+    let page = page.ok_or_else(Error::not_found)?;
+    if_match.check(page.profile.ver)?;
+    match store::users::change(&app, &page, body.into()).await {
+        Ok(page) => Ok(Tagged { version: page.profile.ver, view: Me::from(page) }),
+        Err(Changed::Meanwhile) => Err(Error::new(Kind::PreconditionFailed).detail("It was changed at the same moment.")),
+        Err(Changed::Error(error)) => Err(error),
+    }
+}
+
+/// Somebody's public profile.
+#[utoipa::path(
+    get, path = "/users/{user}", tag = "profiles", params(UserPath), security(("bearer" = [])),
+    extensions(("x-public-reading" = json!(true)), ("x-etag" = json!(true))),
+    responses((status = 200, description = "The profile", body = ProfileView, example = json!(pages::example_profile())))
+)]
+pub(crate) async fn get_user(
+    State(app): State<App>,
+    reader: Reader,
+    Path(path): Path<UserPath>,
+) -> Result<Tagged<ProfileView>> {
+    // A name costs a round of its own, beside which the session is checked.
+    let id = resolve(&app, &path.user, reader.id()).await?;
+    let me = reader.id().filter(|me| *me != id);
+    let own = reader.id() == Some(id);
+    let page = store::users::page(&app, id, if own { Read::Strong } else { Read::Eventual });
+    let edge = |from: Option<UserId>, to: Option<UserId>, read| {
+        let ends = from.zip(to);
+        let app = &app;
+        async move {
+            let edge = OptionFuture::from(ends.map(|(from, to)| store::follows::edge(app, from, to, read)));
+            edge.await.transpose().map(Option::flatten)
+        }
+    };
+    let (mine, theirs) = (edge(me, Some(id), Read::Strong), edge(me.map(|_| id), me, Read::Eventual));
+    let (viewer, page, mine, theirs) = try_join4(reader.viewer(&app), page, mine, theirs).await?;
+    let mut page = page.ok_or_else(Error::not_found)?;
+    page.followers.n = with_own(page.followers.n, mine);
+    let stands = |edge: Option<Edge>| edge.is_some_and(Edge::stands);
+    let relation =
+        viewer.map(|_| Relation { following: stands(mine), followed_by: stands(theirs), ..Relation::default() });
+    Ok(Tagged { version: page.profile.ver, view: ProfileView::new(page, relation) })
+}
+
+/// Somebody's posts, newest first.
+#[utoipa::path(
+    get, path = "/users/{user}/posts", tag = "profiles", params(UserPath, PageParams), security(("bearer" = [])),
+    extensions(("x-public-reading" = json!(true))),
+    responses((status = 200, description = "A page", body = Page<PostView>, example = json!({"items": [views::post::example()], "next_cursor": null})))
+)]
+pub(crate) async fn list_user_posts(
+    State(app): State<App>,
+    reader: Reader,
+    Path(path): Path<UserPath>,
+    query: PageQuery,
+) -> Result<Page<PostView>> {
+    let author = resolve(&app, &path.user, reader.id()).await?;
+    views::posts_by::page(&app, &reader, author, &query).await
+}

@@ -1,0 +1,307 @@
+//! Signing in and out.
+
+use crate::pages;
+use axum::extract::State;
+use futures::future::try_join;
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::json;
+use shared::clock::Timestamp;
+use shared::error::{Error, Kind, Result};
+use shared::http::extract::{Json, Path};
+use shared::http::limits::Action;
+use shared::http::{Address, Bearer, CurrentUser, View};
+use shared::ids::{SessionId, UserId};
+use shared::models::fields::{FieldValue, Fields, FromFields};
+use shared::models::session::{RefreshToken, Session};
+use shared::models::user::{Email, Password, Username};
+use shared::secrets::{ACCESS_TOKEN_LIFETIME, password};
+use shared::store::sessions::SignIn;
+use shared::table::Read;
+use shared::views::user::Me;
+use shared::{App, store};
+
+/// A sign-in: a username or an address, and the password.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct Login {
+    #[schema(value_type = Option<String>, example = "gull")]
+    username: Option<String>,
+    /// In place of the username.
+    #[schema(value_type = Option<String>)]
+    email: Option<String>,
+    #[schema(value_type = String, example = "tern on the rock")]
+    password: Password,
+}
+
+impl FromFields for Login {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (username, email) = (fields.optional::<String>("username"), fields.optional::<String>("email"));
+        let password = fields.required::<String>("password");
+        if username == Some(None) && email == Some(None) {
+            fields.refuse("username", "required", "Send a username or an email.");
+        }
+        // No hash is made of a text longer than any password.
+        if password.as_ref().is_some_and(|text| text.len() > Password::MAX * 4) {
+            fields.refuse("password", "too_long", "At most 128 characters.");
+        }
+        Some(Self { username: username?, email: email?, password: Password::presented(password?) })
+    }
+}
+
+impl Login {
+    /// Whom the name means; None for one that nobody can have.
+    async fn holder(&self, app: &App) -> Result<Option<UserId>> {
+        let name = self.name();
+        let parsed = json!(name);
+        match (self.username.is_some() && !name.contains('@')).then(|| Username::from_path(name)) {
+            Some(Some(name)) => store::users::by_name(app, &name).await,
+            Some(None) => Ok(None),
+            None => match Email::parse(&parsed) {
+                Ok(email) => store::users::by_email(app, &email).await,
+                Err(_) => Ok(None),
+            },
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.username.as_deref().or(self.email.as_deref()).unwrap_or_default()
+    }
+}
+
+/// The tokens of a session.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Tokens {
+    /// For `Authorization: Bearer …`.
+    access_token: String,
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds.
+    #[schema(example = 900)]
+    expires_in: u64,
+    /// For `POST /users/refresh`, once.
+    refresh_token: String,
+}
+
+/// The tokens of a new session, and whose it is.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct SignedIn {
+    #[serde(flatten)]
+    tokens: Tokens,
+    user: Me,
+}
+
+fn tokens(app: &App, user: UserId, session: SessionId, refresh_token: String) -> Result<Tokens> {
+    let access_token = app.keys()?.access_token(&app.config().issuer, user, session, app.now());
+    Ok(Tokens { access_token, token_type: "Bearer", expires_in: ACCESS_TOKEN_LIFETIME.as_secs(), refresh_token })
+}
+
+/// Sign in.
+///
+/// A wrong name and a wrong password get the same answer in the same time. After too many failures: 429.
+#[utoipa::path(
+    post, path = "/users/login", tag = "accounts", request_body = Login, extensions(("x-limit" = json!("sign-in"))),
+    responses(
+        (status = 200, description = "Signed in", body = SignedIn, example = json!(pages::example_signed_in())),
+        (status = 401, description = "Wrong name or password", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn login(
+    State(app): State<App>,
+    address: Address,
+    Json(body): Json<Login>,
+) -> Result<View<SignedIn>> {
+    let ((), holder) = try_join(address.check(&app, Action::SignIn), body.holder(&app)).await?;
+    // For a name that nobody has, all that follows happens to nobody, at the same cost.
+    let id = match holder {
+        Some(id) => id,
+        None => store::sessions::nobody(&app, &body.name().to_lowercase())?,
+    };
+    let (found, page) = try_join(store::sessions::credentials(&app, id), store::users::page(&app, id, Read::Eventual)).await?;
+    let from = address.hashed();
+    if let Some(wait) = found.throttled(&from, app.now()) {
+        return Err(Error::new(Kind::RateLimited).detail("Too many failed sign-ins.").retry_after(wait));
+    }
+    let right = password::verify(body.password.as_str(), found.hash()).await?;
+    let Some(page) = page.filter(|_| right) else {
+        store::sessions::record_failure(&app, id, &from).await?;
+        return Err(Error::new(Kind::InvalidCredentials).detail("The name or the password is wrong."));
+    };
+    let (session, refresh) = welcome(&app, &found, page.profile.id, &address, &body).await?;
+    let tokens = tokens(&app, id, session.id, refresh)?;
+    Ok(View(SignedIn { tokens, user: Me::from(page) }))
+}
+
+/// Starts the session, and keeps what is worth knowing next time.
+async fn welcome(app: &App, found: &SignIn, id: UserId, address: &Address, body: &Login) -> Result<(Session, String)> {
+    let remember = async {
+        let Some(kept) = &found.credentials else { return Ok(()) };
+        let rehashed = match password::is_outdated(&kept.hash) {
+            true => Some(password::hash(body.password.as_str()).await?),
+            false => None,
+        };
+        store::sessions::remember(app, kept, &address.hashed(), rehashed).await
+    };
+    let start = store::sessions::start(app, id, found, &address.user_agent);
+    try_join(start, remember).await.map(|(started, ())| started)
+}
+
+/// A refresh token.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct RefreshBody {
+    #[schema(example = "AZqZp2D7V3T8Q6M5N4C1B0A9Z…")]
+    refresh_token: String,
+}
+
+impl FromFields for RefreshBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { refresh_token: fields.required("refresh_token")? })
+    }
+}
+
+impl RefreshBody {
+    fn read(&self, app: &App) -> Result<RefreshToken> {
+        let token = RefreshToken::read(app.keys()?, &self.refresh_token);
+        token.ok_or_else(|| Error::unauthorized("This is no refresh token of ours. Sign in again."))
+    }
+}
+
+/// A new pair of tokens for a refresh token.
+///
+/// The token just replaced is accepted once more within 30 seconds while its successor is unused; any other replay ends
+/// the whole session.
+#[utoipa::path(
+    post, path = "/users/refresh", tag = "accounts", request_body = RefreshBody,
+    responses(
+        (status = 200, description = "A new pair", body = Tokens, example = json!(pages::example_tokens())),
+        (status = 401, description = "Used before, forged, or the session has ended", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn refresh_session(State(app): State<App>, Json(body): Json<RefreshBody>) -> Result<View<Tokens>> {
+    let presented = body.read(&app)?;
+    let successor = store::sessions::refresh(&app, presented, &body.refresh_token).await?;
+    Ok(View(tokens(&app, presented.user, presented.session, successor)?))
+}
+
+/// What signs out a client that has no access token any more.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct LogoutBody {
+    #[schema(example = "AZqZp2D7V3T8Q6M5N4C1B0A9Z")]
+    refresh_token: Option<String>,
+}
+
+impl FromFields for LogoutBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { refresh_token: fields.optional("refresh_token")? })
+    }
+}
+
+/// Sign out.
+///
+/// With the access token, or without one with `{refresh_token}`. This session's tokens are refused from the very next
+/// request on.
+#[utoipa::path(
+    post, path = "/users/logout", tag = "accounts", security(("bearer" = []), ()),
+    request_body(content = Option<LogoutBody>, description = "Only without an access token"),
+    responses(
+        (status = 204, description = "Signed out"),
+        (status = 401, description = "No token, or none of ours", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn logout(
+    State(app): State<App>,
+    bearer: Option<Bearer>,
+    body: Option<Json<LogoutBody>>,
+) -> Result<StatusCode> {
+    let refresh_token = body.and_then(|Json(body)| body.refresh_token);
+    let ended = match (bearer, refresh_token) {
+        (Some(bearer), _) => store::sessions::end(&app, bearer.id(), bearer.session()).await?,
+        (None, None) => return Err(Error::unauthorized("Send an access token or a refresh token.")),
+        (None, Some(refresh_token)) => {
+            let body = RefreshBody { refresh_token };
+            store::sessions::end_by_token(&app, body.read(&app)?, &body.refresh_token).await?
+        }
+    };
+    if ended { Ok(StatusCode::NO_CONTENT) } else { Err(Error::unauthorized("This session has ended already.")) }
+}
+
+/// A sign-in that stands.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct SessionView {
+    id: SessionId,
+    /// Whether this request came with it.
+    current: bool,
+    /// RFC 3339, UTC, with milliseconds.
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    last_used_at: String,
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// What signed in, as it called itself.
+    user_agent: String,
+}
+
+/// All sessions.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Sessions {
+    items: Vec<SessionView>,
+}
+
+impl SessionView {
+    fn new(session: Session, current: SessionId) -> Self {
+        Self {
+            current: session.id == current,
+            created_at: session.id.created_at().rfc3339(),
+            last_used_at: session.rotated.rfc3339(),
+            expires_at: Timestamp::from_millis(session.ttl * 1000).rfc3339(),
+            user_agent: session.agent,
+            id: session.id,
+        }
+    }
+}
+
+/// List my sessions, newest first.
+#[utoipa::path(
+    get, path = "/users/sessions", tag = "accounts", security(("bearer" = [])),
+    responses((status = 200, description = "At most ten", body = Sessions, example = json!({"items": [pages::example_session()]})))
+)]
+pub(crate) async fn list_sessions(CurrentUser(viewer): CurrentUser) -> View<Sessions> {
+    let current = viewer.session.id;
+    let items = viewer.sessions.into_iter().rev().map(|session| SessionView::new(session, current)).collect();
+    View(Sessions { items })
+}
+
+/// `/users/sessions/{id}`
+#[derive(serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct SessionPath {
+    /// A session's id.
+    #[param(value_type = String, example = "ses_01K9ZP2D7V3T8Q6M5N4C1B0A9Z")]
+    id: SessionId,
+}
+
+/// End one session.
+#[utoipa::path(
+    delete, path = "/users/sessions/{id}", tag = "accounts", params(SessionPath), security(("bearer" = [])),
+    responses((status = 204, description = "Ended"))
+)]
+pub(crate) async fn end_session(
+    State(app): State<App>,
+    CurrentUser(viewer): CurrentUser,
+    Path(path): Path<SessionPath>,
+) -> Result<StatusCode> {
+    match store::sessions::end(&app, viewer.id, path.id).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Error::not_found()),
+    }
+}
+
+/// End all sessions, this one too.
+#[utoipa::path(
+    delete, path = "/users/sessions", tag = "accounts", security(("bearer" = [])),
+    responses((status = 204, description = "All ended"))
+)]
+pub(crate) async fn end_all_sessions(State(app): State<App>, CurrentUser(viewer): CurrentUser) -> Result<StatusCode> {
+    store::sessions::end_all(&app, &viewer.sessions).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

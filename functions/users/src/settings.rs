@@ -1,0 +1,48 @@
+//! What I want to be told, and how.
+
+use axum::extract::State;
+use futures::future::try_join;
+use shared::error::{Error, Kind, Result};
+use shared::http::etag::{IfMatch, Tagged};
+use shared::http::extract::Json;
+use shared::http::limits::Action;
+use shared::http::Bearer;
+use shared::models::user::{Settings, SettingsPatch};
+use shared::{App, store};
+
+/// My settings.
+#[utoipa::path(
+    get, path = "/users/settings", tag = "profiles", security(("bearer" = [])), extensions(("x-etag" = json!(true))),
+    responses((status = 200, description = "The settings", body = Settings, example = json!(Settings::default())))
+)]
+pub(crate) async fn get_settings(State(app): State<App>, bearer: Bearer) -> Result<Tagged<Settings>> {
+    let (_, account) = try_join(bearer.viewer(&app), store::users::account(&app, bearer.id())).await?;
+    let settings = account.ok_or_else(Error::not_found)?.settings;
+    Ok(Tagged { version: settings.fingerprint(), view: settings })
+}
+
+/// Change my settings. What is absent stays.
+#[utoipa::path(
+    patch, path = "/users/settings", tag = "profiles", security(("bearer" = [])),
+    request_body(content = Settings, description = "Any part of the settings", example = json!({"notify": {"follow": {"mail": false}}})),
+    extensions(("x-limit" = json!("edit-account")), ("x-etag" = json!(true))),
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` the change was made from")),
+    responses((status = 200, description = "The settings as they are now", body = Settings, example = json!(Settings::default())))
+)]
+pub(crate) async fn update_settings(
+    State(app): State<App>,
+    bearer: Bearer,
+    if_match: IfMatch,
+    Json(patch): Json<SettingsPatch>,
+) -> Result<Tagged<Settings>> {
+    let account = store::users::account(&app, bearer.id());
+    let (viewer, account) = try_join(bearer.acting(&app, Action::EditAccount), account).await?;
+    let old = account.ok_or_else(Error::not_found)?.settings;
+    if_match.check(old.fingerprint())?;
+    let mut new = old.clone();
+    patch.apply(&mut new);
+    match store::users::change_settings(&app, viewer.id, &old, &new).await? {
+        true => Ok(Tagged { version: new.fingerprint(), view: new }),
+        false => Err(Error::new(Kind::PreconditionFailed).detail("They were changed at the same moment.")),
+    }
+}

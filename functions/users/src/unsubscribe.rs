@@ -1,0 +1,49 @@
+//! The link in each notification mail (RFC 8058).
+
+use crate::accounts::TokenQuery;
+use crate::pages;
+use axum::extract::State;
+use axum::response::Response;
+use shared::error::{Error, Kind, Result};
+use shared::http::extract::Query;
+use shared::models::session::read_unsubscribe_token;
+use shared::{App, store};
+
+fn refused() -> Error {
+    Error::new(Kind::InvalidToken).detail("This link is not whole. Copy all of it, or change it in your settings.")
+}
+
+/// A page whose button ends such mails.
+#[utoipa::path(
+    get, path = "/users/unsubscribe", tag = "profiles", params(TokenQuery),
+    responses((status = 200, description = "The page", body = String, content_type = "text/html", example = json!("<!doctype html>…")))
+)]
+pub(crate) async fn show_unsubscribe_page(
+    State(app): State<App>,
+    Query(query): Query<TokenQuery>,
+) -> Result<Response> {
+    let (_, kind) = read_unsubscribe_token(app.keys()?, &query.token).ok_or_else(refused)?;
+    Ok(pages::unsubscribe(&query.token, &kind))
+}
+
+/// End such mails.
+///
+/// What mail programs call by themselves (RFC 8058), and the page's button. Doing it twice is the same as once.
+#[utoipa::path(
+    post, path = "/users/unsubscribe", tag = "profiles", params(TokenQuery),
+    responses((status = 200, description = "No more such mails", body = String, content_type = "text/html", example = json!("<!doctype html>…")))
+)]
+pub(crate) async fn unsubscribe(State(app): State<App>, Query(query): Query<TokenQuery>) -> Result<Response> {
+    let (user, kind) = read_unsubscribe_token(app.keys()?, &query.token).ok_or_else(refused)?;
+    for _ in 0..5 {
+        let Some(account) = store::users::account(&app, user).await? else { break };
+        let mut settings = account.settings.clone();
+        if let Some(ways) = settings.notify.of(&kind) {
+            ways.mail = false;
+        }
+        if settings == account.settings || store::users::change_settings(&app, user, &account.settings, &settings).await? {
+            break;
+        }
+    }
+    Ok(pages::unsubscribed())
+}

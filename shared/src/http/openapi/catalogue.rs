@@ -1,0 +1,90 @@
+//! The catalogue of problems: when each comes, and what to do then.
+
+use crate::error::Kind;
+
+/// What the catalogue says of one kind of problem.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    pub when: &'static str,
+    pub remedy: &'static str,
+}
+
+const fn entry_of(when: &'static str, remedy: &'static str) -> Entry {
+    Entry { when, remedy }
+}
+
+/// The catalogue's entry.
+pub const fn entry(kind: Kind) -> Entry {
+    match kind {
+        Kind::MalformedRequest => entry_of(
+            "The body is no JSON object, or it broke off.",
+            "Send one JSON object; `detail` says where reading it stopped.",
+        ),
+        Kind::InvalidCursor => {
+            entry_of("The cursor is cut, forged or another list's.", "Read the list from its start, without a cursor.")
+        }
+        Kind::InvalidToken => entry_of(
+            "The token of a mail or of a refresh is wrong, was used before or has expired.",
+            "Ask for a new mail, or sign in again.",
+        ),
+        Kind::Unauthorized => entry_of(
+            "The access token is missing, malformed, expired or of a session that has ended.",
+            "Refresh the session with `POST /users/refresh`; if that fails too, sign in.",
+        ),
+        Kind::InvalidCredentials => {
+            entry_of("The name or the password is wrong; which of them is not told.", "Ask the person again.")
+        }
+        Kind::Forbidden => {
+            entry_of("You may see it, but it is not yours to change.", "Don't offer this act for what others own.")
+        }
+        Kind::WrongPassword => entry_of("The current password is wrong.", "Ask the person again."),
+        Kind::EmailNotVerified => entry_of(
+            "This deployment lets only verified accounts write.",
+            "Open the link in the mail; `POST /users/verify/resend` sends another.",
+        ),
+        Kind::NotFound => entry_of(
+            "There is nothing here, or nothing that you may see: the two are told alike.",
+            "Check the id; it may have been deleted, or be hidden from you.",
+        ),
+        Kind::MethodNotAllowed => {
+            entry_of("The path exists, but not with this method.", "Use a method that the `Allow` header names.")
+        }
+        Kind::Taken => entry_of(
+            "Somebody has this username or address; `errors` names the field.",
+            "Choose another.",
+        ),
+        Kind::InFlight => entry_of(
+            "The first request with this `Idempotency-Key` is not done yet.",
+            "Send the same request again after `Retry-After`.",
+        ),
+        Kind::PreconditionFailed => entry_of(
+            "It changed since the `ETag` in `If-Match`.",
+            "Read it again, and repeat your change on what it is now.",
+        ),
+        Kind::TooLarge => {
+            entry_of("The body is larger than 64 KiB.", "Send less; `GET /config` tells the limits.")
+        }
+        Kind::UnsupportedMediaType => {
+            entry_of("The body's `Content-Type` is not JSON.", "Send `Content-Type: application/json`.")
+        }
+        Kind::Invalid => entry_of(
+            "Some fields or parameters are not valid; `errors` has every one of them, each with a code.",
+            "Show each `detail` at its field.",
+        ),
+        Kind::IdempotencyKeyReused => {
+            entry_of("This `Idempotency-Key` came before with another body.", "Use a new key for a new request.")
+        }
+        Kind::RateLimited => entry_of(
+            "Too many requests of this kind.",
+            "Wait for the seconds in `Retry-After`; the `RateLimit` headers tell what remains.",
+        ),
+        Kind::Internal => entry_of(
+            "We failed.",
+            "Try once more; if it stays, tell us the `request_id`.",
+        ),
+        Kind::Unavailable => entry_of(
+            "A part of the service does not answer.",
+            "Send the same request again after `Retry-After`, with the same `Idempotency-Key` if it creates.",
+        ),
+    }
+}

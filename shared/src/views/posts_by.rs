@@ -1,0 +1,36 @@
+//! An author's posts: `GET /users/{user}/posts`, and `GET /tweets` for one's own.
+
+use super::post::{PostView, present};
+use crate::App;
+use crate::error::{Error, Result};
+use crate::http::{Page, PageQuery, Reader};
+use crate::ids::UserId;
+use crate::store;
+use crate::table::Read;
+use futures::future::try_join3;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A page of an author's posts, newest first; one's own are read strongly.
+///
+/// # Errors
+/// 404 for an author who is not there; 400 for a cursor of another list.
+pub async fn page(app: &App, reader: &Reader, author: UserId, query: &PageQuery) -> Result<Page<PostView>> {
+    let list = format!("posts of {author}");
+    let after = query.after(app, &list)?;
+    let read = if reader.id() == Some(author) { Read::Strong } else { Read::Eventual };
+    let posts = store::posts::by_author(app, author, query.limit, after.as_deref(), read);
+    let (viewer, (posts, next), profile) =
+        try_join3(reader.viewer(app), posts, store::users::profile(app, author)).await?;
+    let profile = Arc::new(profile.ok_or_else(Error::not_found)?);
+    let own = match (&viewer, posts.last(), posts.first()) {
+        (Some(viewer), Some(oldest), Some(newest)) => {
+            let ids: Vec<_> = posts.iter().map(|post| post.id).collect();
+            let likes = store::likes::between(app, viewer.id, oldest.id, Some(newest.id)).await?;
+            likes.complete(app, viewer.id, &ids).await?
+        }
+        _ => HashMap::new(),
+    };
+    let items = present(posts, &HashMap::from([(author, profile)]), &own);
+    query.page(app, &list, items, next.as_deref())
+}
