@@ -254,8 +254,9 @@ fn add_problems(operation: &mut Operation, kinds: Vec<Kind>, components: &mut Co
     for (status, kinds) in by_status {
         match responses.get_mut(&status.to_string()) {
             Some(RefOr::T(own)) => {
-                let description = std::mem::take(&mut own.description);
-                *own = Response { description, ..problem(&kinds) };
+                let mut response = problem(&kinds);
+                response.description = std::mem::take(&mut own.description);
+                *own = response;
             }
             _ => {
                 let name = kinds.iter().map(|kind| kind.parts().1).collect::<Vec<_>>().join("_");

@@ -5,7 +5,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 #[derive(Serialize, utoipa::ToSchema)]
-#[expect(dead_code, reason = "documentation")]
 struct Note {
     #[schema(example = "Terns on the rock.")]
     text: String,
