@@ -30,9 +30,8 @@ fn moved_each_time() -> Error {
 /// Unavailable; then telling again is right.
 pub async fn tell(app: &App, act: &Act, listed: bool) -> Result<NotificationDone> {
     for attempt in 0..ATTEMPTS {
-        let done = app.table().get(&done_key(act), Read::Strong);
-        let done = async { done.await.map_err(Error::from) };
-        let (done, mark, open) = try_join3(done, read_mark(app, act.owner), open_group(app, act)).await?;
+        let (done, mark, open) =
+            try_join3(find_done(app, act), read_mark(app, act.owner), open_group(app, act)).await?;
         if let Some(done) = done {
             return Ok(done);
         }
@@ -56,6 +55,10 @@ pub async fn tell(app: &App, act: &Act, listed: bool) -> Result<NotificationDone
 
 fn done_key(act: &Act) -> Key {
     key::notification_done(act.owner, act.kind, act.post, act.actor)
+}
+
+async fn find_done(app: &App, act: &Act) -> Result<Option<NotificationDone>> {
+    Ok(app.table().get(&done_key(act), Read::Strong).await?)
 }
 
 /// The group that the act would join.

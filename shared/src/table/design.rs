@@ -27,7 +27,7 @@
 //! | MailToken | X#ulid | X | yes | what a mail's token allows |
 //! | Idempotency | U#u or IA#hash | I#hash | yes | an answer kept for repeats |
 //! | RateLimit | RL#scope | window | yes | calls in a window |
-//! | ReadMark | U#u | NM | | unread count, read up to |
+//! | ReadMark | U#u | NM | | unread count, read up to, newest event told |
 //! | Notification | U#u | NT#ulid | yes | alike events, grouped |
 //! | NotificationEvent | NE#u | E#ulid | yes | one event |
 //! | NotificationDone | NE#u | D#kind#target#actor | yes | told already: once per kind, target and actor |
@@ -56,7 +56,7 @@
 //! | 13 | which of these do I like? | U#u, L# between | S | store::likes::among |
 //! | 14 | what do I like? | U#u, begins_with L# | S | store::likes::by_user |
 //! | 15 | who likes this post? | LK#post | E | store::likes::of_post |
-//! | 16 | my notifications | U#u, begins_with NT# | E | store::notifications::page |
+//! | 16 | my notifications | U#u, begins_with NT# | S | store::notifications::page |
 //! | 17 | what is newer than this one? | NE#u, E#ulid upwards | E | store::notifications::after |
 //! | 18 | how many are unread? | U#u, NM | S | store::notifications::read_mark |
 //! | 19 | was this asked before? | U#u / IA#hash, I#hash | S | store::idempotency::find |
