@@ -1,6 +1,26 @@
+//! The notify queue's worker: notifications and mail.
+
+mod mails;
+mod tell;
+mod tokens;
+
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use shared::App;
+use shared::error::Result;
+use shared::jobs::NotifyJob;
+use shared::lambda::each_message;
+use shared::models::notification::Act;
 
-pub async fn handle(_app: &App, _event: SqsEvent) -> SqsBatchResponse {
-    SqsBatchResponse::default()
+/// Handles each message on its own; those that fail go back to the queue.
+pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
+    each_message(event, |job| one(app, job)).await
+}
+
+async fn one(app: &App, job: NotifyJob) -> Result<()> {
+    match job {
+        NotifyJob::Notify { kind, owner, actor, post, event } => {
+            tell::tell(app, &Act { kind, owner, actor, post, event }).await
+        }
+        NotifyJob::MailToken { id } => tokens::send(app, id).await,
+    }
 }

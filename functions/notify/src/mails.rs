@@ -1,0 +1,140 @@
+//! The mails' texts.
+
+use shared::Config;
+use shared::mail::Mail;
+use shared::models::session::{MailAction, MailToken, unsubscribe_token};
+use shared::models::user::{Account, Email, Profile};
+use shared::secrets::Keys;
+
+/// Somebody follows the account.
+pub(crate) fn follow(config: &Config, keys: &Keys, account: &Account, actor: &Profile) -> Mail {
+    let app = config.app_url.as_ref().unwrap_or(&config.public_url);
+    let name = &actor.username;
+    let who = actor.full_name.as_ref().map_or_else(|| format!("@{name}"), |full| format!("{full} (@{name})"));
+    let unsubscribe =
+        format!("{}/users/unsubscribe?token={}", config.public_url, unsubscribe_token(keys, account.id, "follow"));
+    Letter {
+        subject: format!("@{name} follows you"),
+        opening: format!("{who} follows you on Perch now."),
+        link: Some(Link { label: format!("See @{name}"), url: format!("{app}/users/{name}") }),
+        closing: "Your settings say which mails you get, under notify.follow.",
+        ending: Some(Link { label: "No more mails about new followers".into(), url: unsubscribe }),
+    }
+    .to(&account.email)
+}
+
+/// The mail that a token's item asks for; None when it asks for none.
+pub(crate) fn token(config: &Config, token: &MailToken, text: &str) -> Option<Mail> {
+    let link = |label: &str, app_page: &str, own_page: &str| {
+        let page = match &config.app_url {
+            Some(app) => format!("{app}/{app_page}"),
+            None => format!("{}/users/{own_page}", config.public_url),
+        };
+        Some(Link { label: label.into(), url: format!("{page}?token={text}") })
+    };
+    let (subject, opening, link, closing) = match token.action {
+        MailAction::VerifyEmail => (
+            "Verify your e-mail address",
+            "This address was given for an account at Perch. Open the link to say that it is yours.",
+            link("Verify my address", "verify", "verify"),
+            "The link works once, for 24 hours. If you have no account at Perch, do nothing: nothing will come of it.",
+        ),
+        MailAction::ResetPassword => (
+            "Set a new password",
+            "Somebody asked for a new password for your account at Perch. Open the link to set one.",
+            link("Set a new password", "reset", "password/reset"),
+            "The link works once, for one hour. If it was not you, do nothing: your password stays as it is.",
+        ),
+        MailAction::AlreadyRegistered => (
+            "You have an account already",
+            "Somebody, perhaps you, tried to sign up at Perch with this address. It has an account already.",
+            None,
+            "If it was you, sign in, or ask for a new password if you forgot yours. If it was not you, do nothing.",
+        ),
+        MailAction::EmailChanged => (
+            "Your e-mail address was changed",
+            "The address of your account at Perch was changed; this is no longer it.",
+            None,
+            "If it was not you, change your password now: that signs everybody else out.",
+        ),
+        MailAction::Nothing => return None,
+    };
+    let (subject, opening) = (subject.into(), opening.into());
+    Some(Letter { subject, opening, link, closing, ending: None }.to(&token.email))
+}
+
+struct Link {
+    label: String,
+    url: String,
+}
+
+/// What a mail says, before it is written as text and as HTML.
+struct Letter {
+    subject: String,
+    opening: String,
+    link: Option<Link>,
+    closing: &'static str,
+    /// The link that ends such mails.
+    ending: Option<Link>,
+}
+
+impl Letter {
+    fn to(self, email: &Email) -> Mail {
+        Mail {
+            to: email.clone(),
+            text: self.text(),
+            html: self.html(),
+            subject: self.subject,
+            unsubscribe: self.ending.map(|link| link.url),
+        }
+    }
+
+    /// Each link stands on a line of its own.
+    fn text(&self) -> String {
+        let link = self.link.as_ref().map(|link| link.url.clone());
+        let ending = self.ending.as_ref().map(|link| format!("{}:\n{}", link.label, link.url));
+        let parts = [Some(self.opening.clone()), link, Some(self.closing.into()), ending];
+        let mut text = parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n");
+        text.push('\n');
+        text
+    }
+
+    fn html(&self) -> String {
+        let paragraph = |text: &str| format!("<p>{}</p>", escaped(text));
+        let anchor = |link: &Link| format!("<p><a href=\"{}\">{}</a></p>", escaped(&link.url), escaped(&link.label));
+        let parts = [
+            Some(paragraph(&self.opening)),
+            self.link.as_ref().map(anchor),
+            Some(paragraph(self.closing)),
+            self.ending.as_ref().map(anchor),
+        ];
+        let body: String = parts.into_iter().flatten().collect();
+        format!("<!doctype html><html lang=en><meta charset=utf-8><title>{}</title>{body}", escaped(&self.subject))
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_stand_alone_in_the_text_and_names_are_escaped_in_html() {
+        let url = String::from("https://perch.example/users/gull");
+        let mail = Letter {
+            subject: "@gull follows you".into(),
+            opening: "<b>\"Lara\"</b> & co (@gull) follow you".into(),
+            link: Some(Link { label: "See @gull".into(), url: url.clone() }),
+            closing: "Bye.",
+            ending: Some(Link { label: "No more".into(), url: "https://perch.example/end?token=x.follow.y".into() }),
+        };
+        assert!(mail.text().lines().any(|line| line == url));
+        assert!(mail.text().lines().any(|line| line.ends_with("?token=x.follow.y")));
+        let html = mail.html();
+        assert!(html.contains("<p>&lt;b&gt;&quot;Lara&quot;&lt;/b&gt; &amp; co (@gull) follow you</p>"), "{html}");
+        assert!(html.contains("<a href=\"https://perch.example/users/gull\">See @gull</a>"), "{html}");
+    }
+}
