@@ -406,7 +406,8 @@ impl Table {
     {
         let mut attempt = 0;
         loop {
-            match call().await {
+            // On the heap: the SDK's futures take kilobytes, and all that awaits a call would be so much larger.
+            match Box::pin(call()).await {
                 Ok(output) => return Ok(output),
                 Err(error) => match classify(error) {
                     Outcome::Again(_) if attempt + 1 < ATTEMPTS => back_off(attempt).await,
