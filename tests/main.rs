@@ -1,1 +1,3 @@
-fn main(){}
+//! The whole service over HTTP: real router, real template, embedded services.
+
+mod support;

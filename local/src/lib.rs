@@ -31,6 +31,7 @@ use services::dynamodb::DynamoDb;
 use services::s3::S3;
 use services::ses::{Mail, Ses};
 use services::sqs::{Counts, Sqs};
+use shared::clock::Clock;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -140,6 +141,7 @@ pub struct Local {
     model: Model,
     environments: BTreeMap<String, BTreeMap<String, String>>,
     endpoints: Endpoints,
+    clock: Clock,
     server: Server,
     triggers: Triggers,
     services: Services,
@@ -181,6 +183,11 @@ impl Local {
     /// What the template says.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// Sets the functions' clock forward; the services keep the system's.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
     }
 
     /// Holds stream, queues and schedules; returns when the invocations that run have ended.

@@ -15,6 +15,7 @@ use crate::template::{self, Event, Model, TemplateError};
 use crate::triggers::{Sources, Triggers};
 use crate::wire::Wire;
 use crate::{Endpoints, Local, Options, Services, StartError};
+use shared::clock::Clock;
 use shared::{App, Config};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -41,7 +42,8 @@ impl Local {
         let services = services(&options, &folder, &template.model).await?;
         let endpoints = services.endpoints();
         let environments = template.environments(&options, &folder, &services, &endpoints)?;
-        let functions = template.functions(&environments)?;
+        let clock = Clock::default();
+        let functions = template.functions(&environments, &clock)?;
         let written = Arc::new(Notify::new());
         let gateway = template.gateway(&functions, services.ses.clone(), written.clone())?;
         let sources = Sources {
@@ -60,6 +62,7 @@ impl Local {
             model: template.model,
             environments,
             endpoints,
+            clock,
             server: gateway.serve(listener),
             triggers,
             services,
@@ -201,6 +204,7 @@ impl Template {
     fn functions(
         &self,
         environments: &BTreeMap<String, Environment>,
+        clock: &Clock,
     ) -> Result<BTreeMap<String, Arc<Function>>, StartError> {
         let mut built = BTreeMap::new();
         for function in &self.model.functions {
@@ -208,7 +212,8 @@ impl Template {
             let environment = &environments[name];
             let config = Config::read(|variable| environment.get(variable).cloned())
                 .map_err(|error| StartError::Function(name.clone(), error.to_string()))?;
-            let handler = functions::door(name, App::new(config)).ok_or_else(|| {
+            let app = App::with_clock(config, clock.clone());
+            let handler = functions::door(name, app).ok_or_else(|| {
                 StartError::Function(
                     name.clone(),
                     "local/src/functions.rs does not list it".to_owned(),

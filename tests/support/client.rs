@@ -1,0 +1,177 @@
+//! Calls and what comes of them.
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use std::future::IntoFuture;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// A client that shows answers as they came: no redirect followed, nothing unzipped.
+pub(super) fn http(local_address: Option<IpAddr>) -> reqwest::Client {
+    let builder = reqwest::Client::builder().local_address(local_address).no_gzip();
+    let builder = builder.redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(60));
+    builder.user_agent("tests").build().expect("a client")
+}
+
+/// Somebody who calls the API.
+#[derive(Clone)]
+pub struct Client {
+    url: String,
+    http: reqwest::Client,
+    token: Option<String>,
+}
+
+impl Client {
+    pub(super) fn new(url: &str, http: reqwest::Client) -> Self {
+        Self { url: url.to_owned(), http, token: None }
+    }
+
+    /// The same with another access token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The access token; empty for somebody not signed in.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    pub fn head(&self, path: &str) -> Call {
+        self.call(Method::HEAD, path)
+    }
+
+    /// With a JSON body, or `None`.
+    pub fn post(&self, path: &str, body: impl Into<Option<Value>>) -> Call {
+        self.call(Method::POST, path).maybe_json(body.into())
+    }
+
+    pub fn put(&self, path: &str, body: impl Into<Option<Value>>) -> Call {
+        self.call(Method::PUT, path).maybe_json(body.into())
+    }
+
+    pub fn patch(&self, path: &str, body: impl Into<Option<Value>>) -> Call {
+        self.call(Method::PATCH, path).maybe_json(body.into())
+    }
+
+    pub fn delete(&self, path: &str) -> Call {
+        self.call(Method::DELETE, path)
+    }
+
+    /// Any method; `path` may also be a whole address of this service.
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
+        let what = format!("{method} {path}");
+        let mut request = self.http.request(method, url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        Call { what, request }
+    }
+}
+
+/// A call to be made: await it.
+pub struct Call {
+    what: String,
+    request: RequestBuilder,
+}
+
+impl Call {
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let name: HeaderName = name.parse().expect("a header's name");
+        let value = HeaderValue::from_str(value).expect("a header's value");
+        // Set, not added: a test may replace what is there.
+        self.request = self.request.headers(HeaderMap::from_iter([(name, value)]));
+        self
+    }
+
+    /// Any bytes as the body.
+    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.request = self.request.body(body.into());
+        self.header("content-type", content_type)
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    fn maybe_json(self, body: Option<Value>) -> Self {
+        match body {
+            Some(body) => self.json(&body),
+            None => self,
+        }
+    }
+}
+
+impl IntoFuture for Call {
+    type Output = Response;
+    type IntoFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let response = self.request.send().await.unwrap_or_else(|error| panic!("{}: {error:?}", self.what));
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let body = response.bytes().await.expect("a whole body").to_vec();
+            Response { what: self.what, status, headers, body }
+        })
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Response {
+    /// Method and path, for messages.
+    what: String,
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// Goes on if this is the status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}: {}", self.what, self.text());
+        self
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{}: {error}: {}", self.what, self.text()))
+    }
+
+    /// A header's value; empty if it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("readable"))
+    }
+
+    /// The problem of this kind (`not-found`) that this is.
+    #[track_caller]
+    pub fn problem(&self, slug: &str) -> Value {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}: {}", self.what, self.text());
+        let problem = self.json();
+        assert_eq!(problem["type"], format!("/docs/errors#{slug}"), "{}: {problem}", self.what);
+        assert_eq!(problem["status"], self.status, "{}: {problem}", self.what);
+        assert_eq!(problem["request_id"], self.header("x-request-id"), "{}: {problem}", self.what);
+        assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()), "{}: {problem}", self.what);
+        problem
+    }
+
+    /// What a 422 (or 409) says of each field: `[("email", "invalid_email")]`.
+    #[track_caller]
+    pub fn fields(&self) -> Vec<(String, String)> {
+        let problem = self.json();
+        let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("{}: {problem}", self.what));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        errors.iter().map(|error| (text(&error["field"]), text(&error["code"]))).collect()
+    }
+}
