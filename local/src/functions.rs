@@ -9,6 +9,7 @@ use shared::App;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::Service;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 /// THE LIST: the door of a binary. A new function is one line here.
@@ -29,6 +30,12 @@ pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
         }),
         _ => return None,
     })
+}
+
+/// The parts of the OpenAPI document: those of the functions that answer HTTP.
+pub fn openapi_parts() -> Vec<OpenApi> {
+    let routers = [users::router(), posts::router(), notifications::router(), docs::router()];
+    routers.map(OpenApiRouter::into_openapi).into()
 }
 
 /// An event in, an answer out; the error is for the log.

@@ -23,6 +23,7 @@ mod triggers;
 pub mod wire;
 
 pub use data::{Data, DataError};
+pub use functions::openapi_parts;
 pub use triggers::Unsettled;
 
 use data::Folder;

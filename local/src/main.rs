@@ -35,6 +35,9 @@ struct Arguments {
     /// A value for one of the template's parameters, such as AppUrl=https://app.example.com; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
+    /// Print the OpenAPI document of all functions, and end: cargo run -- --print-openapi > openapi.json
+    #[arg(long)]
+    print_openapi: bool,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
@@ -102,6 +105,9 @@ impl Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.print_openapi {
+        return print_openapi().map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS);
+    }
     arguments.start_logging();
     let stop = match stop_signal() {
         Ok(stop) => stop,
@@ -116,6 +122,11 @@ async fn main() -> ExitCode {
     stop.await;
     local.stop().await;
     ExitCode::SUCCESS
+}
+
+fn print_openapi() -> std::io::Result<()> {
+    let document = shared::http::openapi::document(local::openapi_parts());
+    writeln!(std::io::stdout().lock(), "{}", document.to_pretty_json()?)
 }
 
 fn fail(error: &dyn std::error::Error) -> ExitCode {

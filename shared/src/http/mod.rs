@@ -11,7 +11,7 @@ pub mod paths;
 pub mod problem;
 
 pub use auth::{Address, Bearer, CurrentUser, Reader};
-pub use page::{MAX_LIMIT, Page, PageParams, PageQuery};
+pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageParams, PageQuery};
 
 use crate::App;
 use crate::clock::Timestamp;

@@ -11,7 +11,7 @@ use http::request::Parts;
 use serde::Serialize;
 use std::collections::HashMap;
 
-pub(super) const DEFAULT_LIMIT: usize = 20;
+pub const DEFAULT_LIMIT: usize = 20;
 pub const MAX_LIMIT: usize = 100;
 
 /// Where a page starts and how long it is.

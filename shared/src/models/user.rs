@@ -361,9 +361,14 @@ impl FieldValue for Email {
 
 macro_rules! bounded_text {
     ($name:ident, $max:expr, $max_bytes:expr, $lines:expr) => {
+        impl $name {
+            /// Characters.
+            pub const MAX: usize = $max;
+        }
+
         impl FieldValue for $name {
             fn parse(value: &Value) -> Result<Self, Refusal> {
-                bounded(value, $max, $max_bytes, $lines).map(Self)
+                bounded(value, Self::MAX, $max_bytes, $lines).map(Self)
             }
         }
 
@@ -380,9 +385,14 @@ bounded_text!(Bio, 500, 2_000, true);
 bounded_text!(Location, 100, 400, false);
 bounded_text!(Interest, 30, 120, false);
 
+impl Website {
+    /// Bytes.
+    pub const MAX: usize = 200;
+}
+
 impl FieldValue for Website {
     fn parse(value: &Value) -> Result<Self, Refusal> {
-        let address = bounded(value, 200, 200, false)?;
+        let address = bounded(value, Self::MAX, Self::MAX, false)?;
         let refused = ("invalid_url", String::from("This must be an http or https address."));
         let uri: http::Uri = address.parse().map_err(|_| refused.clone())?;
         let web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| host.contains('.'));
@@ -400,11 +410,15 @@ impl From<Website> for String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interests(pub Vec<String>);
 
+impl Interests {
+    pub const MAX: usize = 20;
+}
+
 impl FieldValue for Interests {
     fn parse(value: &Value) -> Result<Self, Refusal> {
         let list = Vec::<Interest>::parse(value)?;
-        if list.len() > 20 {
-            return Err(("too_many", "At most 20 interests.".into()));
+        if list.len() > Self::MAX {
+            return Err(("too_many", format!("At most {} interests.", Self::MAX)));
         }
         Ok(Self(list.into_iter().map(String::from).collect()))
     }

@@ -1,0 +1,166 @@
+//! What apps would otherwise hard-code.
+
+use axum::extract::State;
+use serde::Serialize;
+use shared::http::etag::Tagged;
+use shared::http::extract::MAX_BODY;
+use shared::http::limits::Action;
+use shared::http::{DEFAULT_LIMIT, MAX_LIMIT};
+use shared::models::post::Content;
+use shared::models::session::{MAX_SESSIONS, SESSION_LIFETIME};
+use shared::models::user::{Bio, FullName, Interest, Interests, Location, Password, Username, Website};
+use shared::secrets::ACCESS_TOKEN_LIFETIME;
+use shared::{App, Config};
+use std::collections::BTreeMap;
+
+/// The rules and limits of this deployment.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct ClientConfig {
+    features: Features,
+    username: UsernameRule,
+    password: PasswordRule,
+    profile: ProfileSizes,
+    post: PostSizes,
+    lists: ListSizes,
+    sessions: SessionTimes,
+    /// The largest JSON body, in bytes.
+    max_body_bytes: usize,
+    /// By name, as in the `RateLimit` headers; they hold where `features.rate_limits` is on.
+    rate_limits: BTreeMap<&'static str, RateLimit>,
+}
+
+/// What this deployment has switched on.
+#[derive(Clone, Copy, Default, Serialize, utoipa::ToSchema)]
+pub(crate) struct Features {
+    /// Whether profiles and posts can be read without signing in.
+    public_reading: bool,
+    /// Whether an account may write only once its address is verified.
+    require_verified_email: bool,
+    /// Whether sign-up answers 202 for any address.
+    hide_registered_emails: bool,
+    rate_limits: bool,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct UsernameRule {
+    min_length: usize,
+    max_length: usize,
+    /// A regular expression. Some names that match are reserved.
+    pattern: &'static str,
+}
+
+/// Any characters; passwords that are often used are refused.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct PasswordRule {
+    min_length: usize,
+    max_length: usize,
+}
+
+/// The longest texts, in characters; `website` in bytes.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct ProfileSizes {
+    full_name: usize,
+    bio: usize,
+    location: usize,
+    website: usize,
+    /// How many interests.
+    interests: usize,
+    /// The longest of them.
+    interest: usize,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct PostSizes {
+    /// As people count: grapheme clusters.
+    max_characters: usize,
+    max_bytes: usize,
+    /// Names and hashtags beyond these stay text.
+    max_mentions: usize,
+    max_hashtags: usize,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct ListSizes {
+    default_limit: usize,
+    max_limit: usize,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct SessionTimes {
+    /// How long an access token lives.
+    access_token_seconds: u64,
+    /// A session that is not used for so long ends.
+    idle_seconds: u64,
+    /// Signing in once more ends the oldest.
+    max_sessions: usize,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct RateLimit {
+    limit: u64,
+    window_seconds: u64,
+}
+
+impl From<&Config> for Features {
+    fn from(config: &Config) -> Self {
+        Self {
+            public_reading: config.public_reading,
+            require_verified_email: config.require_verified_email,
+            hide_registered_emails: config.hide_registered_emails,
+            rate_limits: config.rate_limits,
+        }
+    }
+}
+
+impl ClientConfig {
+    fn new(features: Features) -> Self {
+        let rate_limits = Action::ALL.into_iter().map(|action| {
+            let quota = action.quota();
+            (quota.name, RateLimit { limit: quota.limit, window_seconds: quota.window })
+        });
+        Self {
+            features,
+            username: UsernameRule {
+                min_length: Username::MIN,
+                max_length: Username::MAX,
+                pattern: Username::PATTERN,
+            },
+            password: PasswordRule { min_length: Password::MIN, max_length: Password::MAX },
+            profile: ProfileSizes {
+                full_name: FullName::MAX,
+                bio: Bio::MAX,
+                location: Location::MAX,
+                website: Website::MAX,
+                interests: Interests::MAX,
+                interest: Interest::MAX,
+            },
+            post: PostSizes {
+                max_characters: Content::MAX,
+                max_bytes: Content::MAX_BYTES,
+                max_mentions: Content::MAX_MENTIONS,
+                max_hashtags: Content::MAX_HASHTAGS,
+            },
+            lists: ListSizes { default_limit: DEFAULT_LIMIT, max_limit: MAX_LIMIT },
+            sessions: SessionTimes {
+                access_token_seconds: ACCESS_TOKEN_LIFETIME.as_secs(),
+                idle_seconds: SESSION_LIFETIME.as_secs(),
+                max_sessions: MAX_SESSIONS,
+            },
+            max_body_bytes: MAX_BODY,
+            rate_limits: rate_limits.collect(),
+        }
+    }
+}
+
+/// What apps would otherwise hard-code: limits, sizes, rules.
+#[utoipa::path(
+    get, path = "/config", tag = "service", extensions(("x-etag" = json!(true))),
+    responses((
+        status = 200, description = "The rules and limits of this deployment", body = ClientConfig,
+        example = json!(ClientConfig::new(Features { rate_limits: true, ..Features::default() })),
+    ))
+)]
+pub(crate) async fn show_config(State(app): State<App>) -> Tagged<ClientConfig> {
+    // Nobody edits it, so there is no version that counts.
+    Tagged { version: 0, view: ClientConfig::new(app.config().into()) }
+}

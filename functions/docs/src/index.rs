@@ -1,0 +1,85 @@
+//! The entrance.
+
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use shared::error::{Error, Result};
+use shared::http::View;
+use shared::{App, Config};
+
+/// What this is, and where all else is.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Index {
+    #[schema(example = "Perch")]
+    name: &'static str,
+    #[schema(example = "A social-media backend.")]
+    description: &'static str,
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    links: Links,
+}
+
+/// Absolute addresses.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Links {
+    /// A page to read and try every operation.
+    #[schema(example = "https://api.example.com/docs")]
+    docs: String,
+    /// The catalogue of errors.
+    #[schema(example = "https://api.example.com/docs/errors")]
+    errors: String,
+    #[schema(example = "https://api.example.com/openapi.json")]
+    openapi: String,
+    /// What apps would otherwise hard-code.
+    #[schema(example = "https://api.example.com/config")]
+    config: String,
+    #[schema(example = "https://api.example.com/health")]
+    health: String,
+}
+
+impl Index {
+    fn new(config: &Config) -> Self {
+        let link = |path: &str| format!("{}{path}", config.public_url);
+        Self {
+            name: "Perch",
+            description: "A social-media backend.",
+            version: env!("CARGO_PKG_VERSION"),
+            links: Links {
+                docs: link("/docs"),
+                errors: link("/docs/errors"),
+                openapi: link("/openapi.json"),
+                config: link("/config"),
+                health: link("/health"),
+            },
+        }
+    }
+}
+
+/// What this is, with links to all that describes it.
+#[utoipa::path(
+    get, path = "/", tag = "service",
+    responses((status = 200, description = "The entrance", body = Index))
+)]
+pub(crate) async fn show_index(State(app): State<App>) -> View<Index> {
+    View(Index::new(app.config()))
+}
+
+/// Browsers ask for it; the pages carry their own.
+pub(crate) async fn favicon() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// A path that no other route takes: API Gateway may hand over `/users/`, which belongs to another function, and then
+/// the path without the slash is the answer.
+pub(crate) async fn elsewhere(OriginalUri(uri): OriginalUri) -> Result<Response> {
+    let path = uri.path();
+    // One slash at the beginning: two would name another host.
+    let bare = format!("/{}", path.trim_end_matches('/').trim_start_matches(['/', '\\']));
+    if !path.ends_with('/') || bare == "/" {
+        return Err(Error::not_found());
+    }
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let location = HeaderValue::from_str(&format!("{bare}{query}")).map_err(|_| Error::not_found())?;
+    Ok((StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response())
+}
