@@ -17,7 +17,7 @@ pub(super) fn http(local_address: Option<IpAddr>) -> reqwest::Client {
 
 /// Somebody who calls the API.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     url: String,
     http: reqwest::Client,
     token: Option<String>,
@@ -29,42 +29,42 @@ impl Client {
     }
 
     /// The same with another access token.
-    pub fn with_token(&self, token: &str) -> Self {
+    pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
     /// The access token; empty for somebody not signed in.
-    pub fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()
     }
 
-    pub fn get(&self, path: &str) -> Call {
+    pub(crate) fn get(&self, path: &str) -> Call {
         self.call(Method::GET, path)
     }
 
-    pub fn head(&self, path: &str) -> Call {
+    pub(crate) fn head(&self, path: &str) -> Call {
         self.call(Method::HEAD, path)
     }
 
     /// With a JSON body, or `None`.
-    pub fn post(&self, path: &str, body: impl Into<Option<Value>>) -> Call {
+    pub(crate) fn post(&self, path: &str, body: impl Into<Option<Value>>) -> Call {
         self.call(Method::POST, path).maybe_json(body.into())
     }
 
-    pub fn put(&self, path: &str, body: impl Into<Option<Value>>) -> Call {
+    pub(crate) fn put(&self, path: &str, body: impl Into<Option<Value>>) -> Call {
         self.call(Method::PUT, path).maybe_json(body.into())
     }
 
-    pub fn patch(&self, path: &str, body: impl Into<Option<Value>>) -> Call {
+    pub(crate) fn patch(&self, path: &str, body: impl Into<Option<Value>>) -> Call {
         self.call(Method::PATCH, path).maybe_json(body.into())
     }
 
-    pub fn delete(&self, path: &str) -> Call {
+    pub(crate) fn delete(&self, path: &str) -> Call {
         self.call(Method::DELETE, path)
     }
 
     /// Any method; `path` may also be a whole address of this service.
-    pub fn call(&self, method: Method, path: &str) -> Call {
+    pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
         let what = format!("{method} {path}");
         let mut request = self.http.request(method, url);
@@ -76,13 +76,13 @@ impl Client {
 }
 
 /// A call to be made: await it.
-pub struct Call {
+pub(crate) struct Call {
     what: String,
     request: RequestBuilder,
 }
 
 impl Call {
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         let name: HeaderName = name.parse().expect("a header's name");
         let value = HeaderValue::from_str(value).expect("a header's value");
         // Set, not added: a test may replace what is there.
@@ -91,12 +91,12 @@ impl Call {
     }
 
     /// Any bytes as the body.
-    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.request = self.request.body(body.into());
         self.header("content-type", content_type)
     }
 
-    pub fn json(self, body: &Value) -> Self {
+    pub(crate) fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
     }
 
@@ -124,39 +124,39 @@ impl IntoFuture for Call {
 
 /// An answer.
 #[derive(Debug)]
-pub struct Response {
+pub(crate) struct Response {
     /// Method and path, for messages.
     what: String,
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Response {
     /// Goes on if this is the status.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
+    pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}: {}", self.what, self.text());
         self
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{}: {error}: {}", self.what, self.text()))
     }
 
     /// A header's value; empty if it is not there.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("readable"))
     }
 
     /// The problem of this kind (`not-found`) that this is.
     #[track_caller]
-    pub fn problem(&self, slug: &str) -> Value {
+    pub(crate) fn problem(&self, slug: &str) -> Value {
         assert_eq!(self.header("content-type"), "application/problem+json", "{}: {}", self.what, self.text());
         let problem = self.json();
         assert_eq!(problem["type"], format!("/docs/errors#{slug}"), "{}: {problem}", self.what);
@@ -168,7 +168,7 @@ impl Response {
 
     /// What a 422 (or 409) says of each field: `[("email", "invalid_email")]`.
     #[track_caller]
-    pub fn fields(&self) -> Vec<(String, String)> {
+    pub(crate) fn fields(&self) -> Vec<(String, String)> {
         let problem = self.json();
         let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("{}: {problem}", self.what));
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
