@@ -1,3 +1,5 @@
 //! The whole service over HTTP: real router, real template, embedded services.
 
 mod support;
+
+mod paths;

@@ -87,7 +87,7 @@ pub(crate) struct Function {
 
 /// Why an invocation has no answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum InvokeError {
+pub enum InvokeError {
     /// It panicked, or could not read its event.
     #[error("{0}")]
     Failed(String),

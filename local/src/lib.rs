@@ -10,7 +10,7 @@ mod functions;
 /// API Gateway.
 mod gateway;
 /// Which route takes a request.
-mod routes;
+pub mod routes;
 /// Embedded AWS services.
 pub mod services;
 /// From options to a running host.
@@ -24,14 +24,17 @@ pub mod wire;
 
 pub use data::{Data, DataError};
 pub use functions::openapi_parts;
-pub use triggers::Unsettled;
+pub use functions::InvokeError;
+pub use triggers::{Pattern, Unsettled};
 
 use data::Folder;
+use functions::Function;
 use gateway::Server;
 use services::dynamodb::DynamoDb;
 use services::s3::S3;
 use services::ses::{Mail, Ses};
 use services::sqs::{Counts, Sqs};
+use serde_json::Value;
 use shared::clock::Clock;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -142,6 +145,7 @@ pub struct Local {
     model: Model,
     environments: BTreeMap<String, BTreeMap<String, String>>,
     endpoints: Endpoints,
+    functions: BTreeMap<String, Arc<Function>>,
     clock: Clock,
     server: Server,
     triggers: Triggers,
@@ -189,6 +193,18 @@ impl Local {
     /// Sets the functions' clock forward; the services keep the system's.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
+    }
+
+    /// Hands a function one event, and gives its answer.
+    ///
+    /// # Errors
+    /// There is no such function, it panicked or took too long, or it could not read the event.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvokeError> {
+        let failed = |what: String| InvokeError::Failed(what);
+        let found = self.functions.get(function);
+        let found = found.ok_or_else(|| failed(format!("there is no function {function}")))?;
+        let answer = found.invoke(event.to_string().into_bytes()).await?;
+        serde_json::from_slice(&answer).map_err(|error| failed(error.to_string()))
     }
 
     /// Holds stream, queues and schedules; returns when the invocations that run have ended.

@@ -4,7 +4,7 @@ use http::Method;
 
 /// The routes of an API, each leading to a `T`.
 #[derive(Debug)]
-pub(crate) struct Routes<T> {
+pub struct Routes<T> {
     /// The most specific first.
     routes: Vec<Route<T>>,
     default: Option<T>,
@@ -31,11 +31,13 @@ enum Segment {
 
 /// The route that takes a request.
 #[derive(Debug)]
-pub(crate) struct Match<'r, T> {
-    pub(crate) key: &'r str,
-    pub(crate) target: &'r T,
+pub struct Match<'r, T> {
+    /// `ANY /users/{proxy+}`, as events name it.
+    pub key: &'r str,
+    /// Where it leads.
+    pub target: &'r T,
     /// Names and values of the path's parameters, still percent-encoded.
-    pub(crate) parameters: Vec<(&'r str, String)>,
+    pub parameters: Vec<(&'r str, String)>,
 }
 
 impl<T> Routes<T> {
@@ -67,7 +69,7 @@ impl<T> Routes<T> {
     }
 
     /// The route for `path`, which starts with a slash and has no stage.
-    pub(crate) fn find(&self, method: &Method, path: &str) -> Option<Match<'_, T>> {
+    pub fn find(&self, method: &Method, path: &str) -> Option<Match<'_, T>> {
         let path: Vec<_> = segments(path).collect();
         let takes = |route: &Route<T>| route.method.as_ref().is_none_or(|own| own == method);
         self.routes

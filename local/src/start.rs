@@ -4,14 +4,13 @@ use crate::data::{Data, Folder};
 use crate::functions::{self, Function};
 use crate::gateway::Gateway;
 use crate::gateway::cors::CorsRules;
-use crate::routes::Routes;
 use crate::services::dynamodb::DynamoDb;
 use crate::services::s3::S3;
 use crate::services::ses::Ses;
 use crate::services::sqs::{QueueSpec, Sqs};
 use crate::services::{Durability, REGION};
 use crate::template::resolve::Bindings;
-use crate::template::{self, Event, Model, TemplateError};
+use crate::template::{self, Model, TemplateError};
 use crate::triggers::{Sources, Triggers};
 use crate::wire::Wire;
 use crate::{Endpoints, Local, Options, Services, StartError};
@@ -62,6 +61,7 @@ impl Local {
             model: template.model,
             environments,
             endpoints,
+            functions,
             clock,
             server: gateway.serve(listener),
             triggers,
@@ -233,23 +233,11 @@ impl Template {
         mails: Arc<Ses>,
         written: Arc<Notify>,
     ) -> Result<Gateway, StartError> {
-        let mut routes = Routes::new();
-        for function in &self.model.functions {
-            for event in &function.events {
-                if let Event::HttpApi(route) = event {
-                    routes.add(
-                        &route.method,
-                        &route.path,
-                        functions[&function.binary].clone(),
-                    );
-                }
-            }
-        }
         let cors = self.model.cors.as_ref().map(CorsRules::new).transpose();
         let cors =
             cors.map_err(|error| self.error(TemplateError::at("CorsConfiguration", error)))?;
         Ok(Gateway {
-            routes,
+            routes: self.model.routes(|function| functions[&function.binary].clone()),
             stages: self.model.stages.clone(),
             cors,
             mails,

@@ -5,6 +5,7 @@ pub(crate) mod resolve;
 #[cfg(test)]
 mod tests;
 
+use crate::routes::Routes;
 use resolve::{Bindings, Resolver, scalar};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
@@ -48,7 +49,8 @@ pub struct Model {
     pub cors: Option<Cors>,
     /// Every parameter with the value that holds.
     pub parameters: BTreeMap<String, Value>,
-    resources: Value,
+    /// The resources as they stand in the template, intrinsic functions in their long form.
+    pub resources: Value,
     conditions: Value,
 }
 
@@ -282,6 +284,19 @@ impl Model {
     /// What does not parse, is missing, or is not known locally, in one line with its place.
     pub fn parse(yaml: &str, overrides: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         read::model(yaml, overrides)
+    }
+
+    /// The HTTP API's routes, each leading to what `target` makes of its function.
+    pub fn routes<T>(&self, target: impl Fn(&Function) -> T) -> Routes<T> {
+        let mut routes = Routes::new();
+        for function in &self.functions {
+            for event in &function.events {
+                if let Event::HttpApi(route) = event {
+                    routes.add(&route.method, &route.path, target(function));
+                }
+            }
+        }
+        routes
     }
 
     /// The environment of one function as the template gives it.

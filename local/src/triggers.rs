@@ -7,6 +7,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use filter::Pattern;
+
 use crate::functions::Function;
 use crate::services::dynamodb::DynamoDb;
 use crate::services::sqs::{Counts, Sqs};

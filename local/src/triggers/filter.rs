@@ -4,13 +4,13 @@ use serde_json::Value;
 
 /// A pattern: an object's fields must all match, of a list's rules one must hold.
 #[derive(Clone, Debug)]
-pub(crate) enum Pattern {
+pub enum Pattern {
     Fields(Vec<(String, Pattern)>),
     OneOf(Vec<Rule>),
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Rule {
+pub enum Rule {
     Equals(Value),
     Prefix(String),
     Exists(bool),
@@ -19,7 +19,7 @@ pub(crate) enum Rule {
 
 impl Pattern {
     /// Reads a pattern; the error is a rule that is not supported.
-    pub(crate) fn parse(pattern: &Value) -> Result<Self, String> {
+    pub fn parse(pattern: &Value) -> Result<Self, String> {
         match pattern {
             Value::Object(fields) => {
                 let fields = fields
@@ -37,7 +37,7 @@ impl Pattern {
     }
 
     /// Whether an event matches.
-    pub(crate) fn matches(&self, event: &Value) -> bool {
+    pub fn matches(&self, event: &Value) -> bool {
         self.matches_field(Some(event))
     }
 
