@@ -123,6 +123,9 @@ pub struct PostId {
 }
 
 impl PostId {
+    /// Sorts before every post.
+    pub const OLDEST: Self = Self { ulid: Ulid::nil(), author: UserId::from_ulid(Ulid::nil()) };
+
     pub fn new(at: Timestamp, author: UserId) -> Self {
         Self { ulid: new_ulid(at), author }
     }

@@ -1,6 +1,116 @@
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use shared::App;
+//! Timelines: posts into followers' timelines, back-fill on follow, removal on unfollow, and what a deleted post
+//! leaves. Each job may come twice, late and out of order.
 
-pub async fn handle(_app: &App, _event: SqsEvent) -> SqsBatchResponse {
-    SqsBatchResponse::default()
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use shared::clock::Timestamp;
+use shared::error::Result;
+use shared::ids::{PostId, UserId};
+use shared::jobs::{FanoutJob, Job};
+use shared::lambda::each_message;
+use shared::models::user::Delivery;
+use shared::store::likes;
+use shared::store::timelines;
+use shared::table::Read;
+use shared::table::design::key;
+use shared::{App, store};
+use std::time::Duration;
+
+/// Followers written to by one message; the next message goes on while this one writes.
+const CHUNK: usize = 1_000;
+/// Posts that a new follow brings into the timeline.
+const BACK_FILL: usize = 20;
+/// So far back a follow may be missing from an eventually consistent read.
+const STALE: Duration = Duration::from_secs(30);
+
+/// Handles a batch, each message on its own.
+pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
+    each_message(event, |job| run(app, job)).await
+}
+
+async fn run(app: &App, job: FanoutJob) -> Result<()> {
+    match job {
+        FanoutJob::PostCreated { post, after } => push(app, post, after).await,
+        FanoutJob::PostDeleted { post } => forget_likes(app, post).await,
+        FanoutJob::Followed { from, to } => back_fill(app, from, to).await,
+        FanoutJob::Unfollowed { from, to } => remove(app, from, to).await,
+        FanoutJob::Crossed { author, after } => cross(app, author, after).await,
+    }
+}
+
+/// Pushes a post to the author's followers; of an author who is merged at read, to those alone who merge enough others.
+async fn push(app: &App, post: PostId, after: Option<String>) -> Result<()> {
+    let author = post.author;
+    let is_first = after.is_none();
+    let pulled = store::ledgers::delivery(app, author).await? == Delivery::Pull;
+    let (owners, next) = match pulled {
+        true => store::timelines::overflow(app, author, CHUNK, after.as_deref()).await?,
+        false => followers(app, author, after.as_deref(), Read::Eventual).await?,
+    };
+    if next.is_some() {
+        app.jobs().send(vec![Job::Fanout(FanoutJob::PostCreated { post, after: next })]).await?;
+    }
+    timelines::push(app, post, owners).await?;
+    if is_first && !pulled {
+        // Whoever followed a moment ago may be missing above, and the back-fill may have been before this post.
+        timelines::push(app, post, recent_followers(app, author).await?).await?;
+    }
+    Ok(())
+}
+
+type Followers = (Vec<UserId>, Option<String>);
+
+async fn followers(app: &App, author: UserId, after: Option<&str>, read: Read) -> Result<Followers> {
+    let rows = store::follows::follower_rows(app, author, CHUNK, after, read).await?;
+    Ok((rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect(), rows.next))
+}
+
+async fn recent_followers(app: &App, author: UserId) -> Result<Vec<UserId>> {
+    let since = Timestamp::from_millis(app.now().millis().saturating_sub(u64::try_from(STALE.as_millis()).unwrap_or(0)));
+    store::follows::followers_since(app, author, since).await
+}
+
+/// The newest posts of an author into a new follower's timeline.
+async fn back_fill(app: &App, from: UserId, to: UserId) -> Result<()> {
+    if !store::follows::follows(app, from, to, Read::Strong).await? {
+        return Ok(());
+    }
+    // Strongly: a post made just now may have been fanned out before this follow was known.
+    let (posts, _) = store::posts::by_author(app, to, BACK_FILL, None, Read::Strong).await?;
+    timelines::fill(app, from, posts.iter().map(|post| post.id)).await
+}
+
+/// An author's posts out of a timeline. Whoever follows again by the end gets them back, for this may have taken away
+/// what the new follow brought.
+async fn remove(app: &App, from: UserId, to: UserId) -> Result<()> {
+    if !store::follows::follows(app, from, to, Read::Strong).await? {
+        timelines::purge(app, from, to).await?;
+    }
+    back_fill(app, from, to).await
+}
+
+/// The likes of a deleted post: ledger and edges.
+async fn forget_likes(app: &App, post: PostId) -> Result<()> {
+    loop {
+        let rows = likes::of_post(app, post, 100, None).await?;
+        if rows.items.is_empty() {
+            return Ok(());
+        }
+        likes::forget(app, post, &rows).await?;
+    }
+}
+
+/// An author has crossed the limit: every follower learns to merge, then the pushing ends. Until then both happen,
+/// which doubles nothing, for a feed takes each post once.
+async fn cross(app: &App, author: UserId, after: Option<String>) -> Result<()> {
+    if after.is_none() {
+        store::ledgers::set_delivery(app, author, Delivery::Push, Delivery::Crossing).await?;
+    }
+    let (owners, next) = followers(app, author, after.as_deref(), Read::Strong).await?;
+    for owner in owners {
+        store::ledgers::merge(app, owner, author).await?;
+    }
+    match next {
+        Some(_) => app.jobs().send(vec![Job::Fanout(FanoutJob::Crossed { author, after: next })]).await,
+        None => store::ledgers::set_delivery(app, author, Delivery::Crossing, Delivery::Pull).await,
+    }
 }

@@ -1,6 +1,22 @@
+//! `/posts`, `/tweets`, `/feed`: posts, the feed, likes.
+
+mod feed;
+mod likes;
+mod posts;
+
 use shared::App;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+/// Every endpoint of this function.
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(routes!(feed::get_feed, posts::create_post))
+        .routes(routes!(posts::list_my_posts))
+        .routes(routes!(likes::list_liked_posts))
+        .routes(routes!(likes::toggle_like))
+        .routes(routes!(posts::get_post, posts::update_post, posts::delete_post))
+        .routes(routes!(likes::like_post, likes::unlike_post))
+        .routes(routes!(likes::unlike_post_by_post))
+        .routes(routes!(likes::list_likes))
 }

@@ -117,6 +117,12 @@ impl Reader {
     }
 }
 
+impl From<Bearer> for Reader {
+    fn from(bearer: Bearer) -> Self {
+        Self(Some(bearer))
+    }
+}
+
 impl FromRequestParts<App> for Reader {
     type Rejection = Error;
 

@@ -47,8 +47,8 @@ pub fn finish(router: OpenApiRouter<App>, app: App) -> Router {
     let router = router
         .fallback(not_found)
         .method_not_allowed_fallback(|| async { Error::new(Kind::MethodNotAllowed) })
-        .layer(from_fn_with_state(app.clone(), around))
         .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(WORTH_GZIP)))
+        .layer(from_fn_with_state(app.clone(), around))
         .with_state(app);
     // Outside the router, for it must happen before a route is chosen.
     Router::new().fallback_service(MapRequestLayer::new(paths::normalize).layer(router))
@@ -134,7 +134,8 @@ fn complete(response: &mut Response, id: &str, method: &Method, route: &str, lim
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(policy));
-    headers.append(header::VARY, HeaderValue::from_static(openapi::vary(route)));
+    // One header: API Gateway's answer form keeps one of several.
+    headers.insert(header::VARY, HeaderValue::from_static(openapi::vary(route)));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(LimitStatus { quota, remaining, reset }) = limit {
         let told = format!("\"{}\";r={remaining};t={reset}", quota.name);

@@ -1,1 +1,259 @@
-//! Ledgers
+//! What the stream's consumer writes: ledger rows and counters, exact under any redelivery.
+//!
+//! A counter is the number of its ledger's rows, always: row, counter and the edge's mark change in one transaction,
+//! and the mark's condition decides. Of two consumers at the same edge one is refused, reads the edge again, and finds
+//! nothing left to do.
+
+use super::edges::{self, Edge};
+use crate::App;
+use crate::error::{Error, Result};
+use crate::ids::{PostId, UserId};
+use crate::models::user::{Delivery, Followers};
+use crate::table::client::TRANSACTION_OPS;
+use crate::table::design::{Key, key};
+use crate::table::{Condition, Op, Order, Read, Refused};
+use serde_json::json;
+
+/// Authors a viewer's feed merges; the rest are pushed to this viewer all the same.
+pub const MAX_MERGED: usize = 20;
+/// Refusals in a row before an edge goes back to the stream.
+const ATTEMPTS: usize = 8;
+
+/// A row whose key says it all.
+fn row() -> serde_json::Value {
+    json!({})
+}
+
+/// Counts likes of one post that came, and uncounts those that went.
+///
+/// # Errors
+/// Unavailable: some may be done, and doing all again is right.
+pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -> Result<()> {
+    let mut work = Work::new(edges, move |user| key::like(user, post));
+    while let Some(batch) = work.batch(TRANSACTION_OPS / 2 - 1) {
+        let mut ops = Ops::default();
+        for (user, edge) in batch {
+            let ledger = key::like_row(post, edge.at, *user);
+            let rows = match edge.pending() {
+                0 => Vec::new(),
+                1 => vec![Op::put(ledger, &row())?],
+                _ => vec![Op::delete(ledger)],
+            };
+            ops.edge(*user, key::like(*user, post), *edge, rows);
+        }
+        let counter = Op::update(key::post(post)).add("likes", ops.net).when(Condition::Exists);
+        match ops.commit(app, counter).await? {
+            Outcome::Done => work.done(),
+            Outcome::Refused(users) => work.reread(app, &users).await?,
+            Outcome::CounterGone => {
+                // The post was deleted meanwhile, and its ledger goes with it.
+                let gone = work.take().into_iter().map(|(user, _)| Op::delete(key::like(user, post)));
+                app.table().batch_write(gone.collect()).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Counts follows of one account that came, and uncounts those that went. Answers whether the account has more
+/// followers than are pushed to.
+///
+/// # Errors
+/// Unavailable: some may be done, and doing all again is right.
+pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<bool> {
+    let mut work = Work::new(edges, move |from| key::follow(from, to));
+    let mut crossed = false;
+    // An edge takes up to seven operations: itself, two ledger rows, the actor's count, and how it is delivered.
+    while let Some(batch) = work.batch((TRANSACTION_OPS - 1) / 7) {
+        let followers: Option<Followers> = app.table().get(&key::followers(to), Read::Strong).await?;
+        let Some(followers) = followers else {
+            let gone = work.take().into_iter().map(|(from, _)| Op::delete(key::follow(from, to)));
+            app.table().batch_write(gone.collect()).await?;
+            continue;
+        };
+        let mut ops = Ops::default();
+        for (from, edge) in batch {
+            let rows = follow_rows(app, *from, to, *edge, followers.mode).await?;
+            ops.edge(*from, key::follow(*from, to), *edge, rows);
+        }
+        let total = followers.n.saturating_add_signed(ops.net);
+        // So that no follower slips between two ways of delivery.
+        let same_mode = Condition::equal("mode", followers.mode);
+        let counter = Op::update(key::followers(to)).add("n", ops.net).when(same_mode);
+        match ops.commit(app, counter).await? {
+            Outcome::Done => {
+                work.done();
+                crossed |= total > app.config().fanout_limit && followers.mode == Delivery::Push;
+            }
+            Outcome::Refused(users) => work.reread(app, &users).await?,
+            Outcome::CounterGone => work.again()?,
+        }
+    }
+    Ok(crossed)
+}
+
+/// What a follow that comes or goes writes beside itself.
+async fn follow_rows(app: &App, from: UserId, to: UserId, edge: Edge, mode: Delivery) -> Result<Vec<Op>> {
+    let (follower, following) = (key::follower_row(to, edge.at, from), key::following_row(from, edge.at, to));
+    let count = |n| Op::update(key::account(from)).add("following", n).when(Condition::Exists);
+    Ok(match edge.pending() {
+        0 => Vec::new(),
+        1 => {
+            let mut ops = vec![Op::put(follower, &row())?, Op::put(following, &row())?, count(1)];
+            if mode != Delivery::Push {
+                ops.push(Op::put(merging(app, from, to).await?, &row())?);
+            }
+            ops
+        }
+        _ => {
+            let mut ops = vec![Op::delete(follower), Op::delete(following), count(-1)];
+            if mode != Delivery::Push {
+                ops.extend([Op::delete(key::merged(from, to)), Op::delete(key::overflow(to, from))]);
+            }
+            ops
+        }
+    })
+}
+
+/// Where it is kept that this follower merges this author: among the follower's merged authors, or, when these are
+/// enough, with the author, who then pushes to this one follower.
+async fn merging(app: &App, from: UserId, author: UserId) -> Result<Key> {
+    let range = key::merged_authors(from);
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, MAX_MERGED + 1, None).await?;
+    let merged = key::merged(from, author);
+    let is_known = rows.items.iter().any(|item| item.sk() == merged.sk());
+    Ok(if is_known || rows.items.len() < MAX_MERGED { merged } else { key::overflow(author, from) })
+}
+
+/// Lets an existing follower merge an author who has crossed the limit. A follower who left meanwhile is passed over.
+///
+/// # Errors
+/// Unavailable.
+pub async fn merge(app: &App, from: UserId, author: UserId) -> Result<()> {
+    let stands = Condition::All(vec![Condition::Exists, Condition::Without("un")]);
+    let ops = vec![
+        Op::check(key::follow(from, author), stands),
+        Op::put(merging(app, from, author).await?, &row())?,
+    ];
+    match app.table().transact(ops).await {
+        Ok(()) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
+    }
+}
+
+/// How an author's posts are delivered.
+///
+/// # Errors
+/// Unavailable.
+pub async fn delivery(app: &App, author: UserId) -> Result<Delivery> {
+    let followers = app.table().get::<Followers>(&key::followers(author), Read::Strong).await?;
+    Ok(followers.map(|followers| followers.mode).unwrap_or_default())
+}
+
+/// Moves an author's delivery on, if it stands where the caller believes.
+///
+/// # Errors
+/// Unavailable.
+pub async fn set_delivery(app: &App, author: UserId, from: Delivery, to: Delivery) -> Result<()> {
+    let op = Op::update(key::followers(author)).set("mode", to).when(Condition::equal("mode", from));
+    match app.table().write(op).await {
+        Ok(_) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
+    }
+}
+
+/// Edges still to be settled.
+struct Work<K> {
+    edges: Vec<(UserId, Edge)>,
+    size: usize,
+    refusals: usize,
+    key: K,
+}
+
+impl<K: Fn(UserId) -> Key> Work<K> {
+    fn new(edges: Vec<(UserId, Edge)>, key: K) -> Self {
+        let edges = edges.into_iter().filter(|(_, edge)| needs_work(*edge)).collect();
+        Self { edges, size: 0, refusals: 0, key }
+    }
+
+    /// The next edges to be settled together.
+    fn batch(&mut self, most: usize) -> Option<&[(UserId, Edge)]> {
+        self.size = self.edges.len().min(most);
+        (self.size > 0).then(|| &self.edges[..self.size])
+    }
+
+    fn done(&mut self) {
+        self.edges.drain(..self.size);
+        self.refusals = 0;
+    }
+
+    fn take(&mut self) -> Vec<(UserId, Edge)> {
+        self.edges.drain(..self.size).collect()
+    }
+
+    /// Notes a refusal that says nothing of an edge.
+    fn again(&mut self) -> Result<()> {
+        self.refusals += 1;
+        if self.refusals < ATTEMPTS { Ok(()) } else { Err(Error::unavailable("edges change faster than they settle")) }
+    }
+
+    /// Reads what the refused edges are now; what needs nothing any more drops out.
+    async fn reread(&mut self, app: &App, users: &[UserId]) -> Result<()> {
+        self.again()?;
+        let keys: Vec<Key> = users.iter().map(|user| (self.key)(*user)).collect();
+        let found = app.table().batch_get::<Edge>(&keys, Read::Strong).await?;
+        self.edges.retain(|(user, _)| !users.contains(user));
+        let left = users.iter().copied().zip(found).filter_map(|(user, edge)| Some((user, edge?)));
+        let left: Vec<_> = left.filter(|(_, edge)| needs_work(*edge)).collect();
+        self.edges.splice(0..0, left);
+        Ok(())
+    }
+}
+
+/// Whether an edge is to be counted, uncounted or, undone before it was counted, only removed.
+const fn needs_work(edge: Edge) -> bool {
+    edge.undone || !edge.counted
+}
+
+/// One transaction over some edges and their counter.
+#[derive(Default)]
+struct Ops {
+    ops: Vec<Op>,
+    /// Which operation is which user's edge.
+    owners: Vec<(usize, UserId)>,
+    net: i64,
+}
+
+enum Outcome {
+    Done,
+    /// These edges are not what they were believed to be.
+    Refused(Vec<UserId>),
+    /// The item that holds the counter is gone or changed.
+    CounterGone,
+}
+
+impl Ops {
+    fn edge(&mut self, user: UserId, key: Key, edge: Edge, rows: Vec<Op>) {
+        self.owners.push((self.ops.len(), user));
+        self.ops.push(if edge.stands() { edges::count(key, edge) } else { edges::remove(key, edge) });
+        self.ops.extend(rows);
+        self.net += edge.pending();
+    }
+
+    async fn commit(self, app: &App, counter: Op) -> Result<Outcome> {
+        let Self { mut ops, owners, .. } = self;
+        let counter_at = ops.len();
+        ops.push(counter);
+        let refused: Refused = match app.table().transact(ops).await {
+            Ok(()) => return Ok(Outcome::Done),
+            Err(error) => error.refused()?,
+        };
+        let users: Vec<UserId> = owners.into_iter().filter(|(op, _)| refused.has(*op)).map(|(_, user)| user).collect();
+        match (users.is_empty(), refused.has(counter_at)) {
+            (false, _) => Ok(Outcome::Refused(users)),
+            (true, true) => Ok(Outcome::CounterGone),
+            // An actor's own account is gone: its edges are for the reaper.
+            (true, false) => Err(Error::internal("an actor has no account")),
+        }
+    }
+}

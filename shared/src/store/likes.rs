@@ -6,7 +6,7 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
 use crate::table::design::key;
-use crate::table::{Item, Order, Read, Rows};
+use crate::table::{Item, Op, Order, Read, Rows};
 use std::collections::HashMap;
 
 /// Likes asked for between a page's ids; beyond these, by key.
@@ -42,7 +42,7 @@ pub async fn likes(app: &App, user: UserId, post: PostId, read: Read) -> Result<
 #[derive(Debug, Default)]
 pub struct Likes {
     known: HashMap<PostId, Edge>,
-    /// Beyond this post nothing was read.
+    /// Older than this one nothing was read.
     reached: Option<PostId>,
 }
 
@@ -55,7 +55,7 @@ pub async fn between(app: &App, user: UserId, oldest: PostId, newest: Option<Pos
     if let Some(newest) = newest {
         range = range.to(key::like(user, newest).sk());
     }
-    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, LIMIT, None).await?;
+    let rows = app.table().query(&range, Order::NewestFirst, Read::Strong, LIMIT, None).await?;
     let known = rows.items.iter().map(entry).collect::<Result<_>>()?;
     Ok(Likes { known, reached: rows.next.as_deref().and_then(liked_post) })
 }
@@ -67,7 +67,7 @@ impl Likes {
     /// Unavailable.
     pub async fn complete(mut self, app: &App, user: UserId, posts: &[PostId]) -> Result<HashMap<PostId, Edge>> {
         if let Some(reached) = self.reached {
-            let left: Vec<PostId> = posts.iter().copied().filter(|post| *post > reached).collect();
+            let left: Vec<PostId> = posts.iter().copied().filter(|post| *post < reached).collect();
             let keys: Vec<_> = left.iter().map(|post| key::like(user, *post)).collect();
             let found = app.table().batch_get::<Edge>(&keys, Read::Strong).await?;
             self.known.extend(left.into_iter().zip(found).filter_map(|(post, edge)| Some((post, edge?))));
@@ -98,6 +98,19 @@ pub async fn by_user(
     let rows = app.table().query(&key::likes(user), Order::NewestFirst, Read::Strong, limit, after).await?;
     let entries: Vec<_> = rows.items.iter().map(entry).collect::<Result<_>>()?;
     Ok((entries.into_iter().filter(|(_, edge)| edge.stands()).collect(), rows.next))
+}
+
+/// Removes ledger rows of a deleted post, and the edges they stand for.
+///
+/// # Errors
+/// Unavailable.
+pub async fn forget(app: &App, post: PostId, rows: &Rows) -> Result<()> {
+    let mut ops = Vec::new();
+    for row in &rows.items {
+        ops.push(Op::delete(key::ledger_row(&key::like_rows(post), row.sk())));
+        ops.extend(key::other_end(row.sk()).map(|user| Op::delete(key::like(user, post))));
+    }
+    app.table().batch_write(ops).await.map_err(Error::from)
 }
 
 /// Who likes this post, newest first? Access pattern 15.

@@ -4,6 +4,7 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
 use crate::models::post::{Content, Mention, Post, TIMELINE_LIFETIME, TimelineRow};
+use crate::store::timelines::Span;
 use crate::table::design::key;
 use crate::table::{Condition, Op, Order, Read};
 
@@ -40,9 +41,21 @@ pub async fn by_author(
     Ok((posts, rows.next))
 }
 
-/// The sort key of a post in its author's list, for a page that starts after it.
-pub fn position(post: PostId) -> String {
-    key::post(post).sk().to_owned()
+/// An author's newest posts in a span, and whether more follow; for merging into feeds.
+///
+/// # Errors
+/// Unavailable.
+pub async fn newest(app: &App, author: UserId, limit: usize, span: Span) -> Result<(Vec<Post>, bool)> {
+    let sk = |post: PostId| key::post(PostId { author, ..post }).sk().to_owned();
+    let mut range = key::posts_by(author);
+    if let Some(post) = span.newer_than {
+        range = range.from(&sk(post));
+    }
+    let after = span.older_than.map(sk);
+    let rows = app.table().query(&range, Order::NewestFirst, Read::Eventual, limit, after.as_deref()).await?;
+    let posts: Vec<Post> = rows.items.iter().map(|item| item.read()).collect::<Result<_, _>>()?;
+    let newer = |post: &Post| span.newer_than.is_none_or(|bound| post.id > bound);
+    Ok((posts.into_iter().filter(newer).collect(), rows.next.is_some()))
 }
 
 /// The write that puts a post into a timeline; a repeat overwrites.
@@ -72,7 +85,7 @@ pub async fn create(app: &App, post: &Post, first: Option<Op>) -> Result<(), Not
     let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
     let refused = error.refused()?;
     if has_first && refused.has(0) {
-        return Err(NotMade::First(refused));
+        return Err(NotMade::First);
     }
     Err(NotMade::Error(Error::not_found()))
 }
@@ -80,7 +93,8 @@ pub async fn create(app: &App, post: &Post, first: Option<Op>) -> Result<(), Not
 /// Why a post was not made.
 #[derive(Debug)]
 pub enum NotMade {
-    First(crate::table::Refused),
+    /// The caller's own operation, which stands before the rest.
+    First,
     Error(Error),
 }
 

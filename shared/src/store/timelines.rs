@@ -5,26 +5,32 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
 use crate::table::design::key;
-use crate::table::{Op, Order, Read};
+use crate::table::{Op, Order, Read, Rows};
 
-/// Rows of a timeline, newest first, and where the next page starts. Access pattern 11.
+/// A stretch of time between two posts; neither is in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    pub older_than: Option<PostId>,
+    pub newer_than: Option<PostId>,
+}
+
+/// Rows of a timeline, newest first, and whether more follow. Access pattern 11.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn page(app: &App, owner: UserId, limit: usize, after: Option<&str>) -> Result<(Vec<PostId>, Option<String>)> {
-    read(app, owner, limit, after, Order::NewestFirst, Read::Strong).await
+pub async fn page(app: &App, owner: UserId, limit: usize, span: Span, read: Read) -> Result<(Vec<PostId>, bool)> {
+    let mut range = key::timeline(owner);
+    if let Some(post) = span.newer_than {
+        range = range.from(&post.suffix());
+    }
+    let after = span.older_than.map(PostId::suffix);
+    let rows = app.table().query(&range, Order::NewestFirst, read, limit, after.as_deref()).await?;
+    let posts = posts(&rows).filter(|post| Some(*post) != span.newer_than).collect();
+    Ok((posts, rows.next.is_some()))
 }
 
-async fn read(
-    app: &App,
-    owner: UserId,
-    limit: usize,
-    after: Option<&str>,
-    order: Order,
-    read: Read,
-) -> Result<(Vec<PostId>, Option<String>)> {
-    let rows = app.table().query(&key::timeline(owner), order, read, limit, after).await?;
-    Ok((rows.items.iter().filter_map(|row| PostId::from_suffix(row.sk()).ok()).collect(), rows.next))
+fn posts(rows: &Rows) -> impl Iterator<Item = PostId> {
+    rows.items.iter().filter_map(|row| PostId::from_suffix(row.sk()).ok())
 }
 
 /// Pushes one post into many timelines. A repeat overwrites.
@@ -34,6 +40,21 @@ async fn read(
 pub async fn push(app: &App, post: PostId, owners: impl IntoIterator<Item = UserId>) -> Result<()> {
     let rows = owners.into_iter().map(|owner| timeline_row(owner, post));
     app.table().batch_write(rows.collect::<Result<_, _>>()?).await.map_err(Error::from)
+}
+
+/// Followers of a merged author who merge enough others: they are pushed to all the same.
+///
+/// # Errors
+/// Unavailable.
+pub async fn overflow(
+    app: &App,
+    author: UserId,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<(Vec<UserId>, Option<String>)> {
+    let range = key::overflows(author);
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Eventual, limit, after).await?;
+    Ok((rows.items.iter().filter_map(|row| key::ending(row.sk(), "")).collect(), rows.next))
 }
 
 /// Puts posts into one timeline.
@@ -52,10 +73,11 @@ pub async fn fill(app: &App, owner: UserId, posts: impl IntoIterator<Item = Post
 pub async fn purge(app: &App, owner: UserId, author: UserId) -> Result<()> {
     let mut after = None;
     loop {
-        let (posts, next) = read(app, owner, 500, after.as_deref(), Order::OldestFirst, Read::Strong).await?;
-        let theirs = posts.into_iter().filter(|post| post.author == author);
+        let range = key::timeline(owner);
+        let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, 500, after.as_deref()).await?;
+        let theirs = posts(&rows).filter(|post| post.author == author);
         app.table().batch_write(theirs.map(|post| Op::delete(key::timeline_row(owner, post))).collect()).await?;
-        match next {
+        match rows.next {
             Some(next) => after = Some(next),
             None => return Ok(()),
         }

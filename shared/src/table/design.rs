@@ -273,12 +273,39 @@ pub mod key {
         Range::starting(format!("LK#{}", post.suffix()), "")
     }
 
+    /// A row of a ledger by its sort key.
+    pub fn ledger_row(ledger: &Range, sk: &str) -> Key {
+        Key::new(ledger.pk(), sk)
+    }
+
     /// The other end of a ledger row.
     pub fn other_end(sk: &str) -> Option<UserId> {
         Ulid::from_string(sk.split_once('#')?.1).ok().map(UserId::from_ulid)
     }
 
+    /// What an edge's key names.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum EdgeKey {
+        Follow { from: UserId, to: UserId },
+        Like { user: UserId, post: PostId },
+    }
+
+    /// Reads the key of a follow or a like.
+    pub fn edge_key(pk: &str, sk: &str) -> Option<EdgeKey> {
+        let actor = ending(pk, "U#")?;
+        match sk.strip_prefix(LIKE) {
+            Some(post) => Some(EdgeKey::Like { user: actor, post: PostId::from_suffix(post).ok()? }),
+            None => Some(EdgeKey::Follow { from: actor, to: ending(sk, FOLLOW)? }),
+        }
+    }
+
     pub const POST: &str = "A#";
+
+    /// Reads the key of a post.
+    pub fn post_key(pk: &str, sk: &str) -> Option<PostId> {
+        let ulid = Ulid::from_string(sk.strip_prefix("T#")?).ok()?;
+        Some(PostId { ulid, author: ending(pk, POST)? })
+    }
 
     pub fn post(id: PostId) -> Key {
         Key::new(posts_by(id.author).pk, format!("T#{}", id.ulid))
@@ -305,6 +332,11 @@ pub mod key {
     }
 
     pub const MAIL_TOKEN: &str = "X#";
+
+    /// Reads the key of a mail token.
+    pub fn mail_token_key(pk: &str) -> Option<Ulid> {
+        Ulid::from_string(pk.strip_prefix(MAIL_TOKEN)?).ok()
+    }
 
     pub fn mail_token(id: Ulid) -> Key {
         Key::new(format!("{MAIL_TOKEN}{id}"), "X")

@@ -1,5 +1,6 @@
 //! Response types and the read pipeline that more than one function uses.
 
+pub mod feed;
 pub mod notification;
 pub mod post;
 pub mod posts_by;

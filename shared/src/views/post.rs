@@ -1,12 +1,9 @@
 //! Posts as clients see them, and the pipeline that reads them: skeleton (ids), hydrate (one batch), rules, present.
 
 use super::user::UserCard;
-use crate::App;
-use crate::error::Result;
 use crate::ids::{PostId, UserId};
 use crate::models::post::{Mention, Post};
 use crate::models::user::Profile;
-use crate::store;
 use crate::store::edges::{Edge, with_own};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -73,14 +70,6 @@ impl PostView {
             liked: own.is_some_and(Edge::stands),
         }
     }
-}
-
-/// Name cards of the posts' authors.
-///
-/// # Errors
-/// Unavailable.
-pub async fn authors(app: &App, posts: &[Post]) -> Result<HashMap<UserId, Arc<Profile>>> {
-    store::cards::load(app, posts.iter().map(|post| post.id.author)).await
 }
 
 /// Posts with their authors and the viewer's likes; a post whose author is gone is left out.

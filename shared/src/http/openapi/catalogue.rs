@@ -24,8 +24,8 @@ pub const fn entry(kind: Kind) -> Entry {
             entry_of("The cursor is cut, forged or another list's.", "Read the list from its start, without a cursor.")
         }
         Kind::InvalidToken => entry_of(
-            "The token of a mail or of a refresh is wrong, was used before or has expired.",
-            "Ask for a new mail, or sign in again.",
+            "The token of a mail is wrong, was used before or has expired.",
+            "Ask for a new mail.",
         ),
         Kind::Unauthorized => entry_of(
             "The access token is missing, malformed, expired or of a session that has ended.",

@@ -1,0 +1,154 @@
+//! The feed: the viewer's timeline, merged with the posts of authors too widely followed to push.
+//!
+//! Skeleton: timeline rows, beside the strong read of the viewer. Hydrate: one batch of posts, beside the merged
+//! authors' newest, the cards and the likes. Rules: what an unfollow hides, what is deleted, whose author is gone.
+//! Two rounds in all; a page that the rules shrink is refilled a bounded number of times, and the cursor always
+//! advances.
+
+use super::post::{PostView, present};
+use crate::App;
+use crate::error::{Error, FieldError, Result};
+use crate::http::{Bearer, Page, PageQuery};
+use crate::ids::{PostId, UserId};
+use crate::models::post::Post;
+use crate::models::viewer::Viewer;
+use crate::store::timelines::Span;
+use crate::store;
+use crate::table::Read;
+use futures::future::{try_join, try_join_all, try_join4};
+use std::collections::BTreeMap;
+use std::cmp::Reverse;
+
+/// Parameters of the feed beside a list's, for the documentation.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documentation")]
+pub struct FeedParams {
+    /// Whether my own posts are in it too.
+    #[param(default = false, example = false)]
+    include_own: Option<bool>,
+    /// A post's id: only what is newer.
+    #[param(value_type = Option<String>)]
+    after: Option<PostId>,
+}
+
+/// A merged author's newest posts read beside a page: four of 1 KB are half a unit. More are read when they are not
+/// enough.
+const MERGED_AT_FIRST: usize = 4;
+/// A page is refilled at most so often.
+const REFILLS: usize = 5;
+
+/// One page of the feed.
+///
+/// # Errors
+/// 400 for a cursor of another feed, 401, 422.
+pub async fn page(app: &App, bearer: &Bearer, query: &PageQuery) -> Result<Page<PostView>> {
+    let own = query.flag("include_own")?;
+    let newer_than = after(query)?;
+    let list = format!("feed of {} {own} {newer_than:?}", bearer.id());
+    let position = query.after(app, &list)?;
+    let start = position.and_then(|suffix| PostId::from_suffix(&suffix).ok());
+    let span = Span { older_than: start, newer_than };
+    // One's own posts must be in it at once; others' within a second.
+    let read = if own { Read::Strong } else { Read::Eventual };
+    // Half as many again as the page holds: own and unfollowed ones drop out.
+    let rows = query.limit + query.limit / 2;
+    let first = store::timelines::page(app, bearer.id(), rows, span, read);
+    let (viewer, first) = try_join(bearer.viewer(app), first).await?;
+    let mut reader = FeedReader { app, viewer, own, read, limit: query.limit, rows };
+    let (items, next) = reader.fill(span, first).await?;
+    query.page(app, &list, items, next.map(PostId::suffix).as_deref())
+}
+
+fn after(query: &PageQuery) -> Result<Option<PostId>> {
+    let parse = |text: &str| {
+        let refused = FieldError::new("after", "invalid", "This must be a post's id.");
+        text.parse().map_err(|_| Error::invalid(vec![refused]))
+    };
+    query.param("after").filter(|text| !text.is_empty()).map(parse).transpose()
+}
+
+struct FeedReader<'a> {
+    app: &'a App,
+    viewer: Viewer,
+    own: bool,
+    read: Read,
+    limit: usize,
+    rows: usize,
+}
+
+/// Rows of a timeline, and whether more follow.
+type Skeleton = (Vec<PostId>, bool);
+
+/// Posts that were read, and how far down nothing is missing: None when nothing lies below.
+struct Stretch {
+    items: Vec<PostView>,
+    complete_to: Option<PostId>,
+}
+
+impl FeedReader<'_> {
+    async fn fill(&mut self, mut span: Span, first: Skeleton) -> Result<(Vec<PostView>, Option<PostId>)> {
+        let mut items: Vec<PostView> = Vec::new();
+        let mut skeleton = Some(first);
+        for refill in 0..=REFILLS {
+            let skeleton = match skeleton.take() {
+                Some(first) => first,
+                None => store::timelines::page(self.app, self.viewer.id, self.rows, span, self.read).await?,
+            };
+            let stretch = self.stretch(span, skeleton, refill == 0).await?;
+            let room = self.limit - items.len();
+            let more = stretch.items.len() > room;
+            items.extend(stretch.items.into_iter().take(room));
+            if more || (items.len() == self.limit && stretch.complete_to.is_some()) {
+                let last = items.last().map(|post| post.id);
+                return Ok((items, last));
+            }
+            match stretch.complete_to {
+                None => return Ok((items, None)),
+                Some(reached) => span.older_than = Some(reached),
+            }
+        }
+        Ok((items, span.older_than))
+    }
+
+    /// Reads on from `span`'s upper end: hydrates the skeleton, and merges.
+    async fn stretch(&mut self, span: Span, (rows, more): Skeleton, first: bool) -> Result<Stretch> {
+        self.viewer.complete(self.app, rows.iter().map(|post| post.author)).await?;
+        let now = self.app.now();
+        let mut wanted: Vec<PostId> = rows.iter().copied().filter(|post| self.shows(post.author, now)).collect();
+        let mut complete_to = more.then(|| rows.last().copied()).flatten();
+        if wanted.len() > self.limit {
+            wanted.truncate(self.limit);
+            complete_to = wanted.last().copied();
+        }
+        let merged: Vec<UserId> = self.viewer.merged.iter().copied().filter(|id| self.shows(*id, now)).collect();
+        let most = if first { MERGED_AT_FIRST } else { self.limit };
+        let (app, me) = (self.app, self.viewer.id);
+        let oldest = complete_to.or(span.newer_than).unwrap_or(PostId::OLDEST);
+        let authors = wanted.iter().map(|post| post.author).chain(merged.iter().copied());
+        let (posts, merged, cards, likes) = try_join4(
+            store::posts::load(app, &wanted),
+            try_join_all(merged.iter().map(|id| store::posts::newest(app, *id, most, span))),
+            store::cards::load(app, authors),
+            store::likes::between(app, me, oldest, span.older_than),
+        )
+        .await?;
+        // By id, newest first; a post that was pushed and is merged too comes once.
+        let mut found: BTreeMap<Reverse<PostId>, Post> =
+            posts.into_iter().flatten().map(|post| (Reverse(post.id), post)).collect();
+        for (posts, more) in merged {
+            if more && let Some(last) = posts.last() {
+                complete_to = complete_to.max(Some(last.id));
+            }
+            found.extend(posts.into_iter().map(|post| (Reverse(post.id), post)));
+        }
+        found.retain(|Reverse(id), _| complete_to.is_none_or(|reached| *id >= reached));
+        let ids: Vec<PostId> = found.keys().map(|Reverse(id)| *id).collect();
+        let likes = likes.complete(app, me, &ids).await?;
+        Ok(Stretch { items: present(found.into_values(), &cards, &likes), complete_to })
+    }
+
+    fn shows(&self, author: UserId, now: crate::clock::Timestamp) -> bool {
+        if author == self.viewer.id { self.own } else { !self.viewer.hides_from_feed(author, now) }
+    }
+}
