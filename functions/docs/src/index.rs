@@ -2,7 +2,7 @@
 
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 use serde::Serialize;
 use shared::error::{Error, Result};
 use shared::http::View;
@@ -70,16 +70,16 @@ pub(crate) async fn favicon() -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// A path that no other route takes: API Gateway may hand over `/users/`, which belongs to another function, and then
-/// the path without the slash is the answer.
-pub(crate) async fn elsewhere(OriginalUri(uri): OriginalUri) -> Result<Response> {
-    let path = uri.path();
-    // One slash at the beginning: two would name another host.
-    let bare = format!("/{}", path.trim_end_matches('/').trim_start_matches(['/', '\\']));
-    if !path.ends_with('/') || bare == "/" {
+/// A path that no other route takes. API Gateway may hand over a bare `/users/`, which belongs to another function; the
+/// path without the slash is the answer then.
+pub(crate) async fn elsewhere(OriginalUri(given): OriginalUri, uri: Uri) -> Result<Response> {
+    // A second slash or a backslash could make the path another host's address.
+    let is_bare = given.path().ends_with('/') && !uri.path()[1..].contains(['/', '\\']);
+    if !is_bare {
         return Err(Error::not_found());
     }
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let location = HeaderValue::from_str(&format!("{bare}{query}")).map_err(|_| Error::not_found())?;
+    let query = given.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let location = format!("{}{query}", given.path().trim_end_matches('/'));
+    let location = HeaderValue::from_str(&location).map_err(|_| Error::not_found())?;
     Ok((StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response())
 }

@@ -125,6 +125,7 @@ fn prose(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::http::limits::Action;
 
     #[test]
     fn every_problem_has_its_place() {
@@ -139,9 +140,18 @@ mod tests {
     }
 
     #[test]
+    fn every_limit_has_its_row() {
+        let guide = include_str!("../../../docs/api.md");
+        for quota in Action::ALL.map(Action::quota) {
+            let row = format!("| `{}` | {} | {} | ", quota.name, quota.limit, quota.window / 60);
+            assert!(guide.contains(&row), "docs/api.md has no row\n{row}");
+        }
+    }
+
+    #[test]
     fn the_page_loads_nothing_from_elsewhere() {
         assert!(!inside(DOCS, "script").is_empty() && !inside(DOCS, "style").is_empty());
-        for foreign in ["http://", "https://", "src=", "@import", "url("] {
+        for foreign in ["http:/", "https:/", "src=", "@import", "url("] {
             assert!(!DOCS.contains(foreign), "{foreign}");
         }
         // The policy forbids them.
