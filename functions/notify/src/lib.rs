@@ -10,16 +10,18 @@ use shared::error::Result;
 use shared::jobs::NotifyJob;
 use shared::lambda::each_message;
 use shared::models::notification::Act;
+use tell::Turns;
 
 /// Handles each message on its own; those that fail go back to the queue.
 pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
-    each_message(event, |job| one(app, job)).await
+    let turns = Turns::default();
+    each_message(event, |job| one(app, &turns, job)).await
 }
 
-async fn one(app: &App, job: NotifyJob) -> Result<()> {
+async fn one(app: &App, turns: &Turns, job: NotifyJob) -> Result<()> {
     match job {
         NotifyJob::Notify { kind, owner, actor, post, event } => {
-            tell::tell(app, &Act { kind, owner, actor, post, event }).await
+            tell::tell(app, turns, &Act { kind, owner, actor, post, event }).await
         }
         NotifyJob::MailToken { id } => tokens::send(app, id).await,
     }

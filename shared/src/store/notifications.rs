@@ -16,8 +16,8 @@ use crate::table::design::{Key, key};
 use crate::table::{Condition, Op, Order, Read};
 use futures::future::{try_join, try_join3};
 
-/// So often is a mark read again that somebody else has moved.
-const ATTEMPTS: u32 = 10;
+/// So often is a mark read again that somebody else has moved: about five seconds, well inside a request's timeout.
+const ATTEMPTS: u32 = 20;
 
 fn moved_each_time() -> Error {
     Error::unavailable("the read mark was moved by others at each attempt")
