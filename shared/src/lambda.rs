@@ -1,4 +1,4 @@
-//! The Lambda runtime's glue, for each function's `main`.
+//! The Lambda runtime's glue, for each function's `main`, and the loop over a queue's messages.
 
 use crate::clock::Clock;
 use crate::{App, Config};

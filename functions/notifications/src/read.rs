@@ -3,6 +3,7 @@
 use axum::extract::State;
 use futures::future::try_join;
 use serde::Serialize;
+use shared::App;
 use shared::error::Result;
 use shared::http::extract::Json;
 use shared::http::limits::Action;
@@ -10,7 +11,6 @@ use shared::http::{Bearer, View};
 use shared::ids::NotificationId;
 use shared::models::fields::{Fields, FromFields};
 use shared::store::notifications;
-use shared::App;
 
 /// So many ids a request may name.
 const MAX_IDS: usize = 100;
