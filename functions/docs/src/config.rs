@@ -120,11 +120,7 @@ impl ClientConfig {
         });
         Self {
             features,
-            username: UsernameRule {
-                min_length: Username::MIN,
-                max_length: Username::MAX,
-                pattern: Username::PATTERN,
-            },
+            username: UsernameRule { min_length: Username::MIN, max_length: Username::MAX, pattern: Username::PATTERN },
             password: PasswordRule { min_length: Password::MIN, max_length: Password::MAX },
             profile: ProfileSizes {
                 full_name: FullName::MAX,

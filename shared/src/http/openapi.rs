@@ -13,7 +13,8 @@
 //! | `If-Match` | 412 |
 //! | `x-limit` (a name or a list of [`Action`]s') | 429, `RateLimit` headers; 403 where an unverified account may not |
 //! | `x-etag` | `ETag`; of a GET `If-None-Match` and 304 |
-//! | `x-problems` (slugs) | these; an error response of its own keeps its description and gets body and examples |
+//! | an error of its own | body, headers and examples of the kinds that a handler may mean by this status |
+//! | `x-problems` (slugs) | these kinds, and of their status no other that only a handler can mean |
 
 pub mod catalogue;
 mod components;
@@ -125,6 +126,8 @@ struct Declared {
     idempotency_key: bool,
     etag: bool,
     limits: Vec<Action>,
+    /// Statuses of its own error responses.
+    errors: Vec<u16>,
     problems: Vec<Kind>,
 }
 
@@ -150,18 +153,24 @@ impl Declared {
             if_match: named("if-match"),
             idempotency_key: named("idempotency-key"),
             etag: mark("x-etag") == Value::Bool(true),
+            errors: operation
+                .responses
+                .responses
+                .keys()
+                .filter_map(|status| status.parse().ok())
+                .filter(|status| *status >= 400)
+                .collect(),
             limits: words(&mark("x-limit")).iter().filter_map(|name| action(name)).collect(),
             problems: words(&mark("x-problems")).iter().filter_map(|slug| kind(slug)).collect(),
         }
     }
 
-    /// What can go wrong, in the catalogue's order.
-    fn kinds(&self) -> Vec<Kind> {
-        let held_back = self.bearer && self.limits.iter().any(|limit| !limit.is_open_to_unverified());
-        let can = |kind| match kind {
+    /// Whether it follows from the declaration that this can go wrong.
+    fn implies(&self, kind: Kind) -> bool {
+        match kind {
             Kind::Internal | Kind::Unavailable => true,
             Kind::Unauthorized => self.bearer,
-            Kind::EmailNotVerified => held_back,
+            Kind::EmailNotVerified => self.bearer && self.limits.iter().any(|limit| !limit.is_open_to_unverified()),
             Kind::NotFound => self.path,
             Kind::MalformedRequest | Kind::TooLarge | Kind::UnsupportedMediaType => self.body,
             Kind::Invalid => self.body || self.query,
@@ -170,8 +179,21 @@ impl Declared {
             Kind::PreconditionFailed => self.if_match,
             Kind::RateLimited => !self.limits.is_empty(),
             _ => false,
-        };
-        Kind::ALL.into_iter().filter(|kind| can(*kind) || self.problems.contains(kind)).collect()
+        }
+    }
+
+    /// Whether the handler says that this can go wrong: by its slug, or by an error response that may mean it.
+    fn says(&self, kind: Kind) -> bool {
+        const IMPLIED_ONLY: [Kind; 5] = [
+            Kind::MalformedRequest,
+            Kind::InvalidCursor,
+            Kind::EmailNotVerified,
+            Kind::InFlight,
+            Kind::IdempotencyKeyReused,
+        ];
+        let status = kind.parts().0;
+        let named = self.problems.iter().any(|named| named.parts().0 == status);
+        self.problems.contains(&kind) || (self.errors.contains(&status) && !named && !IMPLIED_ONLY.contains(&kind))
     }
 }
 
@@ -199,7 +221,7 @@ fn complete(method: &Method, path: &str, operation: &mut Operation, components: 
     }
     describe(method, path, operation, &declared);
     share_parameters(operation);
-    add_problems(operation, declared.kinds(), components);
+    add_problems(operation, &declared, components);
     if declared.etag && method == Method::GET {
         operation.parameters.get_or_insert_default().push(RefOr::Ref(parameter("If-None-Match")));
         operation.responses.responses.insert("304".into(), RefOr::Ref(reference("responses", "not-modified")));
@@ -241,28 +263,23 @@ fn share_parameters(operation: &mut Operation) {
 }
 
 /// One response a status, with an example of each kind of problem.
-fn add_problems(operation: &mut Operation, kinds: Vec<Kind>, components: &mut Components) {
+fn add_problems(operation: &mut Operation, declared: &Declared, components: &mut Components) {
     let mut by_status: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
-    for kind in kinds {
+    for kind in Kind::ALL.into_iter().filter(|kind| declared.implies(*kind) || declared.says(*kind)) {
         by_status.entry(kind.parts().0).or_default().push(kind);
     }
     let responses = &mut operation.responses.responses;
-    for status in responses.keys().filter_map(|status| status.parse().ok()).filter(|status| *status >= 400) {
-        let alike = || Kind::ALL.into_iter().filter(|kind| kind.parts().0 == status).collect();
-        by_status.entry(status).or_insert_with(alike);
-    }
     for (status, kinds) in by_status {
-        match responses.get_mut(&status.to_string()) {
-            Some(RefOr::T(own)) => {
-                let mut response = problem(&kinds);
-                response.description = std::mem::take(&mut own.description);
-                *own = response;
-            }
-            _ => {
-                let name = kinds.iter().map(|kind| kind.parts().1).collect::<Vec<_>>().join("_");
-                responses.insert(status.to_string(), RefOr::Ref(reference("responses", &name)));
-                components.responses.entry(name).or_insert_with(|| problem(&kinds).into());
-            }
+        if let Some(RefOr::T(own)) = responses.get_mut(&status.to_string()) {
+            let mut told = vec![format!("{}.", own.description.trim_end_matches('.'))];
+            let implied = kinds.iter().filter(|kind| declared.implies(**kind));
+            told.extend(implied.map(|kind| catalogue::entry(*kind).when.to_owned()));
+            *own = problem(&kinds);
+            own.description = told.join(" ");
+        } else {
+            let name = kinds.iter().map(|kind| kind.parts().1).collect::<Vec<_>>().join("_");
+            responses.insert(status.to_string(), RefOr::Ref(reference("responses", &name)));
+            components.responses.entry(name).or_insert_with(|| problem(&kinds).into());
         }
     }
 }

@@ -23,10 +23,9 @@ pub const fn entry(kind: Kind) -> Entry {
         Kind::InvalidCursor => {
             entry_of("The cursor is cut, forged or another list's.", "Read the list from its start, without a cursor.")
         }
-        Kind::InvalidToken => entry_of(
-            "The token of a mail is wrong, was used before or has expired.",
-            "Ask for a new mail.",
-        ),
+        Kind::InvalidToken => {
+            entry_of("The token of a mail is wrong, was used before or has expired.", "Ask for a new mail.")
+        }
         Kind::Unauthorized => entry_of(
             "The access token is missing, malformed, expired or of a session that has ended.",
             "Refresh the session with `POST /users/refresh`; if that fails too, sign in.",
@@ -49,10 +48,7 @@ pub const fn entry(kind: Kind) -> Entry {
         Kind::MethodNotAllowed => {
             entry_of("The path exists, but not with this method.", "Use a method that the `Allow` header names.")
         }
-        Kind::Taken => entry_of(
-            "Somebody has this username or address; `errors` names the field.",
-            "Choose another.",
-        ),
+        Kind::Taken => entry_of("Somebody has this username or address; `errors` names the field.", "Choose another."),
         Kind::InFlight => entry_of(
             "The first request with this `Idempotency-Key` is not done yet.",
             "Send the same request again after `Retry-After`.",
@@ -61,9 +57,7 @@ pub const fn entry(kind: Kind) -> Entry {
             "It changed since the `ETag` in `If-Match`.",
             "Read it again, and repeat your change on what it is now.",
         ),
-        Kind::TooLarge => {
-            entry_of("The body is larger than 64 KiB.", "Send less; `GET /config` tells the limits.")
-        }
+        Kind::TooLarge => entry_of("The body is larger than 64 KiB.", "Send less; `GET /config` tells the limits."),
         Kind::UnsupportedMediaType => {
             entry_of("The body's `Content-Type` is not JSON.", "Send `Content-Type: application/json`.")
         }
@@ -78,10 +72,7 @@ pub const fn entry(kind: Kind) -> Entry {
             "Too many requests of this kind.",
             "Wait for the seconds in `Retry-After`; the `RateLimit` headers tell what remains.",
         ),
-        Kind::Internal => entry_of(
-            "We failed.",
-            "Try once more; if it stays, tell us the `request_id`.",
-        ),
+        Kind::Internal => entry_of("We failed.", "Try once more; if it stays, tell us the `request_id`."),
         Kind::Unavailable => entry_of(
             "A part of the service does not answer.",
             "Send the same request again after `Retry-After`, with the same `Idempotency-Key` if it creates.",

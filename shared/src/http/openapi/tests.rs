@@ -61,7 +61,10 @@ fn a_read_is_completed() {
     let ok = &read["responses"]["200"];
     assert_eq!(keys(&ok["headers"]), ["Cache-Control", "ETag", "Link", "Vary", "X-Request-Id"]);
     assert_eq!(ok["headers"]["Cache-Control"]["example"], "private, no-cache");
-    assert_eq!(ok["content"]["application/json"]["example"], json!({"text": "Terns on the rock.", "tags": ["rock"], "pinned": null}));
+    assert_eq!(
+        ok["content"]["application/json"]["example"],
+        json!({"text": "Terns on the rock.", "tags": ["rock"], "pinned": null})
+    );
     assert_eq!(read["parameters"][2]["$ref"], "#/components/parameters/If-None-Match");
     assert_eq!(read["description"], "Also as `GET /tweets/{id}`.");
     assert_eq!(keys(read).iter().find(|key| key.starts_with("x-")), None);
@@ -76,8 +79,9 @@ fn a_write_is_completed() {
     assert_eq!(write["parameters"], json!([{"$ref": "#/components/parameters/Idempotency-Key"}]));
     assert_eq!(write["responses"]["409"]["$ref"], "#/components/responses/taken_in-flight");
     let own = &write["responses"]["403"];
-    assert_eq!(own["description"], "Not you");
-    assert_eq!(keys(&own["content"]["application/problem+json"]["examples"]), ["email-not-verified"]);
+    assert_eq!(own["description"], "Not you. This deployment lets only verified accounts write.");
+    let meant = keys(&own["content"]["application/problem+json"]["examples"]);
+    assert_eq!(meant, ["email-not-verified", "forbidden", "wrong-password"]);
     let headers = ["Idempotency-Replayed", "Location", "RateLimit", "RateLimit-Policy", "X-Request-Id"];
     assert_eq!(keys(&write["responses"]["201"]["headers"]), headers);
     let limited = &document["components"]["responses"]["rate-limited"];
