@@ -125,7 +125,8 @@ fn meanwhile() -> Error {
 /// Edit a post of mine.
 #[utoipa::path(
     patch, path = "/posts/{id}", tag = "posts", params(PostPath, ("If-Match" = Option<String>, Header, description = "The `ETag` the edit was made from")),
-    security(("bearer" = [])), request_body = NewPost, extensions(("x-limit" = json!("post")), ("x-etag" = json!(true))),
+    security(("bearer" = [])), request_body = NewPost,
+    extensions(("x-limit" = json!("post")), ("x-problems" = json!("forbidden")), ("x-etag" = json!(true))),
     responses(
         (status = 200, description = "The post as it is now", body = PostView, example = json!(views::post::example())),
         (status = 403, description = "Somebody else's", body = shared::http::problem::Problem),
@@ -149,7 +150,7 @@ pub(crate) async fn update_post(
 /// Delete a post of mine.
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", params(PostPath, ("If-Match" = Option<String>, Header, description = "The `ETag` last seen")),
-    security(("bearer" = [])), extensions(("x-limit" = json!("post"))),
+    security(("bearer" = [])), extensions(("x-limit" = json!("post")), ("x-problems" = json!("forbidden"))),
     responses(
         (status = 204, description = "Deleted"),
         (status = 403, description = "Somebody else's", body = shared::http::problem::Problem),

@@ -169,7 +169,8 @@ pub(crate) struct Verified {
 ///
 /// The token works once, for 24 hours.
 #[utoipa::path(
-    post, path = "/users/verify", tag = "accounts", request_body = TokenBody, extensions(("x-limit" = json!("mail-token"))),
+    post, path = "/users/verify", tag = "accounts", request_body = TokenBody,
+    extensions(("x-limit" = json!("mail-token")), ("x-problems" = json!("invalid-token"))),
     responses((status = 200, description = "Verified", body = Verified, example = json!({"email_verified": true})))
 )]
 pub(crate) async fn verify_email(

@@ -33,7 +33,8 @@ impl FromFields for Forgot {
 ///
 /// 202 always: the answer tells nothing of who is registered.
 #[utoipa::path(
-    post, path = "/users/password/forgot", tag = "accounts", request_body = Forgot, extensions(("x-limit" = json!("forgot-password"))),
+    post, path = "/users/password/forgot", tag = "accounts", request_body = Forgot,
+    extensions(("x-limit" = json!(["forgot-password", "mail-to-address"]))),
     responses((status = 202, description = "If the address is registered, a mail is on its way", body = MailSent, example = json!({"detail": "If this address can be used, a mail is on its way."})))
 )]
 pub(crate) async fn forgot_password(
@@ -83,7 +84,8 @@ fn weak(field: &str, (code, detail): Refusal) -> Error {
 ///
 /// The token works once, for an hour. All sessions end.
 #[utoipa::path(
-    post, path = "/users/password/reset", tag = "accounts", request_body = Reset, extensions(("x-limit" = json!("mail-token"))),
+    post, path = "/users/password/reset", tag = "accounts", request_body = Reset,
+    extensions(("x-limit" = json!("mail-token")), ("x-problems" = json!("invalid-token"))),
     responses((status = 204, description = "The new password holds; sign in with it"))
 )]
 pub(crate) async fn reset_password(
@@ -133,7 +135,8 @@ impl FromFields for Change {
 ///
 /// The other sessions end.
 #[utoipa::path(
-    put, path = "/users/password", tag = "accounts", security(("bearer" = [])), request_body = Change, extensions(("x-limit" = json!("change-password"))),
+    put, path = "/users/password", tag = "accounts", security(("bearer" = [])), request_body = Change,
+    extensions(("x-limit" = json!("change-password")), ("x-problems" = json!("wrong-password"))),
     responses(
         (status = 204, description = "Changed"),
         (status = 403, description = "The current password is wrong", body = shared::http::problem::Problem),

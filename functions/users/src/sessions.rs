@@ -99,7 +99,8 @@ fn tokens(app: &App, user: UserId, session: SessionId, refresh_token: String) ->
 ///
 /// A wrong name and a wrong password get the same answer in the same time. After too many failures: 429.
 #[utoipa::path(
-    post, path = "/users/login", tag = "accounts", request_body = Login, extensions(("x-limit" = json!("sign-in"))),
+    post, path = "/users/login", tag = "accounts", request_body = Login,
+    extensions(("x-limit" = json!("sign-in")), ("x-problems" = json!("invalid-credentials"))),
     responses(
         (status = 200, description = "Signed in", body = SignedIn, example = json!(pages::example_signed_in())),
         (status = 401, description = "Wrong name or password", body = shared::http::problem::Problem),
@@ -171,6 +172,7 @@ impl RefreshBody {
 /// the whole session.
 #[utoipa::path(
     post, path = "/users/refresh", tag = "accounts", request_body = RefreshBody,
+    extensions(("x-problems" = json!("unauthorized"))),
     responses(
         (status = 200, description = "A new pair", body = Tokens, example = json!(pages::example_tokens())),
         (status = 401, description = "Used before, forged, or the session has ended", body = shared::http::problem::Problem),
@@ -201,6 +203,7 @@ impl FromFields for LogoutBody {
 /// request on.
 #[utoipa::path(
     post, path = "/users/logout", tag = "accounts", security(("bearer" = []), ()),
+    extensions(("x-problems" = json!("unauthorized"))),
     request_body(content = Option<LogoutBody>, description = "Only without an access token"),
     responses(
         (status = 204, description = "Signed out"),

@@ -16,6 +16,7 @@ fn refused() -> Error {
 /// A page whose button ends such mails.
 #[utoipa::path(
     get, path = "/users/unsubscribe", tag = "profiles", params(TokenQuery),
+    extensions(("x-problems" = json!("invalid-token"))),
     responses((status = 200, description = "The page", body = String, content_type = "text/html", example = json!("<!doctype html>…")))
 )]
 pub(crate) async fn show_unsubscribe_page(
@@ -31,6 +32,7 @@ pub(crate) async fn show_unsubscribe_page(
 /// What mail programs call by themselves (RFC 8058), and the page's button. Doing it twice is the same as once.
 #[utoipa::path(
     post, path = "/users/unsubscribe", tag = "profiles", params(TokenQuery),
+    extensions(("x-problems" = json!("invalid-token"))),
     responses((status = 200, description = "No more such mails", body = String, content_type = "text/html", example = json!("<!doctype html>…")))
 )]
 pub(crate) async fn unsubscribe(State(app): State<App>, Query(query): Query<TokenQuery>) -> Result<Response> {
