@@ -14,7 +14,8 @@ pub struct Config {
     pub fanout_queue: String,
     pub notify_queue: String,
     pub media_bucket: String,
-    /// The API's own address, without a slash at the end; links in mails start with it.
+    /// The API's own address, without a slash at the end; links start with it. Empty where a function behind the API
+    /// is not told: its links are relative then, which HTTP allows.
     pub public_url: String,
     /// The app's address, without a slash at the end; its pages replace the built-in ones in mails.
     pub app_url: Option<String>,
@@ -104,7 +105,7 @@ impl Config {
             fanout_queue: vars.text("FANOUT_QUEUE_URL"),
             notify_queue: vars.text("NOTIFY_QUEUE_URL"),
             media_bucket: vars.text("MEDIA_BUCKET"),
-            public_url: vars.text("PUBLIC_URL").trim_end_matches('/').to_owned(),
+            public_url: vars.optional("PUBLIC_URL").unwrap_or_default().trim_end_matches('/').to_owned(),
             app_url: vars.optional("APP_URL").map(|url| url.trim_end_matches('/').to_owned()),
             mail_from: vars.text("MAIL_FROM"),
             issuer: vars.text("TOKEN_ISSUER"),

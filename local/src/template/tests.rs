@@ -104,7 +104,7 @@ fn an_environment_is_the_globals_and_the_functions_own() {
 
     let model = Model::parse(TEMPLATE, &BTreeMap::new()).unwrap();
     assert_eq!(
-        environment(&model, "docs")["PUBLIC_URL"],
+        environment(&model, "notify")["PUBLIC_URL"],
         format!("https://HttpApi.execute-api.{REGION}.amazonaws.com")
     );
 }
