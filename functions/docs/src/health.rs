@@ -65,3 +65,28 @@ async fn check<E: Display>(
         Err(_) => Some((name, format!("no answer in {} s", PATIENCE.as_secs()))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::Config;
+
+    #[tokio::test]
+    async fn what_does_not_answer_is_named() {
+        let config = Config::read(|name| {
+            // Port 1 is nobody's.
+            let value = match name {
+                "AWS_SESSION_TOKEN" | "SIGNING_KEYS" => return None,
+                "FANOUT_LIMIT" => "1",
+                "PUBLIC_READING" | "REQUIRE_VERIFIED_EMAIL" | "HIDE_REGISTERED_EMAILS" | "RATE_LIMITS" => "off",
+                name if name.contains("URL") => "http://127.0.0.1:1/x",
+                _ => "nothing",
+            };
+            Some(value.to_owned())
+        });
+        let error = check_health(State(App::new(config.unwrap()))).await.err().unwrap();
+        assert_eq!((error.status(), error.wait()), (503, Some(Duration::from_secs(2))));
+        assert_eq!(error.shown_detail(), Some("No answer from: table, queue, bucket."));
+        assert!(error.cause().unwrap().contains("bucket: 503"));
+    }
+}
