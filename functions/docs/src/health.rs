@@ -84,7 +84,7 @@ mod tests {
             };
             Some(value.to_owned())
         });
-        let error = check_health(State(App::new(config.unwrap()))).await.err().unwrap();
+        let error = Box::pin(check_health(State(App::new(config.unwrap())))).await.err().unwrap();
         assert_eq!((error.status(), error.wait()), (503, Some(Duration::from_secs(2))));
         assert_eq!(error.shown_detail(), Some("No answer from: table, queue, bucket."));
         assert!(error.cause().unwrap().contains("bucket: 503"));

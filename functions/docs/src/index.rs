@@ -20,7 +20,7 @@ pub(crate) struct Index {
     links: Links,
 }
 
-/// Absolute addresses.
+/// Addresses; relative to this one where the deployment does not name its own (`PublicUrl`).
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Links {
     /// A page to read and try every operation.
