@@ -3,4 +3,7 @@
 mod support;
 
 mod accounts;
+mod contract;
 mod paths;
+mod runtime;
+mod samples;

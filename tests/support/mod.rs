@@ -1,5 +1,6 @@
 //! The whole service, started for a test, and people to use it.
 
+pub(crate) mod binaries;
 mod client;
 
 pub(crate) use client::Client;

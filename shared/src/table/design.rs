@@ -53,7 +53,7 @@
 //! | 10 | an author's posts | A#author, begins_with T# | E (own: S) | store::posts::by_author |
 //! | 11 | a timeline | TL#u | S | store::timelines::page |
 //! | 12 | posts of many ids | A#author, T#ulid (batch) | E | store::posts::load |
-//! | 13 | which of these do I like? | U#u, L# between | S | store::likes::among |
+//! | 13 | which of these do I like? | U#u, L# between | S | store::likes::between |
 //! | 14 | what do I like? | U#u, begins_with L# | S | store::likes::by_user |
 //! | 15 | who likes this post? | LK#post | E | store::likes::of_post |
 //! | 16 | my notifications | U#u, begins_with NT# | S | store::notifications::page |

@@ -1,0 +1,344 @@
+//! What code cannot share is compared: the code with `openapi.json`, `template.yaml`, `events/` and the documents.
+
+use crate::samples::{Sample, read, table};
+use crate::support::TestApp;
+use local::Pattern;
+use local::template::{Event, Function, Model};
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::Config;
+use shared::config::GIVEN_TO_ALL;
+use shared::http::openapi;
+use shared::http::paths::ALIASES;
+use shared::ids::{NotificationId, PostId, SessionId, UserId};
+use shared::models::notification::NotificationKind;
+use shared::models::user::{RESERVED_USERNAMES, Username};
+use shared::table::design::{INDEXES, Key, PARTITION_KEY, SORT_KEY, TTL, key};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use ulid::Ulid;
+
+fn template() -> Model {
+    Model::parse(&read("template.yaml"), &BTreeMap::new()).unwrap()
+}
+
+/// The functions behind the API, each with its part of the OpenAPI document.
+fn parts() -> BTreeMap<&'static str, Value> {
+    let routers = [
+        ("users", users::router()),
+        ("posts", posts::router()),
+        ("notifications", notifications::router()),
+        ("docs", docs::router()),
+    ];
+    routers.map(|(name, router)| (name, json!(router.into_openapi()))).into()
+}
+
+/// Path and method of each operation in a document.
+fn operations(document: &Value) -> Vec<(&str, Method)> {
+    let paths = document["paths"].as_object().unwrap();
+    let methods = |item: &Value| item.as_object().unwrap().keys().map(|name| name.to_uppercase()).collect::<Vec<_>>();
+    paths
+        .iter()
+        .flat_map(|(path, item)| methods(item).into_iter().map(|name| (path.as_str(), name.parse().unwrap())))
+        .collect()
+}
+
+#[test]
+fn openapi_json_is_what_the_code_says() {
+    let document = openapi::document(local::openapi_parts()).to_pretty_json().unwrap();
+    let is_same = read("openapi.json").trim_end() == document;
+    assert!(is_same, "openapi.json is old: cargo run -- --print-openapi > openapi.json");
+    assert_eq!(openapi::gaps(&local::openapi_parts()), Vec::<String>::new());
+}
+
+#[test]
+fn every_form_of_every_operation_leads_to_the_function_that_declares_it() {
+    let model = template();
+    let routes = model.routes(|function| function.binary.clone());
+    let parts = parts();
+    let behind_the_api = |function: &&Function| function.events.iter().any(|event| matches!(event, Event::HttpApi(_)));
+    let named: BTreeSet<_> = model.functions.iter().filter(behind_the_api).map(|one| one.binary.as_str()).collect();
+    assert_eq!(named, parts.keys().copied().collect());
+    for (function, part) in &parts {
+        for (path, method) in operations(part) {
+            let mut forms = vec![path.to_owned()];
+            forms.extend(path.strip_prefix("/posts").map(|rest| format!("/tweets{rest}")));
+            let aliases = ALIASES.iter().filter(|alias| alias.method == method && alias.path == path);
+            forms.extend(aliases.map(|alias| alias.form.to_owned()));
+            for form in forms.iter().flat_map(|form| [form.clone(), format!("{}/", form.trim_end_matches('/'))]) {
+                let route = routes.find(&method, &form).unwrap();
+                assert_eq!(route.target, function, "{method} {form} by {}", route.key);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_alias_stands_for_an_operation() {
+    let document = json!(openapi::document(local::openapi_parts()));
+    let operations = operations(&document);
+    for alias in &ALIASES {
+        let is_there = operations.contains(&(alias.path, alias.method.clone()));
+        assert!(is_there, "{} {} stands for {}", alias.method, alias.form, alias.path);
+    }
+}
+
+#[test]
+fn no_name_of_a_user_is_a_segment_of_a_path() {
+    let document = json!(openapi::document(local::openapi_parts()));
+    let paths = operations(&document).into_iter().map(|(path, _)| path).chain(ALIASES.iter().map(|alias| alias.form));
+    for path in paths {
+        let segments: Vec<_> = path.trim_matches('/').split('/').collect();
+        // A name stands where `/users/{user}` has it; the first segments may become an app's addresses.
+        let taken = segments.first().into_iter().chain(segments.get(1).filter(|_| segments[0] == "users"));
+        for segment in taken.filter(|segment| Username::from_path(segment).is_some()) {
+            let is_reserved = RESERVED_USERNAMES.contains(segment) || *segment == "me";
+            assert!(is_reserved, "{segment} of {path} can be somebody's name");
+        }
+    }
+}
+
+#[test]
+fn the_table_is_defined_alike_in_code_and_template() {
+    let properties = template().table.properties;
+    let schema = |partition: &str, sort: &str| {
+        let attribute = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
+        json!([attribute(partition, "HASH"), attribute(sort, "RANGE")])
+    };
+    assert_eq!(properties["KeySchema"], schema(PARTITION_KEY, SORT_KEY));
+    let indexes = INDEXES.map(|index| {
+        let (schema, projection) = (schema(index.partition_key, index.sort_key), index.projection);
+        json!({"IndexName": index.name, "KeySchema": schema, "Projection": {"ProjectionType": projection}})
+    });
+    assert_eq!(properties["GlobalSecondaryIndexes"], json!(indexes));
+    let keys = INDEXES.iter().flat_map(|index| [index.partition_key, index.sort_key]);
+    let keys: BTreeSet<_> = keys.chain([PARTITION_KEY, SORT_KEY]).map(|name| (name, "S")).collect();
+    let attributes = properties["AttributeDefinitions"].as_array().unwrap().iter();
+    let text = |value: &'_ Value| value.as_str().unwrap().to_owned();
+    let attributes: Vec<_> = attributes.map(|one| (text(&one["AttributeName"]), text(&one["AttributeType"]))).collect();
+    assert_eq!(attributes.iter().map(|(name, kind)| (name.as_str(), kind.as_str())).collect::<BTreeSet<_>>(), keys);
+    assert_eq!(properties["TimeToLiveSpecification"], json!({"AttributeName": TTL, "Enabled": true}));
+    // Whoever reads the stream looks at both images.
+    assert_eq!(properties["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
+}
+
+/// What AWS asks of queues that Lambda reads ("Creating and configuring an Amazon SQS event source mapping").
+#[test]
+fn nothing_asynchronous_is_lost_silently() {
+    let model = template();
+    let partial = ["ReportBatchItemFailures"];
+    let mut dead_letters = BTreeSet::new();
+    let mut sources = BTreeSet::new();
+    for function in &model.functions {
+        for event in &function.events {
+            match event {
+                Event::Queue(trigger) => {
+                    assert_eq!(trigger.function_response_types, partial, "{}", function.id);
+                    let queue = model.queues.iter().find(|queue| queue.name == trigger.queue).unwrap();
+                    assert!(queue.visibility_timeout() >= function.timeout * 6, "{}", queue.name);
+                    let redrive = queue.redrive_policy.as_ref().unwrap();
+                    assert_eq!(redrive.max_receive_count, 5, "{}", queue.name);
+                    dead_letters.insert(redrive.dead_letter_queue.as_str());
+                    sources.insert(queue.name.as_str());
+                }
+                Event::Stream(trigger) => {
+                    assert_eq!(trigger.function_response_types, partial, "{}", function.id);
+                    assert!(trigger.bisect_batch_on_function_error && trigger.maximum_retry_attempts.is_some());
+                    dead_letters.insert(trigger.on_failure().unwrap());
+                }
+                Event::HttpApi(_) | Event::Schedule(_) => {}
+            }
+        }
+    }
+    let queues: BTreeSet<_> = model.queues.iter().map(|queue| queue.name.as_str()).collect();
+    assert_eq!(sources.union(&dead_letters).copied().collect::<BTreeSet<_>>(), queues);
+    assert_eq!(alarmed(&model.resources), dead_letters.iter().map(|name| (*name).to_owned()).collect());
+}
+
+/// The queues with an alarm that goes off at the first message.
+fn alarmed(resources: &Value) -> BTreeSet<String> {
+    let alarms = resources.as_object().unwrap().values().filter(|one| one["Type"] == "AWS::CloudWatch::Alarm");
+    let first_message = alarms.map(|alarm| &alarm["Properties"]).filter(|alarm| {
+        alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+            && alarm["Threshold"] == 0
+            && alarm["ComparisonOperator"] == "GreaterThanThreshold"
+            && alarm.get("AlarmActions").is_some()
+    });
+    let queue = |alarm: &Value| alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0].as_str().map(str::to_owned);
+    first_message.filter_map(queue).collect()
+}
+
+/// What Lambda itself gives, and what only tests and laptops do.
+const NOT_OURS: [&str; 8] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SESV2",
+    "AWS_ENDPOINT_URL_SQS",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+];
+
+#[tokio::test]
+async fn the_environment_read_is_the_environment_given() {
+    let asked = RefCell::new(BTreeSet::new());
+    let _ = Config::read(|name| {
+        asked.borrow_mut().insert(name.to_owned());
+        None
+    });
+    let asked = asked.into_inner();
+    // `RUST_LOG` is read before there is a configuration.
+    let for_all = GIVEN_TO_ALL.into_iter().filter(|name| *name != "RUST_LOG");
+    let expected = for_all.chain(NOT_OURS).chain(["SIGNING_KEYS"]).map(str::to_owned).collect();
+    assert_eq!(asked, expected);
+
+    let app = TestApp::start().await;
+    let parts = parts();
+    for function in &app.model().functions {
+        let given = app.environment(&function.binary).into_keys().filter(|name| !name.starts_with("AWS_"));
+        let mut given: BTreeSet<String> = given.collect();
+        let has_keys = given.remove("SIGNING_KEYS");
+        assert_eq!(given, GIVEN_TO_ALL.map(str::to_owned).into(), "{}", function.id);
+        // Who checks tokens needs the keys; who does not is better off without them.
+        if let Some(part) = parts.get(function.binary.as_str()) {
+            assert_eq!(has_keys, part.to_string().contains("\"bearer\""), "{}", function.id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_sample_event_is_handled_by_its_function() {
+    let app = TestApp::start().await;
+    let samples = Sample::all();
+    let listed: BTreeSet<_> = samples.iter().map(|sample| sample.file.clone()).collect();
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../events")).unwrap();
+    let files = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(files.filter(|name| name.ends_with(".json")).collect::<BTreeSet<_>>(), listed);
+    let covered: BTreeSet<_> = samples.iter().map(|sample| sample.function.as_str()).collect();
+    assert_eq!(app.model().functions.iter().map(|one| one.binary.as_str()).collect::<BTreeSet<_>>(), covered);
+
+    let mut token = String::new();
+    for sample in &samples {
+        let answer = app.invoke(&sample.function, &sample.event(&token)).await.unwrap();
+        sample.check(&answer);
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default()).unwrap_or_default();
+        if let Some(given) = body["access_token"].as_str() {
+            token = given.to_owned();
+        }
+    }
+}
+
+/// The charts of `table/design.rs`, which the architecture shows too.
+fn chart(heading: &str) -> Vec<Vec<String>> {
+    let code = read("shared/src/table/design.rs");
+    let docs: Vec<_> = code.lines().filter_map(|line| line.strip_prefix("//!")).map(str::trim_start).collect();
+    table(&docs.join("\n"), heading)
+}
+
+#[test]
+fn the_charts_are_the_same_in_code_and_documents() {
+    let architecture = read("docs/architecture.md");
+    for heading in ["## Entities", "## Access patterns"] {
+        assert_eq!(table(&architecture, heading), chart(heading), "{heading}");
+    }
+}
+
+#[test]
+fn every_access_pattern_is_a_function() {
+    let rows = chart("## Access patterns");
+    for row in rows.iter().skip(2) {
+        let path = row.last().unwrap().strip_prefix("store::").unwrap();
+        let (module, functions) = path.split_once("::").unwrap();
+        let code = read(&format!("shared/src/store/{module}.rs"));
+        for function in functions.split(", ") {
+            assert!(code.contains(&format!("pub async fn {function}(")), "there is no store::{module}::{function}");
+        }
+    }
+}
+
+/// What wakes the stream's consumer: a pattern that lets too little through loses counts, one that lets too much
+/// through costs an invocation for each write.
+#[test]
+fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
+    let model = template();
+    let stream = model.functions.iter().flat_map(|function| &function.events).find_map(|event| match event {
+        Event::Stream(trigger) => Some(trigger),
+        _ => None,
+    });
+    let patterns: Vec<_> = stream.unwrap().filters().map(|pattern| Pattern::parse(pattern).unwrap()).collect();
+    let wakes = |name: &str, key: &Key, image: &Value| {
+        let keys = json!({"PK": {"S": key.pk()}, "SK": {"S": key.sk()}});
+        let mut record = json!({"eventName": name, "dynamodb": {"Keys": keys}});
+        record["dynamodb"][if name == "REMOVE" { "OldImage" } else { "NewImage" }] = image.clone();
+        patterns.iter().any(|pattern| pattern.matches(&record))
+    };
+    let (ulid, yes) = (Ulid::from_parts(1_795_206_600_000, 7), json!({"BOOL": true}));
+    let (ann, bob) = (UserId::from_ulid(ulid), UserId::from_ulid(Ulid::from_parts(1_795_206_600_000, 8)));
+    let post = PostId { ulid, author: bob };
+    let plain = json!({"at": {"S": ulid.to_string()}});
+
+    for edge in [key::follow(ann, bob), key::like(ann, post)] {
+        let image = |marks: &[&str]| {
+            let mut image = plain.clone();
+            marks.iter().for_each(|mark| image[mark] = yes.clone());
+            image
+        };
+        for (name, marks, expected) in [
+            ("INSERT", &[] as &[&str], true),
+            // Undone, and made again, before it was counted.
+            ("MODIFY", &["un"], true),
+            ("MODIFY", &[], true),
+            // The consumer's own mark.
+            ("MODIFY", &["counted"], false),
+            ("MODIFY", &["counted", "un"], true),
+            ("REMOVE", &["un"], false),
+            ("REMOVE", &["counted", "un"], false),
+        ] {
+            assert_eq!(wakes(name, &edge, &image(marks)), expected, "{name} {} {marks:?}", edge.sk());
+        }
+        assert!(key::edge_key(edge.pk(), edge.sk()).is_some());
+    }
+    for (key, names) in [(key::post(post), &["INSERT", "REMOVE"] as &[_]), (key::mail_token(ulid), &["INSERT"])] {
+        for name in ["INSERT", "MODIFY", "REMOVE"] {
+            assert_eq!(wakes(name, &key, &plain), names.contains(&name), "{name} {}", key.pk());
+        }
+        assert!(key::post_key(key.pk(), key.sk()).is_some() || key::mail_token_key(key.pk()).is_some());
+    }
+    for key in others(ann, bob, post, ulid) {
+        assert!(key::edge_key(key.pk(), key.sk()).is_none() && key::post_key(key.pk(), key.sk()).is_none());
+        for name in ["INSERT", "MODIFY", "REMOVE"] {
+            assert!(!wakes(name, &key, &plain), "{name} {} {}", key.pk(), key.sk());
+        }
+    }
+}
+
+/// Keys of what wakes nobody: the rest of the entity chart.
+fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
+    let (like, ntf) = (NotificationKind::Like, NotificationId::from_ulid(ulid));
+    vec![
+        key::profile(ann),
+        key::account(ann),
+        key::followers(ann),
+        key::failures(ann),
+        key::credentials(ann),
+        key::session(ann, SessionId::from_ulid(ulid)),
+        key::merged(ann, bob),
+        key::negative(ann, bob),
+        key::follower_row(bob, ulid, ann),
+        key::following_row(ann, ulid, bob),
+        key::overflow(bob, ann),
+        key::like_row(post, ulid, ann),
+        key::timeline_row(ann, post),
+        key::name_guard(&Username::from_path("ann").unwrap()),
+        key::email_guard(&serde_json::from_value(json!("ann@example.com")).unwrap()),
+        key::idempotency(Some(ann), "hash"),
+        key::idempotency(None, "hash"),
+        key::rate_limit("login", 7),
+        key::read_mark(ann),
+        key::notification(ann, ntf),
+        key::notification_event(ann, ntf),
+        key::notification_done(ann, like, Some(post), bob),
+        key::notification_group(ann, like, Some(post)),
+    ]
+}
