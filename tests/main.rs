@@ -7,3 +7,5 @@ mod contract;
 mod paths;
 mod runtime;
 mod samples;
+mod sessions;
+mod throttle;

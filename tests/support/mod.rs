@@ -3,7 +3,7 @@
 pub(crate) mod binaries;
 mod client;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Client, Response};
 
 use local::services::ses::Mail;
 use local::{Local, Options};

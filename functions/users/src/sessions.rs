@@ -63,8 +63,10 @@ impl Login {
         }
     }
 
+    /// As typed, without the `@` that may stand before a username.
     fn name(&self) -> &str {
-        self.username.as_deref().or(self.email.as_deref()).unwrap_or_default()
+        let username = self.username.as_deref().map(|name| name.strip_prefix('@').unwrap_or(name));
+        username.or(self.email.as_deref()).unwrap_or_default()
     }
 }
 

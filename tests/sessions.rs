@@ -1,0 +1,206 @@
+//! Signing in and out, and what lies between.
+
+use crate::support::{PASSWORD, Response, TestApp, User};
+use futures::future::join_all;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Asks for a new pair of tokens.
+async fn refresh(app: &TestApp, token: &str) -> Response {
+    app.anon().post("/users/refresh", json!({"refresh_token": token})).await
+}
+
+/// The refresh token of a new pair, which must be given.
+async fn rotated(app: &TestApp, token: &str) -> String {
+    refresh(app, token).await.expect(200).json()["refresh_token"].as_str().unwrap().to_owned()
+}
+
+async fn assert_ended(app: &TestApp, user: &User, tokens: &[&str]) {
+    let refused = user.get("/users").await.expect(401);
+    refused.problem("unauthorized");
+    assert!(refused.header("www-authenticate").starts_with("Bearer "), "{}", refused.header("www-authenticate"));
+    for token in tokens {
+        refresh(app, token).await.expect(401).problem("unauthorized");
+    }
+}
+
+#[tokio::test]
+async fn a_name_in_any_form_or_an_address_signs_in() {
+    let app = TestApp::start().await;
+    let gull = app.user("gull").await;
+    for who in [
+        json!({"username": "gull"}),
+        json!({"username": "GuLL"}),
+        json!({"username": "@GULL"}),
+        json!({"username": "Gull@Example.com"}),
+        json!({"email": "gull@example.com"}),
+        json!({"email": "GULL@EXAMPLE.COM", "username": null}),
+    ] {
+        let mut body = who.clone();
+        body["password"] = json!(PASSWORD);
+        for path in ["/login", "/users/login"] {
+            let answer = app.anon().post(path, body.clone()).await.expect(200).json();
+            assert_eq!(answer["user"]["id"], gull.id.as_str(), "{who}");
+            assert_eq!((&answer["token_type"], &answer["expires_in"]), (&json!("Bearer"), &json!(900)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_name_and_a_wrong_password_are_told_alike() {
+    let app = TestApp::start().await;
+    app.user("gull").await;
+    let mut answers = Vec::new();
+    for (name, password) in [
+        ("gull", "wrong password"),
+        ("gull", ""),
+        ("nobody", PASSWORD),
+        ("no name at all", PASSWORD),
+        ("nobody@example.com", PASSWORD),
+    ] {
+        let answer = app.anon().post("/login", json!({"username": name, "password": password})).await.expect(401);
+        let mut problem = answer.problem("invalid-credentials");
+        problem["request_id"] = Value::Null;
+        answers.push((problem, answer.header("www-authenticate").to_owned()));
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    for (body, field) in [(json!({"password": PASSWORD}), "username"), (json!({"username": "gull"}), "password")] {
+        let answer = app.anon().post("/login", body).await.expect(422);
+        assert_eq!(answer.fields(), [(field.to_owned(), "required".to_owned())]);
+    }
+    let long = json!({"username": "gull", "password": "x".repeat(10_000)});
+    app.anon().post("/login", long).await.expect(422).problem("invalid");
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_replaced_at_each_use() {
+    let app = TestApp::start().await;
+    let gull = app.user("gull").await;
+    let answer = refresh(&app, &gull.refresh_token).await.expect(200).json();
+    let token = |field: &str| answer[field].as_str().unwrap().to_owned();
+    assert_ne!(token("refresh_token"), gull.refresh_token);
+    app.anon().with_token(&token("access_token")).get("/users").await.expect(200);
+    let next = rotated(&app, &token("refresh_token")).await;
+    rotated(&app, &next).await;
+    gull.get("/users").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_once_more() {
+    let app = TestApp::start().await;
+    let gull = app.user("gull").await;
+    let lost = rotated(&app, &gull.refresh_token).await;
+    app.advance(Duration::from_secs(25));
+    assert_eq!(rotated(&app, &gull.refresh_token).await, lost);
+    let next = rotated(&app, &lost).await;
+
+    // Each replacement has a grace of its own; a second replay is one too many.
+    assert_eq!(rotated(&app, &lost).await, next);
+    refresh(&app, &lost).await.expect(401).problem("unauthorized");
+    assert_ended(&app, &gull, &[&next]).await;
+}
+
+#[tokio::test]
+async fn two_refreshes_at_once_get_one_successor() {
+    let app = TestApp::start().await;
+    let gull = app.user("gull").await;
+    let answers = join_all([refresh(&app, &gull.refresh_token), refresh(&app, &gull.refresh_token)]).await;
+    let tokens: Vec<Value> = answers.into_iter().map(|one| one.expect(200).json()["refresh_token"].clone()).collect();
+    assert_eq!(tokens[0], tokens[1]);
+    rotated(&app, tokens[0].as_str().unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_replay_after_the_successor_was_used_ends_the_session() {
+    let app = TestApp::start().await;
+    let (thief, other) = (app.user("gull").await, app.sign_in("gull", PASSWORD).await);
+    let second = rotated(&app, &thief.refresh_token).await;
+    let third = rotated(&app, &second).await;
+    refresh(&app, &thief.refresh_token).await.expect(401).problem("unauthorized");
+    assert_ended(&app, &thief, &[&second, &third]).await;
+    other.get("/users").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_replay_after_the_grace_ends_the_session() {
+    let app = TestApp::start().await;
+    let gull = app.user("gull").await;
+    let second = rotated(&app, &gull.refresh_token).await;
+    app.advance(Duration::from_secs(31));
+    refresh(&app, &gull.refresh_token).await.expect(401).problem("unauthorized");
+    assert_ended(&app, &gull, &[&second]).await;
+}
+
+#[tokio::test]
+async fn tokens_end_with_their_time() {
+    let app = TestApp::start().await;
+    let gull = app.user("gull").await;
+    app.advance(Duration::from_secs(15 * 60 + 1));
+    gull.get("/users").await.expect(401).problem("unauthorized");
+    let next = rotated(&app, &gull.refresh_token).await;
+    app.advance(Duration::from_secs(29 * 24 * 3600));
+    let last = rotated(&app, &next).await;
+    app.advance(Duration::from_secs(30 * 24 * 3600 + 1));
+    refresh(&app, &last).await.expect(401).problem("unauthorized");
+}
+
+#[tokio::test]
+async fn signing_out_shows_in_the_very_next_request() {
+    let app = TestApp::start().await;
+    app.pause_workers().await;
+    let (phone, desk) = (app.user("gull").await, app.sign_in("gull", PASSWORD).await);
+    phone.post("/users/logout", None).await.expect(204);
+    assert_ended(&app, &phone, &[&phone.refresh_token]).await;
+    phone.post("/users/logout", None).await.expect(401).problem("unauthorized");
+
+    let with = |token: &str| app.anon().post("/users/logout", json!({"refresh_token": token}));
+    desk.get("/users").await.expect(200);
+    with(&desk.refresh_token).await.expect(204);
+    assert_ended(&app, &desk, &[&desk.refresh_token]).await;
+    with(&desk.refresh_token).await.expect(401).problem("unauthorized");
+    with("nonsense").await.expect(401).problem("unauthorized");
+    app.anon().post("/users/logout", None).await.expect(401).problem("unauthorized");
+    app.anon().post("/users/logout", json!({})).await.expect(401).problem("unauthorized");
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended() {
+    let app = TestApp::start().await;
+    let (phone, desk) = (app.user("gull").await, app.sign_in("gull", PASSWORD).await);
+    let (tv, tern) = (app.sign_in("gull", PASSWORD).await, app.user("tern").await);
+    let list = phone.get("/users/sessions").await.expect(200).json();
+    let items = list["items"].as_array().unwrap();
+    let current: Vec<_> = items.iter().map(|session| session["current"].as_bool().unwrap()).collect();
+    assert_eq!(current, [false, false, true], "newest first");
+    assert!(items.iter().all(|session| session["user_agent"] == "tests"), "{list}");
+
+    let of_desk = format!("/users/sessions/{}", items[1]["id"].as_str().unwrap());
+    tern.delete(&of_desk).await.expect(404).problem("not-found");
+    desk.get("/users").await.expect(200);
+    phone.delete(&of_desk).await.expect(204);
+    assert_ended(&app, &desk, &[&desk.refresh_token]).await;
+    phone.delete(&of_desk).await.expect(404).problem("not-found");
+    phone.delete("/users/sessions/nonsense").await.expect(404).problem("not-found");
+    assert_eq!(phone.get("/users/sessions").await.expect(200).json()["items"].as_array().unwrap().len(), 2);
+
+    tv.delete("/users/sessions").await.expect(204);
+    for user in [&phone, &tv] {
+        assert_ended(&app, user, &[&user.refresh_token]).await;
+    }
+    tern.get("/users").await.expect(200);
+}
+
+#[tokio::test]
+async fn the_eleventh_session_ends_the_oldest() {
+    let app = TestApp::start().await;
+    let mut sessions = vec![app.user("gull").await];
+    for _ in 1..11 {
+        sessions.push(app.sign_in("gull", PASSWORD).await);
+    }
+    assert_ended(&app, &sessions[0], &[&sessions[0].refresh_token]).await;
+    for session in &sessions[1..] {
+        session.get("/users").await.expect(200);
+    }
+    let list = sessions[10].get("/users/sessions").await.expect(200).json();
+    assert_eq!(list["items"].as_array().unwrap().len(), 10);
+}
