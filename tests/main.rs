@@ -1,5 +1,8 @@
 //! The whole service over HTTP: real router, real template, embedded services.
 
+mod budgets;
+mod crash;
+mod load;
 mod support;
 
 mod accounts;
@@ -7,5 +10,13 @@ mod contract;
 mod paths;
 mod runtime;
 mod samples;
+mod posts;
+mod feed;
+mod merged;
+mod likes;
 mod sessions;
 mod throttle;
+mod graph;
+mod notifications;
+mod redelivery;
+mod journeys;

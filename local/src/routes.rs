@@ -216,6 +216,38 @@ mod tests {
         }
     }
 
+    /// The example of "Routing API requests" in API Gateway's developer guide, and what the text beside it says.
+    #[test]
+    fn the_most_specific_route_takes_a_request() {
+        let mut routes = Routes::new();
+        for (method, path) in [
+            ("ANY", "$default"),
+            ("ANY", "/{proxy+}"),
+            ("GET", "/pets/{proxy+}"),
+            ("GET", "/pets/dog/{id}"),
+            ("ANY", "/pets/dog/1"),
+            ("GET", "/pets/dog/1"),
+        ] {
+            routes.add(method, path, ());
+        }
+        for (method, path, key) in [
+            (Method::GET, "/pets/dog/1", "GET /pets/dog/1"),
+            // ANY is for the methods that a path has no route of its own for.
+            (Method::POST, "/pets/dog/1", "ANY /pets/dog/1"),
+            (Method::HEAD, "/pets/dog/1", "ANY /pets/dog/1"),
+            (Method::OPTIONS, "/pets/dog/1", "ANY /pets/dog/1"),
+            (Method::GET, "/pets/dog/2", "GET /pets/dog/{id}"),
+            (Method::HEAD, "/pets/dog/2", "ANY /{proxy+}"),
+            (Method::GET, "/pets/cat/1", "GET /pets/{proxy+}"),
+            (Method::GET, "/pets/dog/1/", "GET /pets/{proxy+}"),
+            (Method::GET, "/pets/", "GET /pets/{proxy+}"),
+            (Method::GET, "/pets", "ANY /{proxy+}"),
+            (Method::POST, "/test/5", "ANY /{proxy+}"),
+        ] {
+            assert_eq!(routes.find(&method, path).unwrap().key, key, "{method} {path}");
+        }
+    }
+
     #[test]
     fn without_a_default_route_nothing_may_take_a_request() {
         let mut routes = Routes::new();

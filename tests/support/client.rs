@@ -100,6 +100,14 @@ impl Call {
         self.body("application/json", body.to_string())
     }
 
+    /// The answer; None when the service is gone.
+    pub(crate) async fn try_send(self) -> Option<Response> {
+        let response = self.request.send().await.ok()?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.bytes().await.ok()?.to_vec();
+        Some(Response { what: self.what, status, headers, body })
+    }
+
     fn maybe_json(self, body: Option<Value>) -> Self {
         match body {
             Some(body) => self.json(&body),

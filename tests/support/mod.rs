@@ -1,7 +1,10 @@
 //! The whole service, started for a test, and people to use it.
 
 pub(crate) mod binaries;
+pub(crate) mod bulk;
 mod client;
+pub(crate) mod lists;
+pub(crate) mod services;
 
 pub(crate) use client::{Client, Response};
 
@@ -41,6 +44,11 @@ impl TestApp {
         change(&mut options);
         let local = Box::pin(Local::start(options)).await.expect("the service starts");
         Self { local, http: client::http(None) }
+    }
+
+    /// Stops the service, as Ctrl-C would.
+    pub(crate) async fn stop(self) {
+        self.local.stop().await;
     }
 
     /// Somebody who is not signed in.
@@ -94,6 +102,11 @@ impl TestApp {
     }
 }
 
+/// Somebody not signed in at a service in another process.
+pub(crate) fn anon_at(url: &str) -> Client {
+    Client::new(url, client::http(None))
+}
+
 /// The token in a mail's link.
 pub(crate) fn token_in(mail: &Mail) -> String {
     let (_, rest) = mail.text.split_once("token=").expect("a link with a token");
@@ -106,7 +119,7 @@ pub(crate) fn set(options: &mut Options, parameter: &str, value: &str) {
 }
 
 /// Everybody's password at first.
-pub(crate) const PASSWORD: &str = "tern on the rock";
+pub(crate) const PASSWORD: &str = "wind over cold water";
 
 /// Somebody signed in, as a client.
 pub(crate) struct User {

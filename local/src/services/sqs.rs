@@ -31,7 +31,9 @@ const SCHEMA: &str = "
         first_received_at INTEGER
     );
     CREATE INDEX IF NOT EXISTS messages_by_queue ON messages(queue, visible_at);
-    CREATE TABLE IF NOT EXISTS checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL);";
+    CREATE TABLE IF NOT EXISTS checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    -- Whoever had received a message died with the process that held the queues: nobody is to be waited for.
+    UPDATE messages SET visible_at = 0 WHERE received > 0;";
 
 /// A queue, as the template describes it.
 #[derive(Clone, Debug)]

@@ -1,0 +1,283 @@
+//! What each operation costs, as DynamoDB tells it (`ReturnConsumedCapacity`), and which of its reads are strong.
+//!
+//! Each budget is a line: rounds that wait on each other, read units, write units, and the calls. `!` marks a strong
+//! read. Written units of transactions are twice a plain write's. `docs/architecture.md` has the same figures.
+
+use crate::support::bulk::{Person, app_of, people};
+use crate::support::{Response, TestApp, set};
+use local::wire::{Call, rounds};
+use local::{Data, Options};
+use serde_json::{Value, json};
+use shared::ids::{PostId, UserId, new_ulid};
+use shared::table::Op;
+use shared::table::design::key;
+use std::time::Duration;
+
+async fn app() -> TestApp {
+    TestApp::with(measured).await
+}
+
+fn measured(options: &mut Options) {
+    options.record_wire = true;
+    set(options, "RateLimits", "on");
+    set(options, "FanoutLimit", "1");
+}
+
+/// The cost of one request, in a line.
+async fn cost(app: &TestApp, request: impl IntoFuture<Output = Response>) -> String {
+    app.pause_workers().await;
+    let wire = app.wire().expect("the wire is recorded");
+    wire.set_delay(Duration::from_millis(25));
+    wire.take();
+    let answer = request.await;
+    let calls = wire.take();
+    wire.set_delay(Duration::ZERO);
+    app.resume_workers().await;
+    assert!(answer.status < 400, "{}", answer.text());
+    let sum = |units: fn(&Call) -> f64| calls.iter().map(units).sum::<f64>();
+    let mut named: Vec<String> = calls.iter().map(name).collect();
+    named.sort();
+    let (read, write) = (sum(|call| call.read_units), sum(|call| call.write_units));
+    format!("{} rounds, {read} read, {write} written: {}", rounds(&calls), named.join(", "))
+}
+
+/// A call as operation and kind of key: `Query U#/H#!`.
+fn name(call: &Call) -> String {
+    let strong = if call.consistent { "!" } else { "" };
+    let kind = |pk: &str, sk: &str| {
+        let part = |text: &str| text.split('#').next().unwrap_or_default().to_owned();
+        let is_row = sk.starts_with(|c: char| c.is_ascii_digit());
+        if is_row || sk == "!" { part(pk) } else { format!("{}/{}", part(pk), part(sk)) }
+    };
+    let of_key = |key: &Value| kind(key["PK"]["S"].as_str().unwrap_or(""), key["SK"]["S"].as_str().unwrap_or(""));
+    let request = &call.request;
+    let what = match call.operation.as_str() {
+        "Query" => {
+            let value = |name: &str| request["ExpressionAttributeValues"][name]["S"].as_str().unwrap_or_default();
+            kind(value(":pk"), value(":from"))
+        }
+        "BatchGetItem" => {
+            let tables = request["RequestItems"].as_object().expect("tables");
+            let keys = tables.values().next().and_then(|table| table["Keys"].as_array()).expect("keys");
+            format!("{} x{}", of_key(&keys[0]), keys.len())
+        }
+        "PutItem" => of_key(&request["Item"]),
+        "TransactWriteItems" => format!("x{}", request["TransactItems"].as_array().map_or(0, Vec::len)),
+        _ => of_key(&request["Key"]),
+    };
+    format!("{} {what}{strong}", call.operation)
+}
+
+async fn post(author: &Person, text: &str) -> String {
+    let post = author.post("/posts", json!({ "content": text })).await.expect(201).json();
+    post["id"].as_str().expect("an id").to_owned()
+}
+
+async fn follow(from: &Person, to: &Person) {
+    from.post(&format!("/users/{}/follow", to.id), None).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts() {
+    let app = app().await;
+    let anon = app.anon();
+    let sign_up = |name: &str| json!({"username": name, "email": format!("{name}@example.com"), "password": "rock pools"});
+    let made = cost(&app, anon.post("/users", sign_up("gull"))).await;
+    assert_eq!(made, "2 rounds, 0 read, 15 written: TransactWriteItems x7, UpdateItem RL");
+    let keyed = anon.post("/users", sign_up("tern")).header("idempotency-key", "k");
+    let keyed = cost(&app, keyed).await;
+    assert_eq!(keyed, "2 rounds, 0.5 read, 17 written: GetItem IA/I, TransactWriteItems x8, UpdateItem RL");
+
+    let login = json!({"username": "gull", "password": "rock pools"});
+    let signed_in = cost(&app, anon.post("/login", login.clone())).await;
+    let calls = "GetItem N/N, PutItem U/H, Query U/G!, Query U/P, UpdateItem RL";
+    assert_eq!(signed_in, format!("3 rounds, 2 read, 2 written: {calls}"));
+
+    let tokens = anon.post("/login", login).await.expect(200).json();
+    let me = anon.with_token(tokens["access_token"].as_str().expect("a token"));
+    let refreshed = cost(&app, anon.post("/users/refresh", json!({"refresh_token": tokens["refresh_token"]}))).await;
+    assert_eq!(refreshed, "1 rounds, 0 read, 1 written: UpdateItem U/H");
+    assert_eq!(cost(&app, me.get("/users")).await, "1 rounds, 2 read, 0 written: Query U/H!, Query U/P!");
+    let out = cost(&app, me.post("/users/logout", None)).await;
+    assert_eq!(out, "1 rounds, 0 read, 1 written: DeleteItem U/H");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn profiles_and_the_graph() {
+    let app = app().await;
+    let [me, gull]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
+    let by_id = cost(&app, me.get(&format!("/users/{}", gull.id))).await;
+    assert_eq!(by_id, "1 rounds, 3 read, 0 written: GetItem U/F, GetItem U/F!, Query U/H!, Query U/P");
+    let by_name = cost(&app, me.get("/users/bird1")).await;
+    assert_eq!(by_name, "2 rounds, 3.5 read, 0 written: GetItem N/N, GetItem U/F, GetItem U/F!, Query U/H!, Query U/P");
+
+    let followed = cost(&app, me.post(&format!("/users/{}/follow", gull.id), None)).await;
+    let calls = "GetItem U/P, Query U/H!, TransactWriteItems x2, UpdateItem RL";
+    assert_eq!(followed, format!("2 rounds, 1.5 read, 5 written: {calls}"));
+    app.settle().await;
+    let unfollowed = cost(&app, me.delete(&format!("/users/{}/follow", gull.id))).await;
+    assert_eq!(unfollowed, format!("2 rounds, 1.5 read, 5 written: {calls}"));
+
+    let app = TestApp::with(|options| {
+        options.record_wire = true;
+        set(options, "PublicReading", "on");
+    })
+    .await;
+    let [gull]: [Person; 1] = people(&app, "gull", 1).await.try_into().ok().expect("one");
+    let id = post(&gull, "hello").await;
+    let anon = app.anon();
+    let by_id = cost(&app, anon.get(&format!("/users/{}", gull.id))).await;
+    assert_eq!(by_id, "1 rounds, 0.5 read, 0 written: Query U/P");
+    let by_name = cost(&app, anon.get("/users/gull0")).await;
+    assert_eq!(by_name, "2 rounds, 1 read, 0 written: GetItem N/N, Query U/P");
+    let read = cost(&app, anon.get(&format!("/posts/{id}"))).await;
+    assert_eq!(read, "1 rounds, 0.5 read, 0 written: GetItem A/T", "the card is cached from the post's making");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn posts_and_likes() {
+    let app = app().await;
+    let [me, gull]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
+    post(&me, "so that the author's card is cached").await;
+    let made = cost(&app, me.post("/posts", json!({"content": "hello"}))).await;
+    assert_eq!(made, "2 rounds, 1 read, 7 written: Query U/H!, TransactWriteItems x3, UpdateItem RL");
+    let keyed = cost(&app, me.post("/posts", json!({"content": "hello"})).header("idempotency-key", "k")).await;
+    let calls = "GetItem U/I, Query U/H!, TransactWriteItems x4, UpdateItem RL";
+    assert_eq!(keyed, format!("2 rounds, 1.5 read, 9 written: {calls}"));
+    let long = cost(&app, me.post("/posts", json!({"content": long_text()}))).await;
+    assert_eq!(long, "2 rounds, 1 read, 17 written: Query U/H!, TransactWriteItems x3, UpdateItem RL", "6 KB");
+
+    let id = post(&gull, "hello").await;
+    app.settle().await;
+    let warm = cost(&app, me.get(&format!("/posts/{id}"))).await;
+    assert_eq!(warm, "1 rounds, 2.5 read, 0 written: GetItem A/T, GetItem U/L!, Query U/H!", "card cached");
+    let liked = cost(&app, me.post(&format!("/posts/{id}/like"), None)).await;
+    let calls = "GetItem A/T, Query U/H!, UpdateItem RL, UpdateItem U/L";
+    assert_eq!(liked, format!("2 rounds, 1.5 read, 2 written: {calls}"));
+    app.settle().await;
+    let unliked = cost(&app, me.delete(&format!("/posts/{id}/like"))).await;
+    assert_eq!(unliked, format!("2 rounds, 1.5 read, 2 written: {calls}"));
+    let mine = cost(&app, me.get("/tweets")).await;
+    assert_eq!(mine, "2 rounds, 4.5 read, 0 written: GetItem U/P, Query A/T!, Query U/H!, Query U/L!");
+}
+
+/// 6 KB of text in under 2,000 characters.
+fn long_text() -> String {
+    "\u{1F426}".repeat(1_450)
+}
+
+/// A viewer who follows 20 authors, three of them merged, with a page of 20 distinct ones on top of the feed.
+struct Feed {
+    app: TestApp,
+    /// The data, for a service that starts again knows no cards.
+    _folder: tempfile::TempDir,
+    me: Person,
+    authors: Vec<Person>,
+}
+
+impl Feed {
+    async fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let there = |options: &mut Options| {
+            measured(options);
+            options.data = Data::Dir(folder.path().to_owned());
+        };
+        let app = TestApp::with(there).await;
+        let mut people = people(&app, "bird", 22).await;
+        let (me, other) = (people.remove(0), people.remove(0));
+        for author in &people {
+            follow(&me, author).await;
+        }
+        // A second follower is one too many to push to.
+        for author in &people[..3] {
+            follow(&other, author).await;
+        }
+        app.settle().await;
+        for round in 0..2 {
+            for author in &people[if round == 0 { 3 } else { 0 }..] {
+                post(author, &format!("{round} {text}")).await;
+            }
+        }
+        app.settle().await;
+        app.stop().await;
+        let app = TestApp::with(there).await;
+        let me = Person { client: app.anon().with_token(me.client.token()), ..me };
+        Self { app, _folder: folder, me, authors: people }
+    }
+
+    async fn cost(&self) -> String {
+        cost(&self.app, self.me.get("/feed")).await
+    }
+
+    /// With the authors' cards read just before.
+    async fn warm_cost(&self) -> String {
+        self.me.get("/feed").await.expect(200);
+        self.cost().await
+    }
+
+    async fn check(&self) {
+        let page = self.me.get("/feed").await.expect(200).json();
+        let mut names: Vec<_> = page["items"].as_array().expect("items").iter().map(|post| &post["author"]["id"]).collect();
+        names.sort_by_key(|name| name.to_string());
+        names.dedup();
+        assert_eq!(names.len(), self.authors.len(), "twenty distinct authors");
+    }
+}
+
+const HYDRATE: &str = "BatchGetItem A/T x20";
+const MERGED: &str = "Query A/T, Query A/T, Query A/T";
+const REST: &str = "Query TL, Query U/H!, Query U/L!";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_feed() {
+    let feed = Feed::new("hello").await;
+    let cold = format!("2 rounds, 24 read, 0 written: {HYDRATE}, BatchGetItem U/P x20, {MERGED}, {REST}");
+    assert_eq!(feed.cost().await, cold, "cards cold");
+    assert_eq!(feed.warm_cost().await, format!("2 rounds, 14 read, 0 written: {HYDRATE}, {MERGED}, {REST}"), "cards warm");
+    feed.check().await;
+    let own = cost(&feed.app, feed.me.get("/feed?include_own=true")).await;
+    assert_eq!(own, format!("2 rounds, 14.5 read, 0 written: {HYDRATE}, {MERGED}, Query TL!, Query U/H!, Query U/L!"));
+
+    // Following 2,000 costs the same.
+    let app = app_of(&feed.app, "posts");
+    let edge = |n: u128| {
+        let other = UserId::from_ulid(ulid(n));
+        Op::put(key::follow(feed.me.id, other), &json!({"at": ulid(n).to_string(), "counted": true})).expect("an item")
+    };
+    app.table().batch_write((0..1_980).map(edge).collect()).await.expect("follows");
+    feed.app.settle().await;
+    assert_eq!(feed.warm_cost().await, format!("2 rounds, 14 read, 0 written: {HYDRATE}, {MERGED}, {REST}"), "following 2,000");
+
+    // A heavy liker: one bounded query, and the rest of the page by key.
+    let like = |n: u128| {
+        let post = PostId { ulid: ulid(n), author: feed.me.id };
+        Op::put(key::like(feed.me.id, post), &json!({"at": ulid(n).to_string(), "counted": true})).expect("an item")
+    };
+    app.table().batch_write((0..10_000).map(like).collect()).await.expect("likes");
+    feed.app.settle().await;
+    let by_key = "BatchGetItem U/L x23!";
+    let liker = format!("3 rounds, 40 read, 0 written: {HYDRATE}, {by_key}, {MERGED}, {REST}");
+    assert_eq!(feed.warm_cost().await, liker, "10,000 likes");
+
+    // Two hundred tombstones: the viewer's prefix overflows, and the page's authors are asked for by key.
+    let negative = |n: u128| {
+        let op = Op::update(key::negative(feed.me.id, UserId::from_ulid(ulid(n)))).set("unf_until", u64::MAX / 2);
+        async { app.table().write(op).await.expect("a tombstone") }
+    };
+    futures::future::join_all((0..200).map(negative)).await;
+    let all = format!("BatchGetItem U/H x17!, {by_key}");
+    let hidden = format!("4 rounds, 60 read, 0 written: {HYDRATE}, {all}, {MERGED}, {REST}");
+    assert_eq!(feed.warm_cost().await, hidden, "and 200 unfollowed lately");
+}
+
+fn ulid(n: u128) -> ulid::Ulid {
+    let now = new_ulid(shared::clock::Clock::default().now());
+    ulid::Ulid::from_parts(now.timestamp_ms() + 1_000, n)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_feed_of_long_posts() {
+    let feed = Feed::new(&long_text()).await;
+    assert_eq!(feed.warm_cost().await, format!("2 rounds, 25.5 read, 0 written: {HYDRATE}, {MERGED}, {REST}"), "6 KB each");
+    feed.check().await;
+}

@@ -1,0 +1,55 @@
+//! Many people at once, made by the service's own code without a password hash for each.
+
+use super::{Client, TestApp};
+use futures::StreamExt;
+use shared::ids::UserId;
+use shared::models::fields::FieldValue;
+use shared::models::user::{Email, Username};
+use shared::store::users::NewAccount;
+use shared::{App, Config, store};
+
+/// The app of one function, with the environment that the host gives it.
+pub(crate) fn app_of(app: &TestApp, function: &str) -> App {
+    let environment = app.environment(function);
+    App::new(Config::read(|name| environment.get(name).cloned()).expect("a whole environment"))
+}
+
+/// Somebody signed in.
+pub(crate) struct Person {
+    pub(crate) client: Client,
+    pub(crate) id: UserId,
+    pub(crate) name: String,
+}
+
+impl std::ops::Deref for Person {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// `count` accounts named `prefix0`, `prefix1`, …, each signed in.
+pub(crate) async fn people(app: &TestApp, prefix: &str, count: usize) -> Vec<Person> {
+    let users = app_of(app, "users");
+    let one = |n: usize| person(app, users.clone(), format!("{prefix}{n}"));
+    futures::stream::iter(0..count).map(one).buffered(16).collect().await
+}
+
+async fn person(app: &TestApp, users: App, name: String) -> Person {
+    let text = |text: &str| serde_json::Value::from(text);
+    let new = NewAccount {
+        id: UserId::new(users.now()),
+        email: Email::parse(&text(&format!("{name}@example.com"))).expect("an address"),
+        verified: true,
+        username: Username::parse(&text(&name)).expect("a name"),
+        full_name: None,
+        password_hash: "no password".into(),
+        known_address: None,
+    };
+    store::users::create(&users, &new, None, Vec::new()).await.expect("an account");
+    let (session, _) = store::sessions::start(&users, new.id, &Default::default(), "").await.expect("a session");
+    let keys = users.keys().expect("keys");
+    let token = keys.access_token(&users.config().issuer, new.id, session.id, users.now());
+    Person { client: app.anon().with_token(&token), id: new.id, name }
+}

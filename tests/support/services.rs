@@ -1,0 +1,188 @@
+//! What lies behind the API, as the SDKs see it: the table's items, its stream, the queues' messages.
+
+use super::TestApp;
+use local::Pattern;
+use local::template::Event;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Items as DynamoDB writes them in JSON, by their keys.
+pub(crate) type Items = BTreeMap<(String, String), Value>;
+
+/// What a call needs; nobody here checks it.
+const SIGNATURE: &str =
+    "AWS4-HMAC-SHA256 Credential=local/20261120/local/any/aws4_request, SignedHeaders=host, Signature=0";
+
+impl TestApp {
+    /// One call of an embedded service: `("DynamoDB_20120810.Scan", …)`.
+    async fn aws(&self, endpoint: &str, target: &str, body: Value) -> Value {
+        let call = self.http.post(endpoint).header("x-amz-target", target);
+        let call = call.header("authorization", SIGNATURE).header("x-amz-date", "20261120T203000Z");
+        let call = call.header("content-type", "application/x-amz-json-1.0").body(body.to_string());
+        let answer = call.send().await.expect("an answer").text().await.expect("a whole body");
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        assert!(answer.get("__type").is_none(), "{target}: {answer}");
+        answer
+    }
+
+    /// Every item of the table.
+    pub(crate) async fn table(&self) -> Items {
+        let (mut items, mut from) = (Items::new(), Value::Null);
+        loop {
+            let mut scan = json!({"TableName": self.table_name(), "ConsistentRead": true});
+            if !from.is_null() {
+                scan["ExclusiveStartKey"] = from;
+            }
+            let page = self.aws(&self.endpoints().dynamodb, "DynamoDB_20120810.Scan", scan).await;
+            for item in page["Items"].as_array().expect("items") {
+                items.insert((text(item, "PK"), text(item, "SK")), item.clone());
+            }
+            from = page["LastEvaluatedKey"].clone();
+            if from.is_null() {
+                return items;
+            }
+        }
+    }
+
+    /// Every record of the table's stream that the template lets through to `dispatch`, in Lambda's form, oldest first.
+    pub(crate) async fn stream(&self) -> Vec<Value> {
+        let endpoint = &self.endpoints().dynamodb;
+        let target = |operation: &str| format!("DynamoDBStreams_20120810.{operation}");
+        let streams = self.aws(endpoint, &target("ListStreams"), json!({"TableName": self.table_name()})).await;
+        let arn = &streams["Streams"][0]["StreamArn"];
+        let stream = self.aws(endpoint, &target("DescribeStream"), json!({"StreamArn": arn})).await;
+        let shard = &stream["StreamDescription"]["Shards"][0]["ShardId"];
+        let from = json!({"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
+        let mut iterator = self.aws(endpoint, &target("GetShardIterator"), from).await["ShardIterator"].clone();
+        let (patterns, mut records) = (self.patterns(), Vec::new());
+        loop {
+            let page = self.aws(endpoint, &target("GetRecords"), json!({"ShardIterator": iterator})).await;
+            let page_records = page["Records"].as_array().expect("records");
+            if page_records.is_empty() {
+                return records;
+            }
+            let passes = |record: &&Value| patterns.iter().any(|pattern| pattern.matches(record));
+            records.extend(page_records.iter().filter(passes).cloned());
+            iterator = page["NextShardIterator"].clone();
+        }
+    }
+
+    fn patterns(&self) -> Vec<Pattern> {
+        let dispatch = self.model().functions.iter().find(|function| function.binary == "dispatch");
+        let triggers = dispatch.expect("dispatch").events.iter().filter_map(|event| match event {
+            Event::Stream(trigger) => Some(trigger),
+            _ => None,
+        });
+        triggers.flat_map(|trigger| trigger.filters()).map(|pattern| Pattern::parse(pattern).expect("a pattern")).collect()
+    }
+
+    /// Hands records to `dispatch` in batches of this size, each again until it is done.
+    pub(crate) async fn dispatch(&self, records: &[Value], batch: usize) {
+        for batch in records.chunks(batch) {
+            let mut left = batch;
+            while !left.is_empty() {
+                let answer = self.invoke("dispatch", &json!({"Records": left})).await.expect("an answer");
+                let Some(failed) = answer["batchItemFailures"].as_array().and_then(|failed| failed.first()) else { break };
+                let is_it = |record: &Value| record["dynamodb"]["SequenceNumber"] == failed["itemIdentifier"];
+                left = &left[left.iter().position(is_it).expect("a record of this batch")..];
+            }
+        }
+    }
+
+    /// Hands messages to a worker in one event; all must be handled.
+    pub(crate) async fn work(&self, function: &str, bodies: &[String]) {
+        for bodies in bodies.chunks(10) {
+            let records = bodies.iter().enumerate().map(|(id, body)| json!({"messageId": id.to_string(), "body": body}));
+            let event = json!({"Records": records.collect::<Vec<_>>()});
+            let answer = self.invoke(function, &event).await.expect("an answer");
+            assert_eq!(answer["batchItemFailures"], json!([]), "{event}");
+        }
+    }
+
+    fn queue_url(&self, variable: &str) -> String {
+        self.environment("dispatch").remove(variable).expect("a queue")
+    }
+
+    /// Takes all messages out of the queue that the variable names; for when no worker runs.
+    pub(crate) async fn take_messages(&self, variable: &str) -> Vec<String> {
+        let (endpoint, url) = (&self.endpoints().sqs, self.queue_url(variable));
+        let mut bodies = Vec::new();
+        loop {
+            let receive = json!({"QueueUrl": url, "MaxNumberOfMessages": 10});
+            let received = self.aws(endpoint, "AmazonSQS.ReceiveMessage", receive).await;
+            let messages = received["Messages"].as_array().cloned().unwrap_or_default();
+            if messages.is_empty() {
+                return bodies;
+            }
+            for message in messages {
+                bodies.push(message["Body"].as_str().expect("a body").to_owned());
+                let done = json!({"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]});
+                self.aws(endpoint, "AmazonSQS.DeleteMessage", done).await;
+            }
+        }
+    }
+
+    /// Puts messages into the queue that the variable names.
+    pub(crate) async fn send_messages(&self, variable: &str, bodies: &[String]) {
+        for body in bodies {
+            let send = json!({"QueueUrl": self.queue_url(variable), "MessageBody": body});
+            self.aws(&self.endpoints().sqs, "AmazonSQS.SendMessage", send).await;
+        }
+    }
+}
+
+/// The text of an attribute; empty if it has none.
+pub(crate) fn text(item: &Value, attribute: &str) -> String {
+    item[attribute]["S"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Holds every counter of a settled table to its ledger, and every ledger to the edges it stands for.
+pub(crate) fn audit(items: &Items) {
+    let mut expected = Items::new();
+    for ((pk, sk), edge) in items.iter().filter(|((pk, sk), _)| is_edge(pk, sk)) {
+        assert!(edge.get("un").is_none() && edge["counted"]["BOOL"] == true, "an edge is not settled: {edge}");
+        let (actor, at, target) = (&pk[2..], text(edge, "at"), &sk[2..]);
+        let rows = match sk.starts_with("L#") {
+            true => vec![(format!("LK#{target}"), format!("{at}#{actor}"))],
+            false => {
+                vec![(format!("FL#{target}"), format!("{at}#{actor}")), (format!("FW#{actor}"), format!("{at}#{target}"))]
+            }
+        };
+        expected.extend(rows.into_iter().map(|row| (row, Value::Null)));
+    }
+    let is_row = |pk: &str| ["LK#", "FL#", "FW#"].iter().any(|ledger| pk.starts_with(ledger));
+    let rows: Vec<_> = items.keys().filter(|(pk, _)| is_row(pk)).collect();
+    assert_eq!(rows, expected.keys().collect::<Vec<_>>(), "ledgers and edges");
+    let count = |ledger: &str| rows.iter().filter(|(pk, _)| pk == ledger).count();
+    for ((pk, sk), item) in items {
+        let number = |name: &str| item[name]["N"].as_str().map_or(0, |number| number.parse().expect("a number"));
+        match (pk.split_once('#'), sk.as_str()) {
+            (Some(("U", user)), "P#f") => assert_eq!(number("n"), count(&format!("FL#{user}")), "{item}"),
+            (Some(("U", user)), "P#n") => {
+                assert_eq!(number("following"), count(&format!("FW#{user}")), "{item}");
+                let posts = items.keys().filter(|(pk, _)| *pk == format!("A#{user}")).count();
+                assert_eq!(number("posts"), posts, "{item}");
+            }
+            (Some(("A", author)), sk) => {
+                let post = sk.strip_prefix("T#").expect("a post");
+                assert_eq!(number("likes"), count(&format!("LK#{post}.{author}")), "{item}");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_edge(pk: &str, sk: &str) -> bool {
+    pk.starts_with("U#") && (sk.starts_with("F#") || sk.starts_with("L#"))
+}
+
+/// The same in another order, which the seed decides.
+pub(crate) fn shuffled<T: Clone>(items: &[T], seed: u64) -> Vec<T> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut mixed = items.to_vec();
+    for place in (1..mixed.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        mixed.swap(place, (state >> 33) as usize % (place + 1));
+    }
+    mixed
+}
