@@ -3,6 +3,7 @@
 mod budgets;
 mod crash;
 mod load;
+mod readme;
 mod support;
 
 mod accounts;
