@@ -12,7 +12,7 @@ async fn the_walk_works_as_printed() {
     let blocks: Vec<&str> = walk.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(blocks.len() >= 6, "all of its blocks");
     let script = blocks.join("\n").replace("http://localhost:3000", app.url());
-    let run = || Command::new("bash").args(["-euc", &script]).output();
+    let run = move || Command::new("bash").args(["-euc", &script]).output();
     let output = tokio::task::spawn_blocking(run).await.expect("a thread").expect("bash and curl");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));

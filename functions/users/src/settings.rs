@@ -24,7 +24,7 @@ pub(crate) async fn get_settings(State(app): State<App>, bearer: Bearer) -> Resu
 /// Change my settings. What is absent stays.
 #[utoipa::path(
     patch, path = "/users/settings", tag = "profiles", security(("bearer" = [])),
-    request_body(content = Settings, description = "Any part of the settings", example = json!({"notify": {"follow": {"mail": false}}})),
+    request_body(content = SettingsPatch, description = "Any part of the settings", example = json!({"notify": {"follow": {"mail": false}}})),
     extensions(("x-limit" = json!("edit-account")), ("x-etag" = json!(true))),
     params(("If-Match" = Option<String>, Header, description = "The `ETag` the change was made from")),
     responses((status = 200, description = "The settings as they are now", body = Settings, example = json!(Settings::default())))

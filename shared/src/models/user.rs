@@ -156,26 +156,46 @@ pub struct Ways {
     pub mail: bool,
 }
 
-/// Reads changes to settings over the values they start from.
-pub struct SettingsPatch(Box<dyn FnOnce(&mut Settings) + Send>);
-
-impl SettingsPatch {
-    pub fn apply(self, settings: &mut Settings) {
-        (self.0)(settings);
-    }
+/// Changes to settings; what is absent stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
+pub struct SettingsPatch {
+    findable_by_email: Option<bool>,
+    #[schema(required = false)]
+    notify: NotifyPatch,
 }
 
-#[derive(Clone, Copy)]
-struct WaysPatch {
+/// Changes per kind of notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
+pub struct NotifyPatch {
+    #[schema(required = false)]
+    follow: WaysPatch,
+    #[schema(required = false)]
+    like: WaysPatch,
+    #[schema(required = false)]
+    comment: WaysPatch,
+    #[schema(required = false)]
+    mention: WaysPatch,
+    #[schema(required = false)]
+    group: WaysPatch,
+}
+
+/// Changes to the ways of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
+pub struct WaysPatch {
     live: Option<bool>,
     list: Option<bool>,
     mail: Option<bool>,
 }
 
-impl FromFields for WaysPatch {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (live, list, mail) = (fields.change("live"), fields.change("list"), fields.change("mail"));
-        Some(Self { live: live?, list: list?, mail: mail? })
+impl SettingsPatch {
+    pub fn apply(self, settings: &mut Settings) {
+        settings.findable_by_email = self.findable_by_email.unwrap_or(settings.findable_by_email);
+        let (patch, notify) = (self.notify, &mut settings.notify);
+        patch.follow.apply(&mut notify.follow);
+        patch.like.apply(&mut notify.like);
+        patch.comment.apply(&mut notify.comment);
+        patch.mention.apply(&mut notify.mention);
+        patch.group.apply(&mut notify.group);
     }
 }
 
@@ -187,29 +207,25 @@ impl WaysPatch {
     }
 }
 
-struct NotifyPatch([WaysPatch; 5]);
-
-impl FromFields for NotifyPatch {
+impl FromFields for SettingsPatch {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let read = ["follow", "like", "comment", "mention", "group"].map(|kind| fields.nested(kind));
-        let [Some(follow), Some(like), Some(comment), Some(mention), Some(group)] = read else { return None };
-        Some(Self([follow, like, comment, mention, group]))
+        let (findable_by_email, notify) = (fields.change("findable_by_email"), fields.nested("notify"));
+        Some(Self { findable_by_email: findable_by_email?, notify: notify? })
     }
 }
 
-impl FromFields for SettingsPatch {
+impl FromFields for NotifyPatch {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (findable, notify) = (fields.change("findable_by_email"), fields.nested::<NotifyPatch>("notify"));
-        let (findable, NotifyPatch([follow, like, comment, mention, group])) = (findable?, notify?);
-        Some(Self(Box::new(move |settings| {
-            settings.findable_by_email = findable.unwrap_or(settings.findable_by_email);
-            let notify = &mut settings.notify;
-            follow.apply(&mut notify.follow);
-            like.apply(&mut notify.like);
-            comment.apply(&mut notify.comment);
-            mention.apply(&mut notify.mention);
-            group.apply(&mut notify.group);
-        })))
+        let [follow, like, comment, mention, group] =
+            ["follow", "like", "comment", "mention", "group"].map(|kind| fields.nested(kind));
+        Some(Self { follow: follow?, like: like?, comment: comment?, mention: mention?, group: group? })
+    }
+}
+
+impl FromFields for WaysPatch {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (live, list, mail) = (fields.change("live"), fields.change("list"), fields.change("mail"));
+        Some(Self { live: live?, list: list?, mail: mail? })
     }
 }
 
