@@ -1,10 +1,10 @@
 //! The messages workers receive. Each may come twice, late and out of order; each is safe to do again.
 
-use crate::aws::Aws;
+use crate::aws::{Aws, sdk_config};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
-use crate::models::notification::NotificationKind;
+use crate::models::notification::{Act, Topic};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use serde::{Deserialize, Serialize};
@@ -31,8 +31,13 @@ pub enum FanoutJob {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum NotifyJob {
-    /// Somebody did something that concerns `owner`. `event` names the act, and so the notification.
-    Notify { kind: NotificationKind, owner: UserId, actor: UserId, post: Option<PostId>, event: Ulid },
+    /// Alike acts that concern the topic's owner: at most [`MOST_ACTS`](crate::store::notifications::MOST_ACTS), about
+    /// 4 KB, each of another actor.
+    Notify {
+        #[serde(flatten)]
+        topic: Topic,
+        acts: Vec<Act>,
+    },
     /// A mail with a token is to be sent.
     MailToken { id: Ulid },
 }
@@ -72,15 +77,7 @@ impl Jobs {
 
     fn client(&self) -> &Client {
         self.0.client.get_or_init(|| {
-            let aws = &self.0.aws;
-            let mut config = aws_sdk_sqs::Config::builder()
-                .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
-                .region(aws_sdk_sqs::config::Region::new(aws.region()))
-                .credentials_provider(aws.credentials())
-                .http_client(aws.http_client(self.0.endpoint.as_deref()))
-                .timeout_config(aws.timeouts())
-                .retry_config(aws.retries());
-            config.set_endpoint_url(self.0.endpoint.clone());
+            let config = sdk_config!(aws_sdk_sqs, self.0.aws, self.0.endpoint);
             Client::from_conf(config.build())
         })
     }

@@ -9,8 +9,9 @@ use futures::StreamExt;
 use shared::error::{Error, Result};
 use shared::ids::{PostId, UserId};
 use shared::jobs::{FanoutJob, Job, NotifyJob};
-use shared::models::notification::NotificationKind;
+use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::store::edges::Edge;
+use shared::store::notifications::MOST_ACTS;
 use shared::table::design::key::{self, EdgeKey};
 use shared::{App, store};
 use std::collections::HashMap;
@@ -134,27 +135,35 @@ impl Task {
 async fn likes(app: &App, post: PostId, edges: HashMap<UserId, Edge>) -> Result<Vec<Job>> {
     let edges: Vec<_> = edges.into_iter().collect();
     store::ledgers::settle_likes(app, post, edges.clone()).await?;
-    let (kind, owner, post) = (NotificationKind::Like, post.author, Some(post));
-    let standing = edges.into_iter().filter(|(actor, edge)| edge.stands() && *actor != owner);
-    let notify = |(actor, edge): (UserId, Edge)| NotifyJob::Notify { kind, owner, actor, post, event: edge.at };
-    Ok(standing.map(notify).map(Job::Notify).collect())
+    let topic = Topic { kind: NotificationKind::Like, owner: post.author, post: Some(post) };
+    let acts = standing(&edges).filter(|act| act.actor != topic.owner).collect();
+    Ok(notify(topic, acts).collect())
 }
 
 async fn follows(app: &App, to: UserId, edges: HashMap<UserId, Edge>) -> Result<Vec<Job>> {
     let edges: Vec<_> = edges.into_iter().collect();
     let crossed = store::ledgers::settle_follows(app, to, edges.clone()).await?;
-    let mut jobs = Vec::new();
-    for (from, edge) in edges {
-        if edge.stands() {
-            jobs.push(Job::Fanout(FanoutJob::Followed { from, to }));
-            let kind = NotificationKind::Follow;
-            jobs.push(Job::Notify(NotifyJob::Notify { kind, owner: to, actor: from, post: None, event: edge.at }));
-        } else {
-            jobs.push(Job::Fanout(FanoutJob::Unfollowed { from, to }));
-        }
-    }
+    let timeline = |(from, edge): &(UserId, Edge)| match edge.stands() {
+        true => Job::Fanout(FanoutJob::Followed { from: *from, to }),
+        false => Job::Fanout(FanoutJob::Unfollowed { from: *from, to }),
+    };
+    let mut jobs: Vec<Job> = edges.iter().map(timeline).collect();
+    jobs.extend(notify(Topic { kind: NotificationKind::Follow, owner: to, post: None }, standing(&edges).collect()));
     if crossed {
         jobs.push(Job::Fanout(FanoutJob::Crossed { author: to, after: None }));
     }
     Ok(jobs)
+}
+
+/// The acts of the edges that stand.
+fn standing(edges: &[(UserId, Edge)]) -> impl Iterator<Item = Act> {
+    let standing = edges.iter().filter(|(_, edge)| edge.stands());
+    standing.map(|(actor, edge)| Act { actor: *actor, event: edge.at })
+}
+
+/// Few messages that tell of all the acts, oldest first.
+fn notify(topic: Topic, mut acts: Vec<Act>) -> impl Iterator<Item = Job> {
+    acts.sort_unstable_by_key(|act| act.event);
+    let acts: Vec<_> = acts.chunks(MOST_ACTS).map(<[Act]>::to_vec).collect();
+    acts.into_iter().map(move |acts| Job::Notify(NotifyJob::Notify { topic, acts }))
 }

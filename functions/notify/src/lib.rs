@@ -9,20 +9,15 @@ use shared::App;
 use shared::error::Result;
 use shared::jobs::NotifyJob;
 use shared::lambda::each_message;
-use shared::models::notification::Act;
-use tell::Turns;
 
 /// Handles each message on its own; those that fail go back to the queue.
 pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
-    let turns = Turns::default();
-    each_message(event, |job| one(app, &turns, job)).await
+    each_message(event, |job| one(app, job)).await
 }
 
-async fn one(app: &App, turns: &Turns, job: NotifyJob) -> Result<()> {
+async fn one(app: &App, job: NotifyJob) -> Result<()> {
     match job {
-        NotifyJob::Notify { kind, owner, actor, post, event } => {
-            tell::tell(app, turns, &Act { kind, owner, actor, post, event }).await
-        }
+        NotifyJob::Notify { topic, acts } => tell::tell(app, &topic, acts).await,
         NotifyJob::MailToken { id } => tokens::send(app, id).await,
     }
 }

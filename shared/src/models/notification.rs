@@ -34,14 +34,19 @@ impl NotificationKind {
     }
 }
 
-/// Somebody's doing that concerns somebody else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Act {
+/// What alike acts have in common, so that one notification tells of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topic {
     pub kind: NotificationKind,
     /// Whom it concerns.
     pub owner: UserId,
-    pub actor: UserId,
     pub post: Option<PostId>,
+}
+
+/// Somebody's doing that concerns somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Act {
+    pub actor: UserId,
     /// Its own id, by which a repeated message is known.
     pub event: Ulid,
 }
@@ -71,10 +76,13 @@ impl Notification {
         self.read || mark.covers(self.id)
     }
 
-    /// Who it names once `actor` has joined.
-    pub fn actors_with(&self, actor: UserId) -> Vec<UserId> {
-        let others = self.actors.iter().copied().filter(|other| *other != actor);
-        std::iter::once(actor).chain(others).take(NAMED_ACTORS).collect()
+    /// The event `last` joins, which is `actor`'s doing.
+    pub fn join(&mut self, actor: UserId, last: NotificationId) {
+        self.actors.retain(|other| *other != actor);
+        self.actors.insert(0, actor);
+        self.actors.truncate(NAMED_ACTORS);
+        self.n += 1;
+        self.last = last;
     }
 }
 
@@ -130,17 +138,24 @@ impl ReadMark {
         self.upto.is_some_and(|upto| id <= upto)
     }
 
-    /// The id of the event told next: the act's own, unless a later one was told before it. So ids grow in the order of
-    /// telling, and whoever asks for what is newer than the last one they know misses nothing.
-    pub fn next_id(&self, event: Ulid, now: Timestamp) -> NotificationId {
+    /// The id of the event told next, which is the newest from now on: the act's own, unless a later one was told
+    /// before it. So ids grow in the order of telling, and whoever asks for what is newer than the last one they know
+    /// misses nothing.
+    pub fn next_id(&mut self, event: Ulid, now: Timestamp) -> NotificationId {
         let own = NotificationId::from_ulid(event);
-        match self.last {
-            Some(last) if own <= last => {
-                NotificationId::new(now.max(last.created_at() + Duration::from_millis(1)))
-            }
+        let id = match self.last {
+            // The very next one where many are told in a millisecond: ids of a hot post don't run ahead of the clock.
+            Some(last) if own <= last => NotificationId::new(now).max(following(last)),
             _ => own,
-        }
+        };
+        self.last = Some(id);
+        id
     }
+}
+
+/// The smallest id that is greater: its neighbour, in the next millisecond where there is none.
+fn following(id: NotificationId) -> NotificationId {
+    NotificationId::from_ulid(Ulid(id.ulid().0.saturating_add(1)))
 }
 
 impl FieldValue for NotificationId {
@@ -161,9 +176,10 @@ mod tests {
         assert_eq!(ReadMark::default().next_id(early, now).ulid(), early);
         for last in [ulid(2_000), ulid(5_000), ulid(9_000), Ulid::from_parts(5_000, u128::MAX)] {
             let last = NotificationId::from_ulid(last);
-            let mark = ReadMark { unread: 0, upto: Some(last), last: Some(last) };
-            let told = mark.next_id(early, now);
-            assert!(told > last && !mark.covers(told), "{last} {told}");
+            let mut mark = ReadMark { unread: 0, upto: Some(last), last: Some(last) };
+            let (told, then) = (mark.next_id(early, now), mark.next_id(early, now));
+            assert!(told > last && then > told && !mark.covers(told), "{last} {told} {then}");
+            assert_eq!(mark.last, Some(then));
         }
     }
 
@@ -173,8 +189,12 @@ mod tests {
         let id = NotificationId::from_ulid(Ulid::from_parts(1, 1));
         let kind = NotificationKind::Follow;
         let actors = vec![user(3), user(2), user(1)];
-        let group = Notification { id, kind, post: None, actors, n: 3, last: id, read: false, ttl: 0 };
-        assert_eq!(group.actors_with(user(4)), [user(4), user(3), user(2)]);
-        assert_eq!(group.actors_with(user(1)), [user(1), user(3), user(2)]);
+        let mut group = Notification { id, kind, post: None, actors, n: 3, last: id, read: false, ttl: 0 };
+        let last = following(id);
+        group.join(user(4), last);
+        assert_eq!(group.actors, [user(4), user(3), user(2)]);
+        group.join(user(3), last);
+        assert_eq!(group.actors, [user(3), user(4), user(2)]);
+        assert_eq!((group.n, group.last), (5, last));
     }
 }

@@ -15,10 +15,11 @@
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::ids::new_ulid;
+use crate::ids::{UserId, new_ulid};
 use crate::table::design::Key;
-use crate::table::{Condition, Op};
+use crate::table::{Condition, Op, Read};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use ulid::Ulid;
 
 /// The truth of a follow or a like.
@@ -73,6 +74,21 @@ pub(super) fn count(key: Key, edge: Edge) -> Op {
 pub(super) fn remove(key: Key, edge: Edge) -> Op {
     let op = Op::delete(key).when(Condition::equal("at", edge.at)).when(Condition::equal("un", true));
     op.when(if edge.counted { Condition::equal("counted", true) } else { Condition::Without("counted") })
+}
+
+/// Which of these users have a standing edge, by one strong batch.
+///
+/// # Errors
+/// Unavailable.
+pub(super) async fn standing(
+    app: &crate::App,
+    users: &[UserId],
+    key: impl Fn(UserId) -> Key,
+) -> Result<HashSet<UserId>> {
+    let keys: Vec<_> = users.iter().map(|user| key(*user)).collect();
+    let found = app.table().batch_get::<Edge>(&keys, Read::Strong).await?;
+    let stands = |edge: Option<Edge>| edge.is_some_and(Edge::stands);
+    Ok(users.iter().copied().zip(found).filter_map(|(user, edge)| stands(edge).then_some(user)).collect())
 }
 
 /// Runs a write of an edge and answers what it left; None where none was.

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::table::design::{Range, key};
 use crate::table::{Op, Order, Read, Rows};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// So long an unfollowed author's posts are hidden by a tombstone: longer than any job lives (SQS keeps a message for
@@ -28,6 +29,14 @@ pub async fn edge(app: &App, from: UserId, to: UserId, read: Read) -> Result<Opt
 /// Unavailable.
 pub async fn follows(app: &App, from: UserId, to: UserId, read: Read) -> Result<bool> {
     Ok(edge(app, from, to, read).await?.is_some_and(Edge::stands))
+}
+
+/// Which of these users follow them? Read strongly.
+///
+/// # Errors
+/// Unavailable.
+pub async fn followers_among(app: &App, of: UserId, users: &[UserId]) -> Result<HashSet<UserId>> {
+    edges::standing(app, users, |user| key::follow(user, of)).await
 }
 
 /// Follows, in one transaction with the end of an earlier unfollow's tombstone. Twice is the same as once.

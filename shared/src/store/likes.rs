@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
 use crate::table::design::key;
 use crate::table::{Item, Op, Order, Read, Rows};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Likes asked for between a page's ids; beyond these, by key.
 const LIMIT: usize = 100;
@@ -35,6 +35,14 @@ pub async fn edge(app: &App, user: UserId, post: PostId, read: Read) -> Result<O
 /// Unavailable.
 pub async fn likes(app: &App, user: UserId, post: PostId, read: Read) -> Result<bool> {
     Ok(edge(app, user, post, read).await?.is_some_and(Edge::stands))
+}
+
+/// Which of these users like this post? Read strongly.
+///
+/// # Errors
+/// Unavailable.
+pub async fn likers_among(app: &App, post: PostId, users: &[UserId]) -> Result<HashSet<UserId>> {
+    edges::standing(app, users, |user| key::like(user, post)).await
 }
 
 /// This user's edges between two posts, both included: one strong query (one's own likes show from the next request on)

@@ -1,20 +1,22 @@
 //! Notifications: told by the `notify` worker, read by their owner.
 //!
 //! Every telling moves the owner's read mark, on condition that the mark is as it was read: so one comes after another,
-//! and what was read beside the mark (the open group, how far all is read) still holds when it is written. Reading all
+//! and what was read after the mark (the open group, what was told already) still holds when it is written. Reading all
 //! moves the mark too. Who was slower reads again.
+//!
+//! One telling takes many acts, for the mark can move only some dozen times a second, and a hot post is liked more often.
 
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{NotificationId, UserId};
 use crate::models::notification::{
     Act, GROUP_WINDOW, NOTIFICATION_LIFETIME, Notification, NotificationDone, NotificationEvent, NotificationGroup,
-    ReadMark,
+    ReadMark, Topic,
 };
 use crate::table::client::{TRANSACTION_OPS, back_off};
 use crate::table::design::{Key, key};
 use crate::table::{Condition, Op, Order, Read};
-use futures::future::{try_join, try_join3};
+use futures::future::try_join;
 
 /// So often is a mark read again that somebody else has moved: about five seconds, well inside a request's timeout.
 const ATTEMPTS: u32 = 20;
@@ -23,29 +25,36 @@ fn moved_each_time() -> Error {
     Error::unavailable("the read mark was moved by others at each attempt")
 }
 
-/// Tells the owner of an act, once per kind, target and actor: in the list if it is to be `listed`. Answers the note of
-/// the telling, which is an earlier act's where that was told already.
+/// Acts told at once: each takes two operations of the transaction, and the group, its pointer and the mark take three.
+pub const MOST_ACTS: usize = (TRANSACTION_OPS - 3) / 2;
+
+/// Tells the topic's owner of acts, at most [`MOST_ACTS`] and each of another actor: each once per kind, target and
+/// actor, and in the list if they are to be `listed`. Answers those that a mail may tell of: told now or by an earlier
+/// delivery of the same message, and not mailed yet.
 ///
 /// # Errors
 /// Unavailable; then telling again is right.
-pub async fn tell(app: &App, act: &Act, listed: bool) -> Result<NotificationDone> {
+pub async fn tell(app: &App, topic: &Topic, acts: &[Act], listed: bool) -> Result<Vec<Act>> {
     for attempt in 0..ATTEMPTS {
-        let (done, mark, open) =
-            try_join3(find_done(app, act), read_mark(app, act.owner), open_group(app, act)).await?;
-        if let Some(done) = done {
-            return Ok(done);
+        // The mark first: what changes after it is read makes the transaction fail.
+        let mark = read_mark(app, topic.owner).await?;
+        let (done, open) = try_join(find_done(app, topic, acts), open_group(app, topic)).await?;
+        let to_mail = |(act, done): (&Act, &Option<NotificationDone>)| match done {
+            Some(done) => (done.event == act.event && !done.mailed).then_some(*act),
+            None => Some(*act),
+        };
+        let unmailed = acts.iter().zip(&done).filter_map(to_mail).collect();
+        let new: Vec<Act> = acts.iter().zip(&done).filter(|(_, done)| done.is_none()).map(|(act, _)| *act).collect();
+        if new.is_empty() {
+            return Ok(unmailed);
         }
-        let now = app.now();
-        let done = NotificationDone { event: act.event, mailed: false, ttl: (now + NOTIFICATION_LIFETIME).seconds() };
-        // Expired ones may lie there for days yet.
-        let first = Condition::Any(vec![Condition::Missing, Condition::less("ttl", now.seconds())]);
-        let mut ops = vec![Op::put(done_key(act), &done)?.when(first)];
+        let mut ops = new.iter().map(|act| note(app, topic, act)).collect::<Result<Vec<_>>>()?;
         if listed {
             let open = open.filter(|group| !group.is_read(&mark));
-            ops.extend(listing(app, act, &mark, open.as_ref())?);
+            ops.extend(listing(app, topic, &new, mark, open)?);
         }
         match app.table().transact(ops).await {
-            Ok(()) => return Ok(done),
+            Ok(()) => return Ok(unmailed),
             Err(error) => error.refused()?,
         };
         back_off(attempt).await;
@@ -53,49 +62,67 @@ pub async fn tell(app: &App, act: &Act, listed: bool) -> Result<NotificationDone
     Err(moved_each_time())
 }
 
-fn done_key(act: &Act) -> Key {
-    key::notification_done(act.owner, act.kind, act.post, act.actor)
+async fn find_done(app: &App, topic: &Topic, acts: &[Act]) -> Result<Vec<Option<NotificationDone>>> {
+    let keys: Vec<_> = acts.iter().map(|act| done_key(topic, act)).collect();
+    Ok(app.table().batch_get(&keys, Read::Strong).await?)
 }
 
-async fn find_done(app: &App, act: &Act) -> Result<Option<NotificationDone>> {
-    Ok(app.table().get(&done_key(act), Read::Strong).await?)
+fn done_key(topic: &Topic, act: &Act) -> Key {
+    key::notification_done(topic.owner, topic.kind, topic.post, act.actor)
 }
 
-/// The group that the act would join.
-async fn open_group(app: &App, act: &Act) -> Result<Option<Notification>> {
-    let pointer = key::notification_group(act.owner, act.kind, act.post);
+/// The group that acts would join.
+async fn open_group(app: &App, topic: &Topic) -> Result<Option<Notification>> {
+    let pointer = key::notification_group(topic.owner, topic.kind, topic.post);
     match app.table().get::<NotificationGroup>(&pointer, Read::Strong).await? {
-        Some(group) => Ok(app.table().get(&key::notification(act.owner, group.id), Read::Strong).await?),
+        Some(group) => Ok(app.table().get(&key::notification(topic.owner, group.id), Read::Strong).await?),
         None => Ok(None),
     }
 }
 
-/// The writes that put an act into the list: the event, and the group it opens or joins.
-fn listing(app: &App, act: &Act, mark: &ReadMark, open: Option<&Notification>) -> Result<Vec<Op>> {
-    let Act { kind, owner, actor, post, event } = *act;
+/// The write that notes that an act is told.
+fn note(app: &App, topic: &Topic, act: &Act) -> Result<Op> {
     let now = app.now();
-    let (id, ttl) = (mark.next_id(event, now), (now + NOTIFICATION_LIFETIME).seconds());
-    let told = NotificationEvent { id, group: open.map_or(id, |group| group.id), kind, post, actor, ttl };
-    let moved = Op::update(key::read_mark(owner))
-        .set("last", id)
-        .when(unchanged("last", mark.last))
-        .when(unchanged("upto", mark.upto));
-    let mut ops = vec![Op::create(key::notification_event(owner, id), &told)?];
-    if let Some(group) = open {
-        let joined = Op::update(key::notification(owner, group.id))
-            .add("n", 1)
-            .set("actors", group.actors_with(actor))
-            .set("last", id);
-        ops.push(joined.when(Condition::Exists).when(Condition::Without("read")));
-        ops.push(moved);
-    } else {
-        let group = Notification { id, kind, post, actors: vec![actor], n: 1, last: id, read: false, ttl };
-        let pointer = NotificationGroup { id, ttl: (now + GROUP_WINDOW).seconds() };
-        ops.push(Op::create(key::notification(owner, id), &group)?);
-        ops.push(Op::put(key::notification_group(owner, kind, post), &pointer)?);
-        ops.push(moved.add("unread", 1));
+    let done = NotificationDone { event: act.event, mailed: false, ttl: (now + NOTIFICATION_LIFETIME).seconds() };
+    // Expired ones may lie there for days yet.
+    let first = Condition::Any(vec![Condition::Missing, Condition::less("ttl", now.seconds())]);
+    Ok(Op::put(done_key(topic, act), &done)?.when(first))
+}
+
+/// The writes that put acts into the list: their events, and the group they open or join.
+fn listing(app: &App, topic: &Topic, acts: &[Act], mut mark: ReadMark, open: Option<Notification>) -> Result<Vec<Op>> {
+    let Topic { kind, owner, post } = *topic;
+    let now = app.now();
+    let ttl = (now + NOTIFICATION_LIFETIME).seconds();
+    let as_read = Condition::All(vec![unchanged("last", mark.last), unchanged("upto", mark.upto)]);
+    let told: Vec<_> = acts.iter().map(|act| (act.actor, mark.next_id(act.event, now))).collect();
+    let Some((_, first)) = told.first().copied() else { return Ok(Vec::new()) };
+    let is_open = open.is_some();
+    let opened = || Notification { id: first, kind, post, actors: Vec::new(), n: 0, last: first, read: false, ttl };
+    let mut group = open.unwrap_or_else(opened);
+    let mut ops = Vec::new();
+    for (actor, id) in told {
+        let event = NotificationEvent { id, group: group.id, kind, post, actor, ttl };
+        ops.push(Op::create(key::notification_event(owner, id), &event)?);
+        group.join(actor, id);
     }
+    if is_open {
+        ops.push(joined(owner, &group));
+    } else {
+        let pointer = NotificationGroup { id: group.id, ttl: (now + GROUP_WINDOW).seconds() };
+        ops.push(Op::create(key::notification(owner, group.id), &group)?);
+        ops.push(Op::put(key::notification_group(owner, kind, post), &pointer)?);
+    }
+    let moved = Op::update(key::read_mark(owner)).set("last", group.last).add("unread", i64::from(!is_open));
+    ops.push(moved.when(as_read));
     Ok(ops)
+}
+
+/// The write of a group that events have joined.
+fn joined(owner: UserId, group: &Notification) -> Op {
+    let op = Op::update(key::notification(owner, group.id));
+    let op = op.set("n", group.n).set("actors", &group.actors).set("last", group.last);
+    op.when(Condition::Exists).when(Condition::Without("read"))
 }
 
 fn unchanged(name: &'static str, value: Option<NotificationId>) -> Condition {
@@ -106,8 +133,8 @@ fn unchanged(name: &'static str, value: Option<NotificationId>) -> Condition {
 ///
 /// # Errors
 /// Unavailable.
-pub async fn mark_mailed(app: &App, act: &Act) -> Result<()> {
-    let op = Op::update(done_key(act)).set("mailed", true).when(Condition::Exists);
+pub async fn mark_mailed(app: &App, topic: &Topic, act: &Act) -> Result<()> {
+    let op = Op::update(done_key(topic, act)).set("mailed", true).when(Condition::Exists);
     match app.table().write(op).await {
         Ok(_) => Ok(()),
         Err(error) => error.refused().map(|_| ()),
