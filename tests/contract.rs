@@ -1,6 +1,6 @@
 //! What code cannot share is compared: the code with `openapi.json`, `template.yaml`, `events/` and the documents.
 
-use crate::samples::{Sample, read, table};
+use crate::samples::{Sample, play, read, table};
 use crate::support::TestApp;
 use local::Pattern;
 use local::template::{Event, Function, Model};
@@ -218,15 +218,7 @@ async fn every_sample_event_is_handled_by_its_function() {
     let covered: BTreeSet<_> = samples.iter().map(|sample| sample.function.as_str()).collect();
     assert_eq!(app.model().functions.iter().map(|one| one.binary.as_str()).collect::<BTreeSet<_>>(), covered);
 
-    let mut token = String::new();
-    for sample in &samples {
-        let answer = app.invoke(&sample.function, &sample.event(&token)).await.unwrap();
-        sample.check(&answer);
-        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default()).unwrap_or_default();
-        if let Some(given) = body["access_token"].as_str() {
-            token = given.to_owned();
-        }
-    }
+    play(&app, &samples).await;
 }
 
 /// The charts of `table/design.rs`, which the architecture shows too.

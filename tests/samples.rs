@@ -1,5 +1,6 @@
 //! The sample events, as `events/README.md` lists them.
 
+use crate::support::TestApp;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -57,4 +58,18 @@ impl Sample {
             None => assert_eq!(answer["batchItemFailures"], Value::Array(Vec::new()), "{file}: {answer}"),
         }
     }
+}
+
+/// Hands each sample to its function, in order, and checks the answers. The access token that the sign-in gave.
+pub(crate) async fn play(app: &TestApp, samples: &[Sample]) -> String {
+    let mut token = String::new();
+    for sample in samples {
+        let answer = app.invoke(&sample.function, &sample.event(&token)).await.unwrap();
+        sample.check(&answer);
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default()).unwrap_or_default();
+        if let Some(given) = body["access_token"].as_str() {
+            token = given.to_owned();
+        }
+    }
+    token
 }
