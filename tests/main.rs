@@ -8,6 +8,7 @@ mod support;
 
 mod accounts;
 mod contract;
+mod matrix;
 mod paths;
 mod runtime;
 mod samples;

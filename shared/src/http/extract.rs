@@ -80,7 +80,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let pairs = serde_urlencoded::Deserializer::new(form_pairs(parts.uri.query().unwrap_or_default()));
         serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
-            let field = error.path().to_string();
+            // What concerns no single value, such as one given twice, has no path.
+            let field = Some(error.path().to_string()).filter(|path| path != ".");
+            let field = field.unwrap_or_else(|| "query".into());
             Error::invalid(vec![FieldError::new(field, "invalid", error.inner().to_string())])
         })
     }

@@ -1,6 +1,23 @@
 //! The forms a path may take, brought to the one the routers know.
 
 use http::{Method, Request, Uri};
+use lambda_http::RequestExt;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+/// What a path of a URI may not hold as it is (RFC 3986, 3.3), `%` aside.
+const ENCODED: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// The API's stages: a named stage's name stays in the path that a function sees.
 pub const PREFIXES: [&str; 2] = ["api", "v1"];
@@ -30,7 +47,14 @@ pub static ALIASES: [Alias; 8] = [
 
 /// Strips a stage's name and a trailing slash, and puts the one path in place of its other forms.
 pub fn normalize<B>(mut request: Request<B>) -> Request<B> {
-    if let Some(path) = canonical(request.method(), request.uri().path()) {
+    // API Gateway decodes the path, and the URL that `lambda_http` makes of it is another one: space is cut off its end,
+    // `#` ends it. `DELETE /users/sessions/%20` must not be `DELETE /users/sessions`.
+    let given = match request.raw_http_path() {
+        "" => request.uri().path().to_owned(),
+        raw => utf8_percent_encode(raw, ENCODED).to_string(),
+    };
+    let path = canonical(request.method(), &given).unwrap_or(given);
+    if path != request.uri().path() {
         let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
         if let Ok(uri) = format!("{path}{query}").parse::<Uri>() {
             *request.uri_mut() = uri;
@@ -126,6 +150,21 @@ mod tests {
             let request = Request::builder().method(method).uri(format!("{given}?a=1")).body(()).unwrap();
             let uri = normalize(request).uri().to_string();
             assert_eq!(uri, format!("{expected}?a=1"), "{method} {given}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_what_the_event_says() {
+        for (raw, expected) in [
+            ("/users/sessions/ ", "/users/sessions/%20"),
+            ("/users/sessions/\0", "/users/sessions/%00"),
+            ("/users/sessions/#", "/users/sessions/%23"),
+            ("/users/x/..", "/users/x/.."),
+            ("/api/users/jörg", "/users/j%C3%B6rg"),
+        ] {
+            let uri = "/users/sessions/?a=1";
+            let request = Request::builder().uri(uri).body(()).unwrap().with_raw_http_path(raw);
+            assert_eq!(normalize(request).uri().to_string(), format!("{expected}?a=1"), "{raw:?}");
         }
     }
 }

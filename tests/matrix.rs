@@ -1,0 +1,307 @@
+//! Every operation of `openapi.json`, and every way in which it says it may refuse: each is provoked, each answers as
+//! documented, and none leaves a trace in the table.
+
+use crate::support::bulk::app_of;
+use crate::support::services::Items;
+use crate::support::{Response, TestApp, User, set};
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::http::limits::Action;
+use shared::table::Op;
+use shared::table::design::key;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+/// The refusals that can be provoked knowing the document alone; the others have tests of their own.
+const REFUSALS: [u16; 8] = [400, 401, 404, 405, 413, 415, 422, 429];
+
+#[tokio::test]
+async fn every_operation_refuses_as_documented_and_changes_nothing() {
+    let world = World::new().await;
+    let before = world.table().await;
+    for operation in &world.operations {
+        world.wrong_method(operation).await;
+        world.no_token(operation).await;
+        world.unknown_resource(operation).await;
+        world.wrong_body(operation).await;
+        world.wrong_parameters(operation).await;
+    }
+    world.exhaust_limits().await;
+    for operation in &world.operations {
+        world.too_often(operation).await;
+    }
+    assert!(before == world.table().await, "a refusal changed the table");
+    let called = world.called.lock().unwrap();
+    let cells = world.operations.iter().flat_map(Operation::cells);
+    let missing: Vec<_> = cells.filter(|cell| !called.contains(cell)).collect();
+    assert!(missing.is_empty(), "documented, but never provoked: {missing:?}");
+}
+
+/// One operation of the document.
+struct Operation {
+    method: Method,
+    path: String,
+    is: Value,
+    /// All methods of its path.
+    methods: BTreeSet<String>,
+}
+
+impl Operation {
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    fn may_answer(&self, status: u16) -> bool {
+        self.is["responses"].get(status.to_string()).is_some()
+    }
+
+    fn cells(&self) -> impl Iterator<Item = (String, u16)> {
+        REFUSALS
+            .into_iter()
+            .filter(|status| *status == 405 || self.may_answer(*status))
+            .map(|status| (self.name(), status))
+    }
+
+    fn parameters(&self, place: &str) -> impl Iterator<Item = &Value> {
+        self.is["parameters"].as_array().into_iter().flatten().filter(move |parameter| parameter["in"] == place)
+    }
+
+    fn body(&self) -> Option<&Value> {
+        self.is.pointer("/requestBody/content/application~1json")
+    }
+
+    fn takes_token(&self) -> bool {
+        self.is["security"].as_array().is_some_and(|ways| ways.iter().any(|way| way.get("bearer").is_some()))
+    }
+}
+
+struct World {
+    app: TestApp,
+    ann: User,
+    /// By Ann.
+    post: String,
+    document: Value,
+    operations: Vec<Operation>,
+    called: Mutex<BTreeSet<(String, u16)>>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let app = TestApp::with(|options| set(options, "RateLimits", "on")).await;
+        let (ann, _) = (app.user("ann").await, app.user("bob").await);
+        let post = ann.post_text("hello").await;
+        app.settle().await;
+        let document: Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
+        let items = document["paths"].as_object().unwrap().values();
+        let described = items.flat_map(|item| item.as_object().unwrap().values()).map(|is| is["description"].as_str());
+        let quoted = described.flatten().flat_map(|text| text.split('`'));
+        let also: Vec<_> = quoted.filter_map(|form| form.split_once(' ')).collect();
+        let mut operations = Vec::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let mut methods: BTreeSet<_> =
+                item.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect();
+            // `/tweets` is also another form of a path, as that one's description tells.
+            methods.extend(also.iter().filter(|(_, form)| form == path).map(|(method, _)| (*method).to_owned()));
+            for (method, is) in item.as_object().unwrap() {
+                let method = method.to_uppercase().parse().unwrap();
+                operations.push(Operation { method, path: path.clone(), is: is.clone(), methods: methods.clone() });
+            }
+        }
+        Self { app, ann, post, document, operations, called: Mutex::default() }
+    }
+
+    /// Every item but the counters of limits and of failed sign-ins, which refusals may raise.
+    async fn table(&self) -> Items {
+        let mut items = self.app.table().await;
+        items.retain(|(pk, sk), _| !pk.starts_with("RL#") && sk != "G#F");
+        items
+    }
+
+    /// The path with somebody, or a post, that exists.
+    fn path(&self, operation: &Operation) -> String {
+        let path = operation.path.replace("{user}", "bob");
+        if path.starts_with("/posts/") { path.replace("{id}", &self.post) } else { path }
+    }
+
+    /// One refusal, by Ann.
+    async fn refused(
+        &self,
+        operation: &Operation,
+        path: &str,
+        body: Option<(&str, String)>,
+        status: u16,
+        slug: &str,
+    ) -> Response {
+        let mut call = self.ann.call(operation.method.clone(), path);
+        if let Some((content_type, body)) = body {
+            call = call.body(content_type, body);
+        }
+        self.judge(operation, call.await, status, slug)
+    }
+
+    fn judge(&self, operation: &Operation, answer: Response, status: u16, slug: &str) -> Response {
+        let answer = answer.expect(status);
+        answer.problem(slug);
+        self.called.lock().unwrap().insert((operation.name(), status));
+        answer
+    }
+
+    /// What the document shows as a body.
+    fn example(operation: &Operation) -> Option<(&'static str, String)> {
+        operation.body().map(|body| ("application/json", body["example"].to_string()))
+    }
+
+    async fn wrong_method(&self, operation: &Operation) {
+        let mut allowed = operation.methods.clone();
+        if allowed.contains("GET") {
+            allowed.insert("HEAD".to_owned());
+        }
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().filter(|method| !allowed.contains(*method))
+        {
+            let answer = self.ann.call(method.parse().unwrap(), &self.path(operation)).await;
+            let answer = self.judge(operation, answer, 405, "method-not-allowed");
+            let told = answer.header("allow").split(',').map(|method| method.trim().to_owned()).collect();
+            assert_eq!(allowed, told, "Allow of {}", operation.path);
+        }
+    }
+
+    async fn no_token(&self, operation: &Operation) {
+        if !operation.may_answer(401) {
+            return;
+        }
+        let call = |token: Option<&str>| {
+            let anon = self.app.anon();
+            let client = token.map_or(anon.clone(), |token| anon.with_token(token));
+            let call = client.call(operation.method.clone(), &self.path(operation));
+            match Self::example(operation) {
+                Some((content_type, body)) => call.body(content_type, body),
+                None => call,
+            }
+        };
+        if !operation.takes_token() {
+            // What the example's token or password is for, nobody has.
+            let slug = if operation.path.ends_with("/login") { "invalid-credentials" } else { "unauthorized" };
+            self.judge(operation, call(None).await, 401, slug);
+            return;
+        }
+        for token in [None, Some("nonsense"), Some(&self.ann.token()[1..])] {
+            let answer = self.judge(operation, call(token).await, 401, "unauthorized");
+            assert!(answer.header("www-authenticate").starts_with("Bearer "), "{}", operation.name());
+        }
+    }
+
+    /// An id that names nothing and one that nothing could have are told alike.
+    async fn unknown_resource(&self, operation: &Operation) {
+        let Some(parameter) = operation.parameters("path").next() else { return };
+        let place = format!("{{{}}}", parameter["name"].as_str().unwrap());
+        let mut told = Vec::new();
+        for id in [parameter["example"].as_str().unwrap(), "no-such-thing", "%00", "%20"] {
+            let path = operation.path.replace(&place, id);
+            let answer = self.refused(operation, &path, Self::example(operation), 404, "not-found").await;
+            let mut problem = answer.json();
+            problem["request_id"] = Value::Null;
+            told.push(problem);
+        }
+        assert!(told.iter().all(|problem| *problem == told[0]), "{}: {told:?}", operation.name());
+    }
+
+    async fn wrong_body(&self, operation: &Operation) {
+        let Some(body) = operation.body() else { return };
+        let path = self.path(operation);
+        let json = |text: &str| Some(("application/json", text.to_owned()));
+        for text in ["{", "[]", "null", "\u{1}"] {
+            self.refused(operation, &path, json(text), 400, "malformed-request").await;
+        }
+        let huge = json!({"x": "x".repeat(shared::http::extract::MAX_BODY)}).to_string();
+        self.refused(operation, &path, json(&huge), 413, "too-large").await;
+        let (_, example) = Self::example(operation).unwrap();
+        for content_type in ["text/plain", "application/x-www-form-urlencoded", ""] {
+            let body = Some((content_type, example.clone()));
+            self.refused(operation, &path, body, 415, "unsupported-media-type").await;
+        }
+        let mut fields = BTreeSet::new();
+        let wrong = self.wrong(&body["schema"], "", &mut fields);
+        let answer = self.refused(operation, &path, json(&wrong.to_string()), 422, "invalid").await;
+        let told: BTreeSet<_> = answer.fields().into_iter().map(|(field, _)| field).collect();
+        assert_eq!(told, fields, "{}", operation.name());
+    }
+
+    /// An object with every field of the schema, each with a value that no field takes.
+    fn wrong(&self, schema: &Value, path: &str, fields: &mut BTreeSet<String>) -> Value {
+        if let Some(reference) = schema["$ref"].as_str() {
+            return self.wrong(self.document.pointer(&reference[1..]).unwrap(), path, fields);
+        }
+        if let Some(choice) =
+            schema["oneOf"].as_array().and_then(|choices| choices.iter().find(|one| one["type"] != "null"))
+        {
+            return self.wrong(choice, path, fields);
+        }
+        let Some(properties) = schema["properties"].as_object() else {
+            fields.insert(path.to_owned());
+            return json!({});
+        };
+        let mut inner = |name: &String, schema| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            self.wrong(schema, &path, fields)
+        };
+        properties.iter().map(|(name, schema)| (name.clone(), inner(name, schema))).collect()
+    }
+
+    async fn wrong_parameters(&self, operation: &Operation) {
+        let path = self.path(operation);
+        for parameter in operation.parameters("query") {
+            let name = parameter["name"].as_str().unwrap();
+            let (status, slug, values): (_, _, &[&str]) = match (name, parameter["schema"]["type"].as_str()) {
+                ("limit", _) => (422, "invalid", &["0", "101", "-1", "abc", "1.5", ""]),
+                ("cursor", _) => (400, "invalid-cursor", &["forged", "AAAA", "%00"]),
+                (_, Some("boolean")) => (422, "invalid", &["maybe"]),
+                ("token", _) => (422, "invalid", &["twice&token=twice"]),
+                (_, _) => (422, "invalid", &["nonsense"]),
+            };
+            for value in values {
+                let path = format!("{path}?{name}={value}");
+                let answer = self.refused(operation, &path, None, status, slug).await;
+                let named = |field: &str| field == name || (name == "token" && field == "query");
+                let told = || answer.fields().iter().any(|(field, _)| named(field));
+                assert!(status == 400 || told(), "{path}: {}", answer.text());
+            }
+            if name == "token" && operation.may_answer(400) {
+                self.refused(operation, &format!("{path}?token=forged"), None, 400, "invalid-token").await;
+            }
+        }
+        let has_query = operation.parameters("query").next().is_some();
+        if operation.may_answer(422) && operation.body().is_none() && !has_query {
+            // What concerns two people, for one.
+            let path = operation.path.replace("{user}", "me");
+            assert_eq!(self.refused(operation, &path, None, 422, "invalid").await.fields()[0].1, "oneself");
+        }
+    }
+
+    /// As if Ann, and everybody at this address, had done everything far too often.
+    async fn exhaust_limits(&self) {
+        let app = app_of(&self.app, "users");
+        let ann: shared::ids::UserId = self.ann.id.parse().unwrap();
+        for quota in Action::ALL.map(Action::quota) {
+            let window = app.now().seconds() / quota.window;
+            for subject in [ann.ulid().to_string(), "127.0.0.1".to_owned()] {
+                let row = json!({"n": 1_000_000, "ttl": (window + 2) * quota.window});
+                // This window and the next, should it begin meanwhile.
+                for window in [window, window + 1] {
+                    let key = key::rate_limit(&format!("{}#{subject}", quota.name), window);
+                    app.table().write(Op::put(key, &row).unwrap()).await.unwrap();
+                }
+            }
+        }
+    }
+
+    async fn too_often(&self, operation: &Operation) {
+        if !operation.may_answer(429) {
+            return;
+        }
+        let path = self.path(operation);
+        let answer = self.refused(operation, &path, Self::example(operation), 429, "rate-limited").await;
+        assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|wait| wait > 0), "{}", operation.name());
+        assert!(answer.header("ratelimit").contains(";r=0;"), "{}: {}", operation.name(), answer.header("ratelimit"));
+        assert!(!answer.header("ratelimit-policy").is_empty(), "{}", operation.name());
+    }
+}
