@@ -67,3 +67,20 @@ impl Aws {
         RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))
     }
 }
+
+/// An SDK's configuration from what all of them share; every SDK has the same builder under a type of its own.
+macro_rules! sdk_config {
+    ($sdk:ident, $aws:expr, $endpoint:expr) => {{
+        let (aws, endpoint): (&crate::aws::Aws, &Option<String>) = (&$aws, &$endpoint);
+        let mut config = $sdk::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .region($sdk::config::Region::new(aws.region()))
+            .credentials_provider(aws.credentials())
+            .http_client(aws.http_client(endpoint.as_deref()))
+            .timeout_config(aws.timeouts())
+            .retry_config(aws.retries());
+        config.set_endpoint_url(endpoint.clone());
+        config
+    }};
+}
+pub(crate) use sdk_config;

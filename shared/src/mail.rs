@@ -1,6 +1,6 @@
 //! Mail, sent through SES.
 
-use crate::aws::Aws;
+use crate::aws::{Aws, sdk_config};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::models::user::Email;
@@ -43,15 +43,7 @@ impl Mailer {
 
     fn client(&self) -> &Client {
         self.0.client.get_or_init(|| {
-            let aws = &self.0.aws;
-            let mut config = aws_sdk_sesv2::Config::builder()
-                .behavior_version(aws_sdk_sesv2::config::BehaviorVersion::latest())
-                .region(aws_sdk_sesv2::config::Region::new(aws.region()))
-                .credentials_provider(aws.credentials())
-                .http_client(aws.http_client(self.0.endpoint.as_deref()))
-                .timeout_config(aws.timeouts())
-                .retry_config(aws.retries());
-            config.set_endpoint_url(self.0.endpoint.clone());
+            let config = sdk_config!(aws_sdk_sesv2, self.0.aws, self.0.endpoint);
             Client::from_conf(config.build())
         })
     }

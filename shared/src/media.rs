@@ -1,6 +1,6 @@
 //! The media bucket.
 
-use crate::aws::Aws;
+use crate::aws::{Aws, sdk_config};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use aws_sdk_s3::Client;
@@ -24,17 +24,9 @@ impl Media {
 
     fn client(&self) -> &Client {
         self.0.client.get_or_init(|| {
-            let aws = &self.0.aws;
-            let mut config = aws_sdk_s3::Config::builder()
-                .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
-                .region(aws_sdk_s3::config::Region::new(aws.region()))
-                .credentials_provider(aws.credentials())
-                .http_client(aws.http_client(self.0.endpoint.as_deref()))
-                .timeout_config(aws.timeouts())
-                .retry_config(aws.retries())
-                // A local endpoint has no name per bucket.
-                .force_path_style(self.0.endpoint.is_some());
-            config.set_endpoint_url(self.0.endpoint.clone());
+            let config = sdk_config!(aws_sdk_s3, self.0.aws, self.0.endpoint);
+            // A local endpoint has no name per bucket.
+            let config = config.force_path_style(self.0.endpoint.is_some());
             Client::from_conf(config.build())
         })
     }

@@ -7,7 +7,7 @@ use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::Json;
 use shared::http::limits::Action;
 use shared::http::Bearer;
-use shared::models::user::{Settings, SettingsPatch};
+use shared::models::settings::{Settings, SettingsPatch};
 use shared::{App, store};
 
 /// My settings.

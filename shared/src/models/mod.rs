@@ -4,5 +4,6 @@ pub mod fields;
 pub mod notification;
 pub mod post;
 pub mod session;
+pub mod settings;
 pub mod user;
 pub mod viewer;

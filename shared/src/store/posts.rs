@@ -3,8 +3,8 @@
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
-use crate::models::post::{Content, Mention, Post, TIMELINE_LIFETIME, TimelineRow};
-use crate::store::timelines::Span;
+use crate::models::post::{Content, Mention, Post};
+use crate::store::timelines::{self, Span};
 use crate::table::design::key;
 use crate::table::{Condition, Op, Order, Read};
 
@@ -58,15 +58,6 @@ pub async fn newest(app: &App, author: UserId, limit: usize, span: Span) -> Resu
     Ok((posts.into_iter().filter(newer).collect(), rows.next.is_some()))
 }
 
-/// The write that puts a post into a timeline; a repeat overwrites.
-///
-/// # Errors
-/// 500 when it can't be written.
-pub fn timeline_row(owner: UserId, post: PostId) -> Result<Op> {
-    let row = TimelineRow { ttl: (post.created_at() + TIMELINE_LIFETIME).seconds() };
-    Ok(Op::put(key::timeline_row(owner, post), &row)?)
-}
-
 /// Makes a post, in one transaction with the author's own timeline row, the count of posts and, first, an answer to be
 /// kept.
 ///
@@ -78,7 +69,7 @@ pub async fn create(app: &App, post: &Post, first: Option<Op>) -> Result<(), Not
     let ops = || -> Result<Vec<Op>> {
         let mut ops: Vec<Op> = first.into_iter().collect();
         ops.push(Op::create(key::post(post.id), post)?);
-        ops.push(timeline_row(author, post.id)?);
+        ops.push(timelines::row(author, post.id)?);
         ops.push(Op::update(key::account(author)).add("posts", 1).when(Condition::Exists));
         Ok(ops)
     };

@@ -1,9 +1,9 @@
 //! Timelines: rows that the `fanout` worker pushes, one per follower and post.
 
-use super::posts::timeline_row;
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
+use crate::models::post::{TIMELINE_LIFETIME, TimelineRow};
 use crate::table::design::key;
 use crate::table::{Op, Order, Read, Rows};
 
@@ -33,12 +33,21 @@ fn posts(rows: &Rows) -> impl Iterator<Item = PostId> {
     rows.items.iter().filter_map(|row| PostId::from_suffix(row.sk()).ok())
 }
 
+/// The write that puts a post into a timeline; a repeat overwrites.
+///
+/// # Errors
+/// 500 when it can't be written.
+pub(super) fn row(owner: UserId, post: PostId) -> Result<Op> {
+    let row = TimelineRow { ttl: (post.created_at() + TIMELINE_LIFETIME).seconds() };
+    Ok(Op::put(key::timeline_row(owner, post), &row)?)
+}
+
 /// Pushes one post into many timelines. A repeat overwrites.
 ///
 /// # Errors
 /// Unavailable, when rows stay unwritten.
 pub async fn push(app: &App, post: PostId, owners: impl IntoIterator<Item = UserId>) -> Result<()> {
-    let rows = owners.into_iter().map(|owner| timeline_row(owner, post));
+    let rows = owners.into_iter().map(|owner| row(owner, post));
     app.table().batch_write(rows.collect::<Result<_, _>>()?).await.map_err(Error::from)
 }
 
@@ -62,7 +71,7 @@ pub async fn overflow(
 /// # Errors
 /// Unavailable, when rows stay unwritten.
 pub async fn fill(app: &App, owner: UserId, posts: impl IntoIterator<Item = PostId>) -> Result<()> {
-    let rows = posts.into_iter().map(|post| timeline_row(owner, post));
+    let rows = posts.into_iter().map(|post| row(owner, post));
     app.table().batch_write(rows.collect::<Result<_, _>>()?).await.map_err(Error::from)
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub mod design;
 mod error;
 mod expression;
+mod failure;
 pub mod meter;
 
 pub use client::{Item, Order, Read, Rows, Table};

@@ -113,7 +113,8 @@ impl FeedReader<'_> {
 
     /// Reads on from `span`'s upper end: hydrates the skeleton, and merges.
     async fn stretch(&mut self, span: Span, (rows, more): Skeleton, first: bool) -> Result<Stretch> {
-        self.viewer.complete(self.app, rows.iter().map(|post| post.author)).await?;
+        let authors: Vec<UserId> = rows.iter().map(|post| post.author).chain(self.viewer.merged.iter().copied()).collect();
+        self.viewer.complete(self.app, authors).await?;
         let now = self.app.now();
         let mut wanted: Vec<PostId> = rows.iter().copied().filter(|post| self.shows(post.author, now)).collect();
         let mut complete_to = more.then(|| rows.last().copied()).flatten();
