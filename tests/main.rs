@@ -1,5 +1,7 @@
 //! The whole service over HTTP: real router, real template, embedded services.
 
+#![expect(clippy::expect_used, clippy::print_stdout, clippy::unwrap_used, reason = "a test that fails panics; figures are printed")]
+
 mod budgets;
 mod crash;
 mod load;
