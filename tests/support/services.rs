@@ -73,7 +73,10 @@ impl TestApp {
             Event::Stream(trigger) => Some(trigger),
             _ => None,
         });
-        triggers.flat_map(|trigger| trigger.filters()).map(|pattern| Pattern::parse(pattern).expect("a pattern")).collect()
+        triggers
+            .flat_map(|trigger| trigger.filters())
+            .map(|pattern| Pattern::parse(pattern).expect("a pattern"))
+            .collect()
     }
 
     /// Hands records to `dispatch` in batches of this size, each again until it is done.
@@ -82,7 +85,9 @@ impl TestApp {
             let mut left = batch;
             while !left.is_empty() {
                 let answer = self.invoke("dispatch", &json!({"Records": left})).await.expect("an answer");
-                let Some(failed) = answer["batchItemFailures"].as_array().and_then(|failed| failed.first()) else { break };
+                let Some(failed) = answer["batchItemFailures"].as_array().and_then(|failed| failed.first()) else {
+                    break;
+                };
                 let is_it = |record: &Value| record["dynamodb"]["SequenceNumber"] == failed["itemIdentifier"];
                 left = &left[left.iter().position(is_it).expect("a record of this batch")..];
             }
@@ -92,7 +97,8 @@ impl TestApp {
     /// Hands messages to a worker in one event; all must be handled.
     pub(crate) async fn work(&self, function: &str, bodies: &[String]) {
         for bodies in bodies.chunks(10) {
-            let records = bodies.iter().enumerate().map(|(id, body)| json!({"messageId": id.to_string(), "body": body}));
+            let records =
+                bodies.iter().enumerate().map(|(id, body)| json!({"messageId": id.to_string(), "body": body}));
             let event = json!({"Records": records.collect::<Vec<_>>()});
             let answer = self.invoke(function, &event).await.expect("an answer");
             assert_eq!(answer["batchItemFailures"], json!([]), "{event}");
@@ -145,7 +151,10 @@ pub(crate) fn audit(items: &Items) {
         let rows = match sk.starts_with("L#") {
             true => vec![(format!("LK#{target}"), format!("{at}#{actor}"))],
             false => {
-                vec![(format!("FL#{target}"), format!("{at}#{actor}")), (format!("FW#{actor}"), format!("{at}#{target}"))]
+                vec![
+                    (format!("FL#{target}"), format!("{at}#{actor}")),
+                    (format!("FW#{actor}"), format!("{at}#{target}")),
+                ]
             }
         };
         expected.extend(rows.into_iter().map(|row| (row, Value::Null)));
