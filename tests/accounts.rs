@@ -12,7 +12,8 @@ fn sign_up(name: &str) -> Value {
 #[tokio::test]
 async fn signing_up_makes_an_account() {
     let app = TestApp::start().await;
-    let body = json!({"username": "Ann_Lee", "email": "Ann@Example.com", "password": PASSWORD, "full_name": " Ann Lee "});
+    let body =
+        json!({"username": "Ann_Lee", "email": "Ann@Example.com", "password": PASSWORD, "full_name": " Ann Lee "});
     let answer = app.anon().post("/users", body).await.expect(201);
     let me = answer.json();
     let id = me["id"].as_str().unwrap();

@@ -81,7 +81,8 @@ async fn follow(from: &Person, to: &Person) {
 async fn accounts() {
     let app = app().await;
     let anon = app.anon();
-    let sign_up = |name: &str| json!({"username": name, "email": format!("{name}@example.com"), "password": "rock pools"});
+    let sign_up =
+        |name: &str| json!({"username": name, "email": format!("{name}@example.com"), "password": "rock pools"});
     let made = cost(&app, anon.post("/users", sign_up("gull"))).await;
     assert_eq!(made, "2 rounds, 0 read, 15 written: TransactWriteItems x7, UpdateItem RL");
     let keyed = anon.post("/users", sign_up("tern")).header("idempotency-key", "k");
@@ -217,7 +218,8 @@ impl Feed {
 
     async fn check(&self) {
         let page = self.me.get("/feed").await.expect(200).json();
-        let mut names: Vec<_> = page["items"].as_array().expect("items").iter().map(|post| &post["author"]["id"]).collect();
+        let mut names: Vec<_> =
+            page["items"].as_array().expect("items").iter().map(|post| &post["author"]["id"]).collect();
         names.sort_by_key(|name| name.to_string());
         names.dedup();
         assert_eq!(names.len(), self.authors.len(), "twenty distinct authors");
@@ -233,7 +235,11 @@ async fn the_feed() {
     let feed = Feed::new("hello").await;
     let cold = format!("2 rounds, 24 read, 0 written: {HYDRATE}, BatchGetItem U/P x20, {MERGED}, {REST}");
     assert_eq!(feed.cost().await, cold, "cards cold");
-    assert_eq!(feed.warm_cost().await, format!("2 rounds, 14 read, 0 written: {HYDRATE}, {MERGED}, {REST}"), "cards warm");
+    assert_eq!(
+        feed.warm_cost().await,
+        format!("2 rounds, 14 read, 0 written: {HYDRATE}, {MERGED}, {REST}"),
+        "cards warm"
+    );
     feed.check().await;
     let own = cost(&feed.app, feed.me.get("/feed?include_own=true")).await;
     assert_eq!(own, format!("2 rounds, 14.5 read, 0 written: {HYDRATE}, {MERGED}, Query TL!, Query U/H!, Query U/L!"));
@@ -246,7 +252,11 @@ async fn the_feed() {
     };
     app.table().batch_write((0..1_980).map(edge).collect()).await.expect("follows");
     feed.app.settle().await;
-    assert_eq!(feed.warm_cost().await, format!("2 rounds, 14 read, 0 written: {HYDRATE}, {MERGED}, {REST}"), "following 2,000");
+    assert_eq!(
+        feed.warm_cost().await,
+        format!("2 rounds, 14 read, 0 written: {HYDRATE}, {MERGED}, {REST}"),
+        "following 2,000"
+    );
 
     // A heavy liker: one bounded query, and the rest of the page by key.
     let like = |n: u128| {
@@ -278,6 +288,10 @@ fn ulid(n: u128) -> ulid::Ulid {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_feed_of_long_posts() {
     let feed = Feed::new(&long_text()).await;
-    assert_eq!(feed.warm_cost().await, format!("2 rounds, 25.5 read, 0 written: {HYDRATE}, {MERGED}, {REST}"), "6 KB each");
+    assert_eq!(
+        feed.warm_cost().await,
+        format!("2 rounds, 25.5 read, 0 written: {HYDRATE}, {MERGED}, {REST}"),
+        "6 KB each"
+    );
     feed.check().await;
 }

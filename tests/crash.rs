@@ -31,7 +31,9 @@ impl Host {
             .spawn()
             .expect("the host starts");
         let lines = BufReader::new(process.stdout.take().expect("its output")).lines();
-        let url = lines.map_while(Result::ok).find_map(|line| line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned));
+        let url = lines
+            .map_while(Result::ok)
+            .find_map(|line| line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned));
         Self { process, url: url.expect("it says its address") }
     }
 
@@ -94,7 +96,8 @@ async fn a_kill_under_load_loses_nothing_acknowledged_and_what_was_queued_is_don
         anon.with_token(&reader).post(&format!("/users/{name}/follow"), None).await.expect(200);
     }
     let acknowledged = Arc::new(AtomicUsize::new(0));
-    let writing = join_all(writers.iter().map(|token| tokio::spawn(write(anon.with_token(token), acknowledged.clone()))));
+    let writing =
+        join_all(writers.iter().map(|token| tokio::spawn(write(anon.with_token(token), acknowledged.clone()))));
     let writing = tokio::spawn(writing);
     until(|| async { (acknowledged.load(Ordering::Relaxed) >= ACKNOWLEDGED).then_some(()) }).await;
     host.kill();

@@ -1,6 +1,11 @@
 //! The whole service over HTTP: real router, real template, embedded services.
 
-#![expect(clippy::expect_used, clippy::print_stdout, clippy::unwrap_used, reason = "a test that fails panics; figures are printed")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that fails panics; figures are printed"
+)]
 
 mod budgets;
 mod crash;
@@ -10,17 +15,17 @@ mod support;
 
 mod accounts;
 mod contract;
+mod feed;
+mod graph;
+mod journeys;
+mod likes;
 mod matrix;
+mod merged;
+mod notifications;
 mod paths;
+mod posts;
+mod redelivery;
 mod runtime;
 mod samples;
-mod posts;
-mod feed;
-mod merged;
-mod likes;
 mod sessions;
 mod throttle;
-mod graph;
-mod notifications;
-mod redelivery;
-mod journeys;

@@ -45,30 +45,15 @@ impl Folder {
             Data::Dir(path) => (path.clone(), None),
             Data::Ephemeral => {
                 let folder = tempfile::Builder::new().prefix("perch-").tempdir();
-                let folder = folder.map_err(|source| DataError::Io {
-                    path: std::env::temp_dir(),
-                    source,
-                })?;
+                let folder = folder.map_err(|source| DataError::Io { path: std::env::temp_dir(), source })?;
                 (folder.path().to_owned(), Some(folder))
             }
         };
-        let lock = create(&path).and_then(|()| {
-            OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(path.join("lock"))
-        });
-        let lock = lock.map_err(|source| DataError::Io {
-            path: path.clone(),
-            source,
-        })?;
+        let lock = create(&path)
+            .and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock")));
+        let lock = lock.map_err(|source| DataError::Io { path: path.clone(), source })?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path,
-                _lock: lock,
-                _temporary: temporary,
-            }),
+            Ok(()) => Ok(Self { path, _lock: lock, _temporary: temporary }),
             Err(TryLockError::WouldBlock) => Err(DataError::InUse(path)),
             Err(TryLockError::Error(source)) => Err(DataError::Io { path, source }),
         }
@@ -93,10 +78,7 @@ impl Folder {
                 result => result,
             }
         };
-        read_or_make().map_err(|source| DataError::Io {
-            path: self.path.clone(),
-            source,
-        })
+        read_or_make().map_err(|source| DataError::Io { path: self.path.clone(), source })
     }
 }
 
@@ -126,10 +108,7 @@ fn write_private(path: &Path, content: &str) -> io::Result<()> {
 fn generate(secret: &Secret) -> io::Result<String> {
     let wanted = &secret.generate_secret_string;
     let mut content = wanted.secret_string_template.clone();
-    content.insert(
-        wanted.generate_string_key.clone(),
-        Value::String(random_text(wanted.password_length)?),
-    );
+    content.insert(wanted.generate_string_key.clone(), Value::String(random_text(wanted.password_length)?));
     Ok(Value::Object(content).to_string())
 }
 
@@ -141,10 +120,7 @@ fn random_text(length: usize) -> io::Result<String> {
     while text.len() < length {
         getrandom::fill(&mut bytes).map_err(io::Error::other)?;
         // 248 is four times 62: no character is likelier than another.
-        let fair = bytes
-            .iter()
-            .filter(|byte| **byte < 248)
-            .take(length - text.len());
+        let fair = bytes.iter().filter(|byte| **byte < 248).take(length - text.len());
         text.extend(fair.map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));
     }
     Ok(text)
@@ -189,13 +165,7 @@ mod tests {
         let data = Data::Dir(parent.path().to_owned());
         let first = Folder::open(&data).unwrap();
         let error = Folder::open(&data).err().unwrap().to_string();
-        assert_eq!(
-            error,
-            format!(
-                "the data folder {} is in use by another run",
-                parent.path().display()
-            )
-        );
+        assert_eq!(error, format!("the data folder {} is in use by another run", parent.path().display()));
         drop(first);
         assert!(Folder::open(&data).is_ok());
     }

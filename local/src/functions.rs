@@ -19,15 +19,9 @@ pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
         "posts" => http(posts::router(), app),
         "notifications" => http(notifications::router(), app),
         "docs" => http(docs::router(), app),
-        "dispatch" => worker(app, |app, event| async move {
-            dispatch::handle(&app, event).await
-        }),
-        "fanout" => worker(app, |app, event| async move {
-            fanout::handle(&app, event).await
-        }),
-        "notify" => worker(app, |app, event| async move {
-            notify::handle(&app, event).await
-        }),
+        "dispatch" => worker(app, |app, event| async move { dispatch::handle(&app, event).await }),
+        "fanout" => worker(app, |app, event| async move { fanout::handle(&app, event).await }),
+        "notify" => worker(app, |app, event| async move { notify::handle(&app, event).await }),
         _ => return None,
     })
 }
@@ -39,8 +33,7 @@ pub fn openapi_parts() -> Vec<OpenApi> {
 }
 
 /// An event in, an answer out; the error is for the log.
-pub(crate) type Handler =
-    Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, String>> + Send + Sync>;
+pub(crate) type Handler = Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, String>> + Send + Sync>;
 
 /// What `lambda_http::run` does with an event, without the runtime around it.
 fn http(router: OpenApiRouter<App>, app: App) -> Handler {
@@ -48,8 +41,7 @@ fn http(router: OpenApiRouter<App>, app: App) -> Handler {
     Arc::new(move |event| {
         let router = router.clone();
         async move {
-            let request: LambdaRequest =
-                serde_json::from_slice(&event).map_err(|error| error.to_string())?;
+            let request: LambdaRequest = serde_json::from_slice(&event).map_err(|error| error.to_string())?;
             let event = LambdaEvent::new(request, Context::default());
             // A statement of its own: the adapter itself can't be held over an await.
             let call = lambda_http::Adapter::from(router).call(event);
@@ -98,11 +90,7 @@ pub enum InvokeError {
 
 impl Function {
     pub(crate) fn new(name: &str, timeout: Duration, handler: Handler) -> Self {
-        Self {
-            name: name.to_owned(),
-            timeout,
-            handler,
-        }
+        Self { name: name.to_owned(), timeout, handler }
     }
 
     /// Runs it once. It runs on when the caller has gone, and a panic ends nothing but this invocation.

@@ -68,10 +68,7 @@ impl Gateway {
                 tracing::error!("the gateway ended: {error}");
             }
         });
-        Server {
-            stop: Some(stop),
-            task,
-        }
+        Server { stop: Some(stop), task }
     }
 }
 
@@ -110,10 +107,7 @@ impl Outcome {
         };
         let body = serde_json::json!({ "message": message }).to_string();
         let response = (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
-        Self {
-            response,
-            by: "gateway".to_owned(),
-        }
+        Self { response, by: "gateway".to_owned() }
     }
 }
 
@@ -128,10 +122,7 @@ async fn answer(
     let mut outcome = match &gateway.cors {
         Some(cors) if cors::is_preflight(&request) => {
             let response = cors.preflight(origin.as_ref());
-            Outcome {
-                response,
-                by: "gateway".to_owned(),
-            }
+            Outcome { response, by: "gateway".to_owned() }
         }
         _ => gateway.pass_on(peer, request).await,
     };
@@ -141,10 +132,7 @@ async fn answer(
     if !method.is_safe() {
         gateway.written.notify_waiters();
     }
-    let (status, ms) = (
-        outcome.response.status().as_u16(),
-        started.elapsed().as_millis(),
-    );
+    let (status, ms) = (outcome.response.status().as_u16(), started.elapsed().as_millis());
     tracing::info!("{method} {path} {status} {ms} ms ({})", outcome.by);
     outcome.response
 }
@@ -157,11 +145,7 @@ impl Gateway {
             return Outcome::refused(StatusCode::PAYLOAD_TOO_LARGE);
         };
         // On AWS the host is always the API's own; `lambda_http` panics at one that makes no URL.
-        let host = parts
-            .headers
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok())
-            .unwrap_or_default();
+        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         if url::Url::parse(&format!("http://{host}")).is_err() {
             return Outcome::refused(StatusCode::BAD_REQUEST);
         }
@@ -170,12 +154,7 @@ impl Gateway {
             return Outcome::refused(StatusCode::NOT_FOUND);
         };
         let parameters = route.parameters;
-        let invocation = Invocation {
-            stage,
-            route_key: route.key,
-            parameters,
-            source_ip: peer.ip(),
-        };
+        let invocation = Invocation { stage, route_key: route.key, parameters, source_ip: peer.ip() };
         let event = invocation.event(&parts, &body);
         if event.len() > MAX_PAYLOAD {
             return Outcome::refused(StatusCode::PAYLOAD_TOO_LARGE);
@@ -183,23 +162,15 @@ impl Gateway {
         let by = route.target.name.clone();
         let result = tokio::time::timeout(INTEGRATION_TIMEOUT, route.target.invoke(event)).await;
         let response = match result {
-            Ok(Ok(answer)) if answer.len() <= MAX_PAYLOAD => {
-                event::response(&answer, &parts.method)
-            }
+            Ok(Ok(answer)) if answer.len() <= MAX_PAYLOAD => event::response(&answer, &parts.method),
             Ok(_) => None,
             Err(_) => {
-                return Outcome {
-                    by,
-                    ..Outcome::refused(StatusCode::SERVICE_UNAVAILABLE)
-                };
+                return Outcome { by, ..Outcome::refused(StatusCode::SERVICE_UNAVAILABLE) };
             }
         };
         match response {
             Some(response) => Outcome { response, by },
-            None => Outcome {
-                by,
-                ..Outcome::refused(StatusCode::INTERNAL_SERVER_ERROR)
-            },
+            None => Outcome { by, ..Outcome::refused(StatusCode::INTERNAL_SERVER_ERROR) },
         }
     }
 

@@ -23,18 +23,18 @@ mod triggers;
 pub mod wire;
 
 pub use data::{Data, DataError};
-pub use functions::openapi_parts;
 pub use functions::InvokeError;
+pub use functions::openapi_parts;
 pub use triggers::{Pattern, Unsettled};
 
 use data::Folder;
 use functions::Function;
 use gateway::Server;
+use serde_json::Value;
 use services::dynamodb::DynamoDb;
 use services::s3::S3;
 use services::ses::{Mail, Ses};
 use services::sqs::{Counts, Sqs};
-use serde_json::Value;
 use shared::clock::Clock;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -244,12 +244,7 @@ impl Local {
 
     /// Ends requests, workers and services in turn, in less than two seconds.
     pub async fn stop(self) {
-        let Self {
-            mut server,
-            mut triggers,
-            services,
-            ..
-        } = self;
+        let Self { mut server, mut triggers, services, .. } = self;
         server.stop(DRAIN).await;
         triggers.stop(DRAIN).await;
         drop(triggers);

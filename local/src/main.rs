@@ -47,8 +47,7 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 
 impl Arguments {
     fn options(&self) -> Options {
-        let mut parameters: std::collections::BTreeMap<_, _> =
-            self.parameters.iter().cloned().collect();
+        let mut parameters: std::collections::BTreeMap<_, _> = self.parameters.iter().cloned().collect();
         if self.public_reading {
             parameters.insert("PublicReading".to_owned(), "on".to_owned());
         }
@@ -57,11 +56,7 @@ impl Arguments {
         }
         Options {
             port: self.port,
-            data: if self.ephemeral {
-                Data::Ephemeral
-            } else {
-                Data::Dir(self.data_dir.clone())
-            },
+            data: if self.ephemeral { Data::Ephemeral } else { Data::Dir(self.data_dir.clone()) },
             template: self.template.clone(),
             parameters,
             ..Options::default()
@@ -70,11 +65,7 @@ impl Arguments {
 
     fn start_logging(&self) {
         // The functions' own lines, which are for CloudWatch, would say each request a second time.
-        let usual = if self.quiet {
-            "warn"
-        } else {
-            "info,request=off"
-        };
+        let usual = if self.quiet { "warn" } else { "info,request=off" };
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
         tracing_subscriber::fmt()
             .with_env_filter(filter)
@@ -138,10 +129,7 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
 #[cfg(unix)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}

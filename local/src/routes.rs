@@ -42,10 +42,7 @@ pub struct Match<'r, T> {
 
 impl<T> Routes<T> {
     pub(crate) fn new() -> Self {
-        Self {
-            routes: Vec::new(),
-            default: None,
-        }
+        Self { routes: Vec::new(), default: None }
     }
 
     /// Adds a route: `method` may be `ANY`, `path` may be `$default`.
@@ -56,16 +53,12 @@ impl<T> Routes<T> {
         }
         let route = Route {
             key: format!("{method} {path}"),
-            method: Method::from_bytes(method.as_bytes())
-                .ok()
-                .filter(|_| method != "ANY"),
+            method: Method::from_bytes(method.as_bytes()).ok().filter(|_| method != "ANY"),
             pattern: segments(path).map(Segment::parse).collect(),
             target,
         };
         self.routes.push(route);
-        self.routes.sort_by_cached_key(|route| {
-            std::cmp::Reverse((route.specificity(), route.method.is_some()))
-        });
+        self.routes.sort_by_cached_key(|route| std::cmp::Reverse((route.specificity(), route.method.is_some())));
     }
 
     /// The route for `path`, which starts with a slash and has no stage.
@@ -77,19 +70,11 @@ impl<T> Routes<T> {
             .filter(|route| takes(route))
             .find_map(|route| {
                 let parameters = route.parameters(&path)?;
-                Some(Match {
-                    key: &route.key,
-                    target: &route.target,
-                    parameters,
-                })
+                Some(Match { key: &route.key, target: &route.target, parameters })
             })
             .or_else(|| {
                 let target = self.default.as_ref()?;
-                Some(Match {
-                    key: "$default",
-                    target,
-                    parameters: Vec::new(),
-                })
+                Some(Match { key: "$default", target, parameters: Vec::new() })
             })
     }
 }
@@ -112,9 +97,7 @@ impl<T> Route<T> {
             let actual = *path.get(index)?;
             match segment {
                 Segment::Static(expected) if expected == actual => {}
-                Segment::Parameter(name) if !actual.is_empty() => {
-                    parameters.push((name.as_str(), actual.to_owned()))
-                }
+                Segment::Parameter(name) if !actual.is_empty() => parameters.push((name.as_str(), actual.to_owned())),
                 Segment::Greedy(name) => {
                     parameters.push((name.as_str(), path[index..].join("/")));
                     return Some(parameters);
@@ -128,9 +111,7 @@ impl<T> Route<T> {
 
 impl Segment {
     fn parse(text: &str) -> Self {
-        let name = text
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'));
+        let name = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         match name.map(|name| (name, name.strip_suffix('+'))) {
             Some((_, Some(greedy))) => Self::Greedy(greedy.to_owned()),
             Some((name, None)) => Self::Parameter(name.to_owned()),
@@ -172,26 +153,11 @@ mod tests {
             // A route of another method is no route: the next best takes it.
             (Method::POST, "/users/me", "ANY /users/{proxy+}", "proxy=me"),
             (Method::HEAD, "/users/me", "ANY /users/{proxy+}", "proxy=me"),
-            (
-                Method::GET,
-                "/users/usr_1/posts",
-                "ANY /users/{id}/posts",
-                "id=usr_1",
-            ),
-            (
-                Method::GET,
-                "/users/usr_1/likes/2",
-                "ANY /users/{proxy+}",
-                "proxy=usr_1/likes/2",
-            ),
+            (Method::GET, "/users/usr_1/posts", "ANY /users/{id}/posts", "id=usr_1"),
+            (Method::GET, "/users/usr_1/likes/2", "ANY /users/{proxy+}", "proxy=usr_1/likes/2"),
             // A slash at the end makes another path.
             (Method::GET, "/users/", "ANY /users/{proxy+}", "proxy="),
-            (
-                Method::GET,
-                "/users/me/",
-                "ANY /users/{proxy+}",
-                "proxy=me/",
-            ),
+            (Method::GET, "/users/me/", "ANY /users/{proxy+}", "proxy=me/"),
             (Method::POST, "/pets/", "$default", ""),
             (Method::POST, "/pets", "POST /pets", ""),
             (Method::GET, "/pets", "$default", ""),
@@ -203,16 +169,8 @@ mod tests {
             (Method::GET, "/", "$default", ""),
         ] {
             let found = routes.find(&method, path).unwrap();
-            let actual: Vec<_> = found
-                .parameters
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
-            assert_eq!(
-                (found.key, actual.join("&").as_str()),
-                (key, parameters),
-                "{method} {path}"
-            );
+            let actual: Vec<_> = found.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            assert_eq!((found.key, actual.join("&").as_str()), (key, parameters), "{method} {path}");
         }
     }
 

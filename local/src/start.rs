@@ -77,30 +77,19 @@ async fn listen(port: u16) -> Result<(TcpListener, u16), StartError> {
         let port = listener.local_addr()?.port();
         Ok((listener, port))
     };
-    listen
-        .await
-        .map_err(|source| StartError::Port { port, source })
+    listen.await.map_err(|source| StartError::Port { port, source })
 }
 
 /// Starts the services with the template's table, queues and buckets.
-async fn services(
-    options: &Options,
-    folder: &Folder,
-    model: &Model,
-) -> Result<Services, StartError> {
+async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<Services, StartError> {
     let durability = match options.data {
         Data::Ephemeral => Durability::Fast,
         Data::Dir(_) => Durability::Full,
     };
     let queues = model.queues.iter().map(|queue| QueueSpec {
         name: queue.name.clone(),
-        visibility_timeout: options
-            .visibility_timeout
-            .unwrap_or_else(|| queue.visibility_timeout()),
-        redrive: queue
-            .redrive_policy
-            .as_ref()
-            .map(|to| (to.dead_letter_queue.clone(), to.max_receive_count)),
+        visibility_timeout: options.visibility_timeout.unwrap_or_else(|| queue.visibility_timeout()),
+        redrive: queue.redrive_policy.as_ref().map(|to| (to.dead_letter_queue.clone(), to.max_receive_count)),
     });
     let dir = folder.path();
     let table = async {
@@ -118,21 +107,12 @@ async fn services(
         true => Some(Wire::start(dynamodb.endpoint()).await?),
         false => None,
     };
-    Ok(Services {
-        dynamodb: Arc::new(dynamodb),
-        sqs,
-        ses: Arc::new(ses),
-        s3,
-        wire,
-    })
+    Ok(Services { dynamodb: Arc::new(dynamodb), sqs, ses: Arc::new(ses), s3, wire })
 }
 
 impl Services {
     fn endpoints(&self) -> Endpoints {
-        let dynamodb = self
-            .wire
-            .as_ref()
-            .map_or_else(|| self.dynamodb.endpoint(), Wire::endpoint);
+        let dynamodb = self.wire.as_ref().map_or_else(|| self.dynamodb.endpoint(), Wire::endpoint);
         Endpoints {
             dynamodb: dynamodb.to_owned(),
             sqs: self.sqs.endpoint().to_owned(),
@@ -152,11 +132,8 @@ impl Template {
     fn read(options: &Options, port: u16) -> Result<Self, StartError> {
         let path = options.template.clone().unwrap_or_else(default_path);
         let mut parameters = options.parameters.clone();
-        parameters
-            .entry("PublicUrl".to_owned())
-            .or_insert_with(|| format!("http://localhost:{port}"));
-        let yaml =
-            std::fs::read_to_string(&path).map_err(|error| TemplateError::at("the file", error));
+        parameters.entry("PublicUrl".to_owned()).or_insert_with(|| format!("http://localhost:{port}"));
+        let yaml = std::fs::read_to_string(&path).map_err(|error| TemplateError::at("the file", error));
         match yaml.and_then(|yaml| Model::parse(&yaml, &parameters)) {
             Ok(model) => Ok(Self { path, model }),
             Err(source) => Err(StartError::Template { path, source }),
@@ -164,10 +141,7 @@ impl Template {
     }
 
     fn error(&self, source: TemplateError) -> StartError {
-        StartError::Template {
-            path: self.path.clone(),
-            source,
-        }
+        StartError::Template { path: self.path.clone(), source }
     }
 
     /// Each function's environment: the template's, Lambda's own, and where the services are.
@@ -178,21 +152,13 @@ impl Template {
         services: &Services,
         endpoints: &Endpoints,
     ) -> Result<BTreeMap<String, Environment>, StartError> {
-        let mut bindings = Bindings {
-            queues: services.sqs.endpoint().to_owned(),
-            secrets: BTreeMap::new(),
-        };
+        let mut bindings = Bindings { queues: services.sqs.endpoint().to_owned(), secrets: BTreeMap::new() };
         for secret in &self.model.secrets {
-            bindings
-                .secrets
-                .insert(secret.id.clone(), folder.secret(secret)?);
+            bindings.secrets.insert(secret.id.clone(), folder.secret(secret)?);
         }
         let mut environments = BTreeMap::new();
         for function in &self.model.functions {
-            let given = self
-                .model
-                .environment(function, &bindings)
-                .map_err(|error| self.error(error))?;
+            let given = self.model.environment(function, &bindings).map_err(|error| self.error(error))?;
             let mut environment = lambda_environment(function, endpoints);
             environment.extend(given);
             environment.extend(options.environment.clone());
@@ -214,15 +180,9 @@ impl Template {
                 .map_err(|error| StartError::Function(name.clone(), error.to_string()))?;
             let app = App::with_clock(config, clock.clone());
             let handler = functions::door(name, app).ok_or_else(|| {
-                StartError::Function(
-                    name.clone(),
-                    "local/src/functions.rs does not list it".to_owned(),
-                )
+                StartError::Function(name.clone(), "local/src/functions.rs does not list it".to_owned())
             })?;
-            built.insert(
-                name.clone(),
-                Arc::new(Function::new(name, function.timeout, handler)),
-            );
+            built.insert(name.clone(), Arc::new(Function::new(name, function.timeout, handler)));
         }
         Ok(built)
     }
@@ -234,8 +194,7 @@ impl Template {
         written: Arc<Notify>,
     ) -> Result<Gateway, StartError> {
         let cors = self.model.cors.as_ref().map(CorsRules::new).transpose();
-        let cors =
-            cors.map_err(|error| self.error(TemplateError::at("CorsConfiguration", error)))?;
+        let cors = cors.map_err(|error| self.error(TemplateError::at("CorsConfiguration", error)))?;
         Ok(Gateway {
             routes: self.model.routes(|function| functions[&function.binary].clone()),
             stages: self.model.stages.clone(),
@@ -261,17 +220,10 @@ fn lambda_environment(function: &template::Function, endpoints: &Endpoints) -> E
         ("AWS_ENDPOINT_URL_S3", &endpoints.s3),
         ("AWS_ENDPOINT_URL_SESV2", &endpoints.ses),
     ];
-    variables
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn default_path() -> PathBuf {
     let here = Path::new("template.yaml");
-    if here.exists() {
-        here.to_owned()
-    } else {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")
-    }
+    if here.exists() { here.to_owned() } else { Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml") }
 }

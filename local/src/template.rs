@@ -23,10 +23,7 @@ pub struct TemplateError {
 
 impl TemplateError {
     pub(crate) fn at(place: impl Into<String>, what: impl ToString) -> Self {
-        Self {
-            place: place.into(),
-            what: what.to_string(),
-        }
+        Self { place: place.into(), what: what.to_string() }
     }
 }
 
@@ -176,18 +173,12 @@ struct Filter {
 impl StreamTrigger {
     /// The queue that is told of records given up.
     pub fn on_failure(&self) -> Option<&str> {
-        self.destination_config
-            .on_failure
-            .as_ref()
-            .map(|to| to.destination.as_str())
+        self.destination_config.on_failure.as_ref().map(|to| to.destination.as_str())
     }
 
     /// The event patterns, of which one must match; none lets everything through.
     pub fn filters(&self) -> impl Iterator<Item = &Value> {
-        self.filter_criteria
-            .filters
-            .iter()
-            .map(|filter| &filter.pattern)
+        self.filter_criteria.filters.iter().map(|filter| &filter.pattern)
     }
 }
 
@@ -317,10 +308,7 @@ impl Model {
         let mut environment = BTreeMap::new();
         for (name, value) in &function.environment {
             let place = format!("{}.Environment.Variables.{name}", function.id);
-            environment.insert(
-                name.clone(),
-                scalar(&resolver.resolve(value, &place)?, &place)?,
-            );
+            environment.insert(name.clone(), scalar(&resolver.resolve(value, &place)?, &place)?);
         }
         Ok(environment)
     }
@@ -345,9 +333,7 @@ fn name_of_arn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::
 }
 
 /// JSON written as a text.
-fn json_text<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    deserializer: D,
-) -> Result<T, D::Error> {
+fn json_text<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
     serde_json::from_str(&text).map_err(D::Error::custom)
 }
@@ -355,9 +341,7 @@ fn json_text<'de, D: Deserializer<'de>, T: DeserializeOwned>(
 /// `rate(5 minutes)`; the cron form is not supported.
 fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let inner = text
-        .strip_prefix("rate(")
-        .and_then(|rest| rest.strip_suffix(')'));
+    let inner = text.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')'));
     let parts = inner.and_then(|inner| inner.split_once(' '));
     let every = parts.and_then(|(count, unit)| {
         let unit = match unit.trim_end_matches('s') {

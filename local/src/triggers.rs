@@ -65,18 +65,8 @@ impl Triggers {
     ) -> io::Result<Self> {
         let paused = Mutex::new(Some(sources.gate.clone().write_owned().await));
         let sources = Arc::new(sources);
-        let mut triggers = Self {
-            sources,
-            streams: Vec::new(),
-            queues: Vec::new(),
-            paused,
-            tasks: JoinSet::new(),
-        };
-        for (of, event) in model
-            .functions
-            .iter()
-            .flat_map(|of| of.events.iter().map(move |event| (of, event)))
-        {
+        let mut triggers = Self { sources, streams: Vec::new(), queues: Vec::new(), paused, tasks: JoinSet::new() };
+        for (of, event) in model.functions.iter().flat_map(|of| of.events.iter().map(move |event| (of, event))) {
             let (sources, function) = (triggers.sources.clone(), functions[&of.binary].clone());
             match event {
                 Event::HttpApi(_) => {}
@@ -90,16 +80,12 @@ impl Triggers {
                     queue::spawn(&mut triggers.tasks, &sources, trigger, &function);
                 }
                 Event::Schedule(trigger) => {
-                    triggers
-                        .tasks
-                        .spawn(schedule::run(sources, trigger.every, function));
+                    triggers.tasks.spawn(schedule::run(sources, trigger.every, function));
                 }
             }
         }
         triggers.tasks.spawn(sweep(triggers.sources.clone()));
-        triggers
-            .tasks
-            .spawn(trim(triggers.sources.clone(), triggers.streams.clone()));
+        triggers.tasks.spawn(trim(triggers.sources.clone(), triggers.streams.clone()));
         Ok(triggers)
     }
 
@@ -196,10 +182,7 @@ fn failures(answer: &[u8]) -> Vec<String> {
     match serde_json::from_slice::<Option<BatchAnswer>>(answer) {
         Ok(answer) => {
             let failures = answer.unwrap_or_default().batch_item_failures;
-            failures
-                .into_iter()
-                .map(|failure| failure.item_identifier.unwrap_or_default())
-                .collect()
+            failures.into_iter().map(|failure| failure.item_identifier.unwrap_or_default()).collect()
         }
         Err(_) => vec![String::new()],
     }

@@ -61,10 +61,7 @@ impl Wire {
             calls: Mutex::default(),
         });
         let (listener, endpoint) = listen()?;
-        let router = Router::new()
-            .fallback(handle)
-            .layer(DefaultBodyLimit::disable())
-            .with_state(inner.clone());
+        let router = Router::new().fallback(handle).layer(DefaultBodyLimit::disable()).with_state(inner.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
         Ok(Self { endpoint, inner })
     }
@@ -108,10 +105,7 @@ async fn handle(State(wire): State<Arc<Inner>>, parts: request::Parts, body: Byt
         Ok(answer) => answer,
         Err(error) => return (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     };
-    let (read_units, write_units) = units(
-        &operation,
-        &serde_json::from_slice(&answer).unwrap_or_default(),
-    );
+    let (read_units, write_units) = units(&operation, &serde_json::from_slice(&answer).unwrap_or_default());
     lock(&wire.calls).push(Call {
         consistent: is_consistent(&operation, &request),
         operation,
@@ -127,25 +121,14 @@ async fn handle(State(wire): State<Arc<Inner>>, parts: request::Parts, body: Byt
 
 impl Inner {
     /// What lies between a request and its answer, and so the place for faults.
-    async fn exchange(
-        &self,
-        parts: request::Parts,
-        body: Bytes,
-    ) -> io::Result<(StatusCode, HeaderMap, Bytes)> {
+    async fn exchange(&self, parts: request::Parts, body: Bytes) -> io::Result<(StatusCode, HeaderMap, Bytes)> {
         let delay = *lock(&self.delay);
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        let mut request = http::Request::post(&self.upstream)
-            .body(Full::new(body))
-            .map_err(io::Error::other)?;
+        let mut request = http::Request::post(&self.upstream).body(Full::new(body)).map_err(io::Error::other)?;
         *request.headers_mut() = parts.headers;
-        let (parts, body) = self
-            .client
-            .request(request)
-            .await
-            .map_err(io::Error::other)?
-            .into_parts();
+        let (parts, body) = self.client.request(request).await.map_err(io::Error::other)?.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         Ok((parts.status, parts.headers, body))
     }
@@ -153,10 +136,7 @@ impl Inner {
 
 /// `DynamoDB_20120810.Query` is `Query`.
 fn operation(headers: &HeaderMap) -> String {
-    let target = headers
-        .get("x-amz-target")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     target.rsplit('.').next().unwrap_or_default().to_owned()
 }
 
@@ -164,9 +144,7 @@ fn is_consistent(operation: &str, request: &Value) -> bool {
     let strong = |read: &Value| read["ConsistentRead"] == true;
     match operation {
         "TransactGetItems" => true,
-        "BatchGetItem" => request["RequestItems"]
-            .as_object()
-            .is_some_and(|tables| tables.values().all(strong)),
+        "BatchGetItem" => request["RequestItems"].as_object().is_some_and(|tables| tables.values().all(strong)),
         _ => strong(request),
     }
 }
@@ -174,13 +152,8 @@ fn is_consistent(operation: &str, request: &Value) -> bool {
 /// Read and write units. `ConsumedCapacity` is one object, or a list with one for each table.
 fn units(operation: &str, answer: &Value) -> (f64, f64) {
     let consumed = &answer["ConsumedCapacity"];
-    let tables = consumed
-        .as_array()
-        .map_or(std::slice::from_ref(consumed), Vec::as_slice);
-    let total = tables
-        .iter()
-        .filter_map(|table| table["CapacityUnits"].as_f64())
-        .sum();
+    let tables = consumed.as_array().map_or(std::slice::from_ref(consumed), Vec::as_slice);
+    let total = tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum();
     match operation {
         "GetItem" | "BatchGetItem" | "TransactGetItems" | "Query" | "Scan" => (total, 0.0),
         _ => (0.0, total),
@@ -220,14 +193,8 @@ mod tests {
     #[test]
     fn rounds_are_the_longest_chain() {
         let now = Instant::now();
-        let rounds_of = |spans: &[(u64, u64)]| {
-            rounds(
-                &spans
-                    .iter()
-                    .map(|(from, to)| call(now, *from, *to))
-                    .collect::<Vec<_>>(),
-            )
-        };
+        let rounds_of =
+            |spans: &[(u64, u64)]| rounds(&spans.iter().map(|(from, to)| call(now, *from, *to)).collect::<Vec<_>>());
         assert_eq!(rounds_of(&[]), 0);
         assert_eq!(rounds_of(&[(0, 10), (1, 11), (2, 9)]), 1);
         assert_eq!(rounds_of(&[(0, 10), (10, 20), (21, 30)]), 3);
@@ -255,43 +222,18 @@ mod tests {
         wire.set_delay(DELAY);
 
         let put = client.put_item().table_name("table").set_item(Some(key()));
-        put.return_consumed_capacity(total.clone())
-            .send()
-            .await
-            .unwrap();
-        let get = || {
-            client
-                .get_item()
-                .table_name("table")
-                .set_key(Some(key()))
-                .return_consumed_capacity(total.clone())
-        };
-        let keys = KeysAndAttributes::builder()
-            .keys(key())
-            .consistent_read(true)
-            .build()
-            .unwrap();
-        let batch = client
-            .batch_get_item()
-            .request_items("table", keys)
-            .return_consumed_capacity(total.clone());
+        put.return_consumed_capacity(total.clone()).send().await.unwrap();
+        let get = || client.get_item().table_name("table").set_key(Some(key())).return_consumed_capacity(total.clone());
+        let keys = KeysAndAttributes::builder().keys(key()).consistent_read(true).build().unwrap();
+        let batch = client.batch_get_item().request_items("table", keys).return_consumed_capacity(total.clone());
         let (got, batch) = tokio::join!(get().send(), batch.send());
         assert_eq!(got.unwrap().item, Some(key()));
         batch.unwrap();
 
         let calls = wire.take();
         assert_eq!(rounds(&calls), 2);
-        assert!(
-            calls
-                .iter()
-                .all(|call| call.status == 200 && call.ended - call.started >= DELAY)
-        );
-        let find = |operation: &str| {
-            calls
-                .iter()
-                .find(|call| call.operation == operation)
-                .unwrap()
-        };
+        assert!(calls.iter().all(|call| call.status == 200 && call.ended - call.started >= DELAY));
+        let find = |operation: &str| calls.iter().find(|call| call.operation == operation).unwrap();
         let cost = |call: &Call| (call.read_units, call.write_units, call.consistent);
         assert_eq!(cost(find("PutItem")), (0.0, 1.0, false));
         assert_eq!(cost(find("GetItem")), (0.5, 0.0, false));
@@ -299,12 +241,7 @@ mod tests {
         assert_eq!(find("GetItem").request["Key"]["PK"]["S"], "a");
 
         let refused = get().table_name("nothing").send().await;
-        assert!(
-            refused
-                .unwrap_err()
-                .into_service_error()
-                .is_resource_not_found_exception()
-        );
+        assert!(refused.unwrap_err().into_service_error().is_resource_not_found_exception());
         assert_eq!(wire.take()[0].status, 400);
         assert!(wire.take().is_empty());
     }

@@ -5,10 +5,10 @@
 
 use crate::config::Config;
 use aws_credential_types::Credentials;
-use aws_smithy_http_client::{Builder, tls};
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_smithy_http_client::{Builder, tls};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 

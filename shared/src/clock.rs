@@ -33,8 +33,7 @@ impl Timestamp {
 
     /// RFC 3339, UTC, with milliseconds: `2026-11-20T20:30:00.000Z`.
     pub fn rfc3339(self) -> String {
-        let format =
-            format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .ok()
             .and_then(|at| at.format(format).ok())

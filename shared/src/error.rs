@@ -75,9 +75,7 @@ impl Kind {
             Self::TooLarge => (413, "too-large", "The body is too large"),
             Self::UnsupportedMediaType => (415, "unsupported-media-type", "Send application/json"),
             Self::Invalid => (422, "invalid", "Some fields are not valid"),
-            Self::IdempotencyKeyReused => {
-                (422, "idempotency-key-reused", "This key was used with another body")
-            }
+            Self::IdempotencyKeyReused => (422, "idempotency-key-reused", "This key was used with another body"),
             Self::RateLimited => (429, "rate-limited", "Too many requests"),
             Self::Internal => (500, "internal", "Something went wrong on our side"),
             Self::Unavailable => (503, "unavailable", "A part of the service does not answer"),
@@ -163,9 +161,11 @@ impl Error {
 
     /// 409, naming the field.
     pub fn taken(field: &str) -> Self {
-        Self::new(Kind::Taken)
-            .detail(format!("This {field} is already taken."))
-            .field(FieldError::new(field, "taken", format!("This {field} is already taken.")))
+        Self::new(Kind::Taken).detail(format!("This {field} is already taken.")).field(FieldError::new(
+            field,
+            "taken",
+            format!("This {field} is already taken."),
+        ))
     }
 
     /// 422 with every bad field.

@@ -34,9 +34,9 @@ where
     let app = start()?;
     warm(&app).await;
     let (app, handle) = (&app, &handle);
-    lambda_runtime::run(service_fn(|event: LambdaEvent<E>| async move {
-        Ok::<R, Error>(handle(app, event.payload).await)
-    }))
+    lambda_runtime::run(service_fn(
+        |event: LambdaEvent<E>| async move { Ok::<R, Error>(handle(app, event.payload).await) },
+    ))
     .await
 }
 

@@ -73,7 +73,8 @@ impl Changes {
                 self.edge(place, edge, image);
             }
         } else if let Some(post) = key::post_key(pk, sk) {
-            let job = if is_removal { FanoutJob::PostDeleted { post } } else { FanoutJob::PostCreated { post, after: None } };
+            let job =
+                if is_removal { FanoutJob::PostDeleted { post } } else { FanoutJob::PostCreated { post, after: None } };
             self.jobs.push((place, Job::Fanout(job)));
         } else if let Some(id) = key::mail_token_key(pk) {
             self.jobs.push((place, Job::Notify(NotifyJob::MailToken { id })));

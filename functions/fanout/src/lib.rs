@@ -65,7 +65,8 @@ async fn followers(app: &App, author: UserId, after: Option<&str>, read: Read) -
 }
 
 async fn recent_followers(app: &App, author: UserId) -> Result<Vec<UserId>> {
-    let since = Timestamp::from_millis(app.now().millis().saturating_sub(u64::try_from(STALE.as_millis()).unwrap_or(0)));
+    let since =
+        Timestamp::from_millis(app.now().millis().saturating_sub(u64::try_from(STALE.as_millis()).unwrap_or(0)));
     store::follows::followers_since(app, author, since).await
 }
 

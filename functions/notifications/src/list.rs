@@ -38,11 +38,7 @@ pub(crate) enum Entry {
     get, path = "/notifications", tag = "notifications", params(ListParams, PageParams), security(("bearer" = [])),
     responses((status = 200, description = "A page", body = Page<Entry>, example = json!({"items": [example()], "next_cursor": null})))
 )]
-pub(crate) async fn list_notifications(
-    State(app): State<App>,
-    bearer: Bearer,
-    page: PageQuery,
-) -> Result<Page<Entry>> {
+pub(crate) async fn list_notifications(State(app): State<App>, bearer: Bearer, page: PageQuery) -> Result<Page<Entry>> {
     let (owner, unread) = (bearer.id(), page.flag("unread")?);
     if let Some(since) = page.param("after") {
         let since: NotificationId = since.parse().map_err(|_| invalid_after())?;

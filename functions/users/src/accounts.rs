@@ -109,11 +109,8 @@ async fn sign_up_quietly(app: &App, body: &SignUp, hash: String) -> Result<Respo
     if name_taken.is_some() {
         return Err(Error::taken("username"));
     }
-    let pending = PendingAccount {
-        username: body.username.clone(),
-        full_name: body.full_name.clone().map(String::from),
-        hash,
-    };
+    let pending =
+        PendingAccount { username: body.username.clone(), full_name: body.full_name.clone().map(String::from), hash };
     let (action, pending) = match registered {
         Some(_) => (MailAction::AlreadyRegistered, None),
         None => (MailAction::VerifyEmail, Some(pending)),

@@ -119,7 +119,9 @@ pub(crate) async fn update_me(
     if_match.check(page.profile.ver)?;
     match store::users::change(&app, &page, body.into()).await {
         Ok(page) => Ok(Tagged { version: page.profile.ver, view: Me::from(page) }),
-        Err(Changed::Meanwhile) => Err(Error::new(Kind::PreconditionFailed).detail("It was changed at the same moment.")),
+        Err(Changed::Meanwhile) => {
+            Err(Error::new(Kind::PreconditionFailed).detail("It was changed at the same moment."))
+        }
         Err(Changed::Error(error)) => Err(error),
     }
 }

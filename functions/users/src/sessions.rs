@@ -108,18 +108,15 @@ fn tokens(app: &App, user: UserId, session: SessionId, refresh_token: String) ->
         (status = 401, description = "Wrong name or password", body = shared::http::problem::Problem),
     )
 )]
-pub(crate) async fn login(
-    State(app): State<App>,
-    address: Address,
-    Json(body): Json<Login>,
-) -> Result<View<SignedIn>> {
+pub(crate) async fn login(State(app): State<App>, address: Address, Json(body): Json<Login>) -> Result<View<SignedIn>> {
     let ((), holder) = try_join(address.check(&app, Action::SignIn), body.holder(&app)).await?;
     // For a name that nobody has, all that follows happens to nobody, at the same cost.
     let id = match holder {
         Some(id) => id,
         None => store::sessions::nobody(&app, &body.name().to_lowercase())?,
     };
-    let (found, page) = try_join(store::sessions::credentials(&app, id), store::users::page(&app, id, Read::Eventual)).await?;
+    let (found, page) =
+        try_join(store::sessions::credentials(&app, id), store::users::page(&app, id, Read::Eventual)).await?;
     let from = address.hashed();
     if let Some(wait) = found.throttled(&from, app.now()) {
         return Err(Error::new(Kind::RateLimited).detail("Too many failed sign-ins.").retry_after(wait));

@@ -3,10 +3,10 @@
 use axum::extract::State;
 use futures::future::try_join;
 use shared::error::{Error, Kind, Result};
+use shared::http::Bearer;
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::Json;
 use shared::http::limits::Action;
-use shared::http::Bearer;
 use shared::models::settings::{Settings, SettingsPatch};
 use shared::{App, store};
 

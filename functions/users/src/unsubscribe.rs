@@ -19,10 +19,7 @@ fn refused() -> Error {
     extensions(("x-problems" = json!("invalid-token"))),
     responses((status = 200, description = "The page", body = String, content_type = "text/html", example = json!("<!doctype html>…")))
 )]
-pub(crate) async fn show_unsubscribe_page(
-    State(app): State<App>,
-    Query(query): Query<TokenQuery>,
-) -> Result<Response> {
+pub(crate) async fn show_unsubscribe_page(State(app): State<App>, Query(query): Query<TokenQuery>) -> Result<Response> {
     let (_, kind) = read_unsubscribe_token(app.keys()?, &query.token).ok_or_else(refused)?;
     Ok(pages::unsubscribe(&query.token, &kind))
 }
@@ -43,7 +40,9 @@ pub(crate) async fn unsubscribe(State(app): State<App>, Query(query): Query<Toke
         if let Some(ways) = settings.notify.of(&kind) {
             ways.mail = false;
         }
-        if settings == account.settings || store::users::change_settings(&app, user, &account.settings, &settings).await? {
+        if settings == account.settings
+            || store::users::change_settings(&app, user, &account.settings, &settings).await?
+        {
             break;
         }
     }

@@ -21,38 +21,17 @@ impl CorsRules {
     /// The rules of a configuration, or the value that no header can hold.
     pub(crate) fn new(cors: &Cors) -> Result<Self, http::header::InvalidHeaderValue> {
         let (mut common, mut preflight) = (HeaderMap::new(), HeaderMap::new());
-        insert(
-            &mut common,
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            &cors.expose_headers.join(","),
-        )?;
-        insert(
-            &mut preflight,
-            header::ACCESS_CONTROL_ALLOW_METHODS,
-            &cors.allow_methods.join(","),
-        )?;
-        insert(
-            &mut preflight,
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            &cors.allow_headers.join(","),
-        )?;
+        insert(&mut common, header::ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose_headers.join(","))?;
+        insert(&mut preflight, header::ACCESS_CONTROL_ALLOW_METHODS, &cors.allow_methods.join(","))?;
+        insert(&mut preflight, header::ACCESS_CONTROL_ALLOW_HEADERS, &cors.allow_headers.join(","))?;
         if let Some(seconds) = cors.max_age {
             preflight.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(seconds));
         }
         if cors.allow_credentials {
-            insert(
-                &mut common,
-                header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                "true",
-            )?;
+            insert(&mut common, header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true")?;
         }
         let any_origin = cors.allow_origins.iter().any(|origin| origin == "*");
-        Ok(Self {
-            any_origin,
-            origins: cors.allow_origins.clone(),
-            common,
-            preflight,
-        })
+        Ok(Self { any_origin, origins: cors.allow_origins.clone(), common, preflight })
     }
 
     /// The answer to a preflight request, which no function sees; [`Self::apply`] adds the rest.
@@ -89,26 +68,17 @@ impl CorsRules {
         if self.any_origin {
             return Some(HeaderValue::from_static("*"));
         }
-        self.origins
-            .iter()
-            .any(|allowed| allowed.as_bytes() == origin.as_bytes())
-            .then(|| origin.clone())
+        self.origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
     }
 }
 
 /// Whether a browser asks for leave.
 pub(crate) fn is_preflight(request: &Request) -> bool {
     let has = |name: HeaderName| request.headers().contains_key(name);
-    request.method() == Method::OPTIONS
-        && has(header::ORIGIN)
-        && has(header::ACCESS_CONTROL_REQUEST_METHOD)
+    request.method() == Method::OPTIONS && has(header::ORIGIN) && has(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn insert(
-    map: &mut HeaderMap,
-    name: HeaderName,
-    value: &str,
-) -> Result<(), http::header::InvalidHeaderValue> {
+fn insert(map: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), http::header::InvalidHeaderValue> {
     if !value.is_empty() {
         map.insert(name, HeaderValue::from_str(value)?);
     }
@@ -134,12 +104,7 @@ mod tests {
     #[test]
     fn the_configuration_overrides_what_a_function_says() {
         let origin = HeaderValue::from_static("https://app.example.com");
-        let said = || {
-            HeaderMap::from_iter([(
-                header::ACCESS_CONTROL_ALLOW_ORIGIN,
-                HeaderValue::from_static("x"),
-            )])
-        };
+        let said = || HeaderMap::from_iter([(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("x"))]);
 
         let mut headers = said();
         rules("*").apply(Some(&origin), &mut headers);
@@ -148,10 +113,7 @@ mod tests {
 
         let mut headers = said();
         rules("https://app.example.com").apply(Some(&origin), &mut headers);
-        assert_eq!(
-            headers[header::ACCESS_CONTROL_ALLOW_ORIGIN],
-            "https://app.example.com"
-        );
+        assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://app.example.com");
         assert_eq!(headers[header::VARY], "origin");
 
         let mut headers = said();
@@ -164,16 +126,8 @@ mod tests {
         let origin = HeaderValue::from_static("https://app.example.com");
         let response = rules("*").preflight(Some(&origin));
         assert_eq!(response.status(), 204);
-        assert_eq!(
-            response.headers()[header::ACCESS_CONTROL_ALLOW_METHODS],
-            "GET"
-        );
+        assert_eq!(response.headers()[header::ACCESS_CONTROL_ALLOW_METHODS], "GET");
         assert_eq!(response.headers()[header::ACCESS_CONTROL_MAX_AGE], "60");
-        assert!(
-            rules("https://other.example.com")
-                .preflight(Some(&origin))
-                .headers()
-                .is_empty()
-        );
+        assert!(rules("https://other.example.com").preflight(Some(&origin)).headers().is_empty());
     }
 }

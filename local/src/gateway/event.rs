@@ -37,14 +37,8 @@ impl Invocation<'_> {
             "isBase64Encoded": false,
         });
         let cookies = request.headers.get_all(header::COOKIE).iter();
-        let cookies: Vec<_> = cookies
-            .flat_map(|line| {
-                lossy(line)
-                    .split("; ")
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            })
-            .collect();
+        let cookies: Vec<_> =
+            cookies.flat_map(|line| lossy(line).split("; ").map(str::to_owned).collect::<Vec<_>>()).collect();
         if !cookies.is_empty() {
             event["cookies"] = Value::from(cookies);
         }
@@ -52,10 +46,7 @@ impl Invocation<'_> {
             event["queryStringParameters"] = Value::Object(query_parameters(query));
         }
         if !self.parameters.is_empty() {
-            let decoded = self
-                .parameters
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), Value::from(decode(value))));
+            let decoded = self.parameters.iter().map(|(name, value)| ((*name).to_owned(), Value::from(decode(value))));
             event["pathParameters"] = Value::Object(decoded.collect());
         }
         match std::str::from_utf8(body) {
@@ -81,14 +72,9 @@ impl Invocation<'_> {
     }
 
     fn context(&self, request: &Parts) -> Value {
-        let host = request
-            .headers
-            .get(header::HOST)
-            .map(lossy)
-            .unwrap_or_default();
+        let host = request.headers.get(header::HOST).map(lossy).unwrap_or_default();
         let millis = Clock::default().now().millis();
-        let format =
-            format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
+        let format = format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
         let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
         json!({
             "accountId": ACCOUNT,
@@ -117,15 +103,8 @@ impl Invocation<'_> {
             let values: Vec<_> = headers.get_all(name).iter().map(lossy).collect();
             joined.insert(name.as_str().to_owned(), Value::from(values.join(",")));
         }
-        let hops = headers
-            .get_all("x-forwarded-for")
-            .iter()
-            .map(lossy)
-            .chain([self.source_ip.to_string()]);
-        joined.insert(
-            "x-forwarded-for".to_owned(),
-            Value::from(hops.collect::<Vec<_>>().join(", ")),
-        );
+        let hops = headers.get_all("x-forwarded-for").iter().map(lossy).chain([self.source_ip.to_string()]);
+        joined.insert("x-forwarded-for".to_owned(), Value::from(hops.collect::<Vec<_>>().join(", ")));
         joined.insert("x-forwarded-proto".to_owned(), Value::from("http"));
         joined
     }
@@ -147,17 +126,10 @@ fn query_parameters(query: &str) -> Map<String, Value> {
 
 /// Whether API Gateway hands a body on as it is; all else, forms included, goes as base64.
 fn is_text(headers: &HeaderMap) -> bool {
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .map(lossy)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let content_type = headers.get(header::CONTENT_TYPE).map(lossy).unwrap_or_default().to_ascii_lowercase();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.starts_with("text/")
-        || matches!(
-            essence,
-            "" | "application/json" | "application/javascript" | "application/xml"
-        )
+        || matches!(essence, "" | "application/json" | "application/javascript" | "application/xml")
         || essence.ends_with("+json")
         || essence.ends_with("+xml")
 }
@@ -200,9 +172,7 @@ pub(super) fn response(answer: &[u8], method: &Method) -> Option<Response> {
         let framing = name == header::TRANSFER_ENCODING || name == header::CONNECTION;
         let length = name == header::CONTENT_LENGTH && method != Method::HEAD;
         if !framing && !length {
-            let value = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             headers.append(name, HeaderValue::try_from(value).ok()?);
         }
     }

@@ -11,19 +11,10 @@ use std::sync::Arc;
 
 /// The mails, newest first: a page, or JSON for who asks for that.
 pub(super) async fn show(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // Another site's page can point its own name at this machine; only loopback names may read mails.
     if !is_loopback(text(header::HOST)) {
-        return (
-            StatusCode::FORBIDDEN,
-            "mails are shown on this machine only\n",
-        )
-            .into_response();
+        return (StatusCode::FORBIDDEN, "mails are shown on this machine only\n").into_response();
     }
     let mails = gateway.mails.mails().await;
     let mut response = if text(header::ACCEPT).contains("application/json") {
@@ -32,10 +23,7 @@ pub(super) async fn show(State(gateway): State<Arc<Gateway>>, headers: HeaderMap
     } else {
         Html(page(&mails)).into_response()
     };
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        http::HeaderValue::from_static("no-store"),
-    );
+    response.headers_mut().insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
     response
 }
 
@@ -82,16 +70,9 @@ fn page(mails: &[Mail]) -> String {
         page.push_str("<p>None has been sent yet.</p>\n");
     }
     for mail in mails {
-        let (subject, to, at) = (
-            escape(&mail.subject),
-            escape(&mail.to.join(", ")),
-            escape(&mail.sent_at),
-        );
+        let (subject, to, at) = (escape(&mail.subject), escape(&mail.to.join(", ")), escape(&mail.sent_at));
         let text = linked(&mail.text);
-        let _ = writeln!(
-            page,
-            "<article><h2>{subject}</h2><p>to {to}, {at}</p><pre>{text}</pre></article>"
-        );
+        let _ = writeln!(page, "<article><h2>{subject}</h2><p>to {to}, {at}</p><pre>{text}</pre></article>");
     }
     page
 }
@@ -113,11 +94,7 @@ fn linked(text: &str) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[cfg(test)]
@@ -126,23 +103,10 @@ mod tests {
 
     #[test]
     fn only_loopback_names_may_read() {
-        for host in [
-            "localhost",
-            "localhost:3000",
-            "LOCALHOST:1",
-            "127.0.0.1:80",
-            "[::1]:3000",
-            "[::1]",
-        ] {
+        for host in ["localhost", "localhost:3000", "LOCALHOST:1", "127.0.0.1:80", "[::1]:3000", "[::1]"] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in [
-            "",
-            "example.com",
-            "localhost.example.com:3000",
-            "127.0.0.1.example.com",
-            "192.0.2.1:3000",
-        ] {
+        for host in ["", "example.com", "localhost.example.com:3000", "127.0.0.1.example.com", "192.0.2.1:3000"] {
             assert!(!is_loopback(host), "{host}");
         }
     }

@@ -61,13 +61,7 @@ impl DynamoDb {
         let (listener, endpoint) = listen()?;
         let (stop, stopped) = oneshot::channel();
         let server = serve(listener.into_std()?, database.clone(), stopped)?;
-        Ok(Self {
-            database,
-            file,
-            endpoint,
-            stop,
-            server,
-        })
+        Ok(Self { database, file, endpoint, stop, server })
     }
 
     /// `http://127.0.0.1:PORT`; another port at each start.
@@ -92,9 +86,7 @@ impl DynamoDb {
             if let Some(specification) = time_to_live {
                 let update: UpdateTimeToLiveRequest =
                     parse(json!({ "TableName": name, "TimeToLiveSpecification": specification }))?;
-                database
-                    .update_time_to_live(update)
-                    .map_err(io::Error::other)?;
+                database.update_time_to_live(update).map_err(io::Error::other)?;
             }
             Ok(())
         })
@@ -105,18 +97,10 @@ impl DynamoDb {
     ///
     /// # Errors
     /// There is no such table, it has no stream, or `after` was never a place in it.
-    pub async fn read_stream(
-        &self,
-        table: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> io::Result<Vec<StreamRecord>> {
+    pub async fn read_stream(&self, table: &str, after: Option<&str>, limit: usize) -> io::Result<Vec<StreamRecord>> {
         let table = table.to_owned();
         let after = after.map(str::to_owned);
-        self.call(move |database| {
-            read_stream(database, &table, after, limit).map_err(io::Error::other)
-        })
-        .await
+        self.call(move |database| read_stream(database, &table, after, limit).map_err(io::Error::other)).await
     }
 
     /// Deletes what is older than 24 hours and not after `up_to`, the position every consumer has passed.
@@ -124,21 +108,12 @@ impl DynamoDb {
     /// # Errors
     /// `up_to` was never a place in the stream.
     pub async fn trim_stream(&self, table: &str, up_to: &str) -> io::Result<()> {
-        let up_to = up_to
-            .parse::<u128>()
-            .map_err(io::Error::other)?
-            .saturating_sub(SEQUENCE_BASE);
+        let up_to = up_to.parse::<u128>().map_err(io::Error::other)?.saturating_sub(SEQUENCE_BASE);
         let up_to = i64::try_from(up_to).map_err(io::Error::other)?;
-        let before = Clock::default()
-            .now()
-            .seconds()
-            .saturating_sub(STREAM_RETENTION.as_secs());
+        let before = Clock::default().now().seconds().saturating_sub(STREAM_RETENTION.as_secs());
         loop {
             let table = table.to_owned();
-            let deleted = self
-                .file
-                .call(move |file| trim(file, &table, up_to, before))
-                .await?;
+            let deleted = self.file.call(move |file| trim(file, &table, up_to, before)).await?;
             if deleted < TRIM_CHUNK {
                 return Ok(());
             }
@@ -147,18 +122,14 @@ impl DynamoDb {
 
     /// Deletes the items whose time to live has passed; AWS does so within days, and tells the stream.
     pub async fn sweep_ttl(&self) -> io::Result<()> {
-        self.call(|database| database.sweep_ttl().map(drop).map_err(io::Error::other))
-            .await
+        self.call(|database| database.sweep_ttl().map(drop).map_err(io::Error::other)).await
     }
 
     /// Finishes the requests that are running, then closes the file. Dropping does the same without waiting.
     pub async fn stop(self) {
         let Self { stop, server, .. } = self;
         drop(stop);
-        if blocking(move || server.join().map_err(|_| "the DynamoDB thread panicked"))
-            .await
-            .is_err()
-        {
+        if blocking(move || server.join().map_err(|_| "the DynamoDB thread panicked")).await.is_err() {
             tracing::warn!("the embedded DynamoDB did not stop cleanly");
         }
     }
@@ -174,9 +145,7 @@ impl DynamoDb {
 }
 
 fn open(path: &Path, durability: Durability) -> io::Result<(Database, Sqlite)> {
-    let name = path
-        .to_str()
-        .ok_or_else(|| io::Error::other("the data folder's name is not UTF-8"))?;
+    let name = path.to_str().ok_or_else(|| io::Error::other("the data folder's name is not UTF-8"))?;
     let database = Database::new(name).map_err(io::Error::other)?;
     if durability == Durability::Fast {
         // The pair leaves `synchronous` at NORMAL.
@@ -192,47 +161,31 @@ fn serve(
     database: Database,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let stop = stopped.map(drop).shared();
     let serve = async move {
-        let listener =
-            tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
         tokio::select! {
             ended = dynoxide::server::serve_with_shutdown(listener, database, stop.clone()) => ended,
             () = stop.then(|()| tokio::time::sleep(GRACE)) => Err("requests were still running".into()),
         }
     };
-    std::thread::Builder::new()
-        .name("dynamodb".into())
-        .spawn(move || {
-            if let Err(error) = runtime.block_on(serve) {
-                tracing::error!(%error, "the embedded DynamoDB ended");
-            }
-        })
+    std::thread::Builder::new().name("dynamodb".into()).spawn(move || {
+        if let Err(error) = runtime.block_on(serve) {
+            tracing::error!(%error, "the embedded DynamoDB ended");
+        }
+    })
 }
 
 /// CloudFormation's properties as the API's request.
 fn create_table_request(definition: &Value) -> Value {
-    const SAME: [&str; 5] = [
-        "TableName",
-        "AttributeDefinitions",
-        "KeySchema",
-        "GlobalSecondaryIndexes",
-        "LocalSecondaryIndexes",
-    ];
-    let mut request: Map<String, Value> = SAME
-        .iter()
-        .filter_map(|name| Some((String::from(*name), definition.get(name)?.clone())))
-        .collect();
+    const SAME: [&str; 5] =
+        ["TableName", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"];
+    let mut request: Map<String, Value> =
+        SAME.iter().filter_map(|name| Some((String::from(*name), definition.get(name)?.clone()))).collect();
     request.insert("BillingMode".into(), json!("PAY_PER_REQUEST"));
     if let Some(view) = definition.pointer("/StreamSpecification/StreamViewType") {
-        request.insert(
-            "StreamSpecification".into(),
-            json!({ "StreamEnabled": true, "StreamViewType": view }),
-        );
+        request.insert("StreamSpecification".into(), json!({ "StreamEnabled": true, "StreamViewType": view }));
     }
     Value::Object(request)
 }
@@ -243,49 +196,31 @@ fn read_stream(
     after: Option<String>,
     limit: usize,
 ) -> dynoxide::Result<Vec<StreamRecord>> {
-    let label = database
-        .get_table_metadata(table)?
-        .and_then(|metadata| metadata.stream_label)
-        .unwrap_or_default();
-    let kind = if after.is_some() {
-        "AFTER_SEQUENCE_NUMBER"
-    } else {
-        "TRIM_HORIZON"
-    };
+    let label = database.get_table_metadata(table)?.and_then(|metadata| metadata.stream_label).unwrap_or_default();
+    let kind = if after.is_some() { "AFTER_SEQUENCE_NUMBER" } else { "TRIM_HORIZON" };
     let iterator = database.get_shard_iterator(GetShardIteratorRequest {
         stream_arn: streams::stream_arn(table, &label),
         shard_id: streams::shard_id(table),
         shard_iterator_type: kind.into(),
         sequence_number: after,
     })?;
-    let request = GetRecordsRequest {
-        shard_iterator: iterator.shard_iterator.unwrap_or_default(),
-        limit: Some(limit),
-    };
+    let request = GetRecordsRequest { shard_iterator: iterator.shard_iterator.unwrap_or_default(), limit: Some(limit) };
     let arn = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/{label}");
     let records = database.get_records(request)?.records;
-    records
-        .into_iter()
-        .map(|record| stream_record(record, &arn))
-        .collect()
+    records.into_iter().map(|record| stream_record(record, &arn)).collect()
 }
 
 /// A record of the streams API as Lambda passes it on.
 fn stream_record(mut record: Record, arn: &str) -> dynoxide::Result<StreamRecord> {
     let sequence = record.dynamodb.sequence_number.clone();
     record.aws_region = REGION.into();
-    let mut event = serde_json::to_value(record)
-        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))?;
+    let mut event =
+        serde_json::to_value(record).map_err(|error| DynoxideError::InternalServerError(error.to_string()))?;
     event["eventSourceARN"] = arn.into();
     Ok(StreamRecord { sequence, event })
 }
 
-fn trim(
-    file: &rusqlite::Connection,
-    table: &str,
-    up_to: i64,
-    before: u64,
-) -> rusqlite::Result<usize> {
+fn trim(file: &rusqlite::Connection, table: &str, up_to: i64, before: u64) -> rusqlite::Result<usize> {
     file.execute(
         "DELETE FROM _stream_records WHERE id IN (
             SELECT id FROM _stream_records

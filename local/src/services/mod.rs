@@ -51,9 +51,7 @@ macro_rules! sdk {
         $sdk::Config::builder()
             .behavior_version($sdk::config::BehaviorVersion::latest())
             .region($sdk::config::Region::new(crate::services::REGION))
-            .credentials_provider(aws_credential_types::Credentials::new(
-                "key", "secret", None, None, "test",
-            ))
+            .credentials_provider(aws_credential_types::Credentials::new("key", "secret", None, None, "test"))
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .endpoint_url($endpoint)
     };

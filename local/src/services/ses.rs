@@ -47,9 +47,7 @@ impl Ses {
         let file = Sqlite::open(&dir.join("mail.sqlite"), durability, SCHEMA)?;
         let (listener, endpoint) = listen()?;
         let ses = Self { file, endpoint };
-        let router = Router::new()
-            .route("/v2/email/outbound-emails", post(send_email))
-            .with_state(ses.clone());
+        let router = Router::new().route("/v2/email/outbound-emails", post(send_email)).with_state(ses.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
         Ok(ses)
     }
@@ -66,12 +64,11 @@ impl Ses {
                 .query_map([], |row| row.get(0))?
                 .collect::<rusqlite::Result<Vec<String>>>()
         };
-        let mails = self.file.call(read).await.and_then(|mails| {
-            mails
-                .iter()
-                .map(|mail| Ok(serde_json::from_str(mail)?))
-                .collect()
-        });
+        let mails = self
+            .file
+            .call(read)
+            .await
+            .and_then(|mails| mails.iter().map(|mail| Ok(serde_json::from_str(mail)?)).collect());
         mails.unwrap_or_else(|error| {
             tracing::error!(%error, "mail.sqlite cannot be read");
             Vec::new()
@@ -80,9 +77,7 @@ impl Ses {
 
     async fn keep(&self, mail: &Mail) -> io::Result<()> {
         let json = serde_json::to_string(mail)?;
-        self.file
-            .call(move |file| file.execute("INSERT INTO mails (mail) VALUES (?1)", [json]))
-            .await?;
+        self.file.call(move |file| file.execute("INSERT INTO mails (mail) VALUES (?1)", [json])).await?;
         let (to, subject) = (mail.to.join(", "), &mail.subject);
         match first_link(&mail.text) {
             Some(link) => tracing::info!(target: "mail", "to {to}: {subject}: {link}"),
@@ -93,62 +88,36 @@ impl Ses {
 }
 
 fn first_link(text: &str) -> Option<&str> {
-    text.split_whitespace()
-        .find(|word| word.starts_with("https://") || word.starts_with("http://"))
+    text.split_whitespace().find(|word| word.starts_with("https://") || word.starts_with("http://"))
 }
 
 async fn send_email(State(ses): State<Ses>, body: Bytes) -> Response {
     let request: SendEmail = match serde_json::from_slice(&body) {
         Ok(request) => request,
         Err(error) => {
-            return refuse(
-                StatusCode::BAD_REQUEST,
-                "BadRequestException",
-                &error.to_string(),
-            );
+            return refuse(StatusCode::BAD_REQUEST, "BadRequestException", &error.to_string());
         }
     };
     let mail = Mail::from(request);
     if mail.to.is_empty() {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            "BadRequestException",
-            "There is no recipient.",
-        );
+        return refuse(StatusCode::BAD_REQUEST, "BadRequestException", "There is no recipient.");
     }
     match ses.keep(&mail).await {
         Ok(()) => json!({ "MessageId": mail.id }).to_string().into_response(),
-        Err(error) => refuse(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "InternalServiceErrorException",
-            &error.to_string(),
-        ),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceErrorException", &error.to_string()),
     }
 }
 
 fn refuse(status: StatusCode, kind: &'static str, message: &str) -> Response {
-    (
-        status,
-        [("x-amzn-errortype", kind)],
-        json!({ "message": message }).to_string(),
-    )
-        .into_response()
+    (status, [("x-amzn-errortype", kind)], json!({ "message": message }).to_string()).into_response()
 }
 
 impl From<SendEmail> for Mail {
     fn from(request: SendEmail) -> Self {
-        let Destination {
-            mut to_addresses,
-            cc_addresses,
-            bcc_addresses,
-        } = request.destination;
+        let Destination { mut to_addresses, cc_addresses, bcc_addresses } = request.destination;
         to_addresses.extend(cc_addresses);
         to_addresses.extend(bcc_addresses);
-        let Simple {
-            subject,
-            body,
-            headers,
-        } = request.content.simple;
+        let Simple { subject, body, headers } = request.content.simple;
         Self {
             id: Ulid::generate().to_string(),
             sent_at: Clock::default().now().rfc3339(),
@@ -157,10 +126,7 @@ impl From<SendEmail> for Mail {
             subject: subject.data,
             text: body.text.data,
             html: body.html.data,
-            headers: headers
-                .into_iter()
-                .map(|header| (header.name, header.value))
-                .collect(),
+            headers: headers.into_iter().map(|header| (header.name, header.value)).collect(),
         }
     }
 }
@@ -227,9 +193,7 @@ mod tests {
     async fn send(ses: &Ses, subject: &str) -> String {
         let content = |text: &str| sdk_types::Content::builder().data(text).build().unwrap();
         let body = sdk_types::Body::builder().text(content("Open\nhttps://perch.test/v?t=1 now"));
-        let header = sdk_types::MessageHeader::builder()
-            .name("List-Unsubscribe")
-            .value("<https://u>");
+        let header = sdk_types::MessageHeader::builder().name("List-Unsubscribe").value("<https://u>");
         let message = sdk_types::Message::builder()
             .subject(content(subject))
             .body(body.html(content("<p>Open")).build())
@@ -238,16 +202,8 @@ mod tests {
         let sent = client
             .send_email()
             .from_email_address("Perch <no-reply@perch.test>")
-            .destination(
-                sdk_types::Destination::builder()
-                    .to_addresses("ann@perch.test")
-                    .build(),
-            )
-            .content(
-                sdk_types::EmailContent::builder()
-                    .simple(message.build())
-                    .build(),
-            );
+            .destination(sdk_types::Destination::builder().to_addresses("ann@perch.test").build())
+            .content(sdk_types::EmailContent::builder().simple(message.build()).build());
         sent.send().await.unwrap().message_id.unwrap()
     }
 
@@ -258,19 +214,12 @@ mod tests {
         let first = send(&ses, "Hello").await;
         let second = send(&ses, "Again").await;
 
-        let mails = Ses::start(dir.path(), Durability::Fast)
-            .await
-            .unwrap()
-            .mails()
-            .await;
+        let mails = Ses::start(dir.path(), Durability::Fast).await.unwrap().mails().await;
         let ids: Vec<_> = mails.iter().map(|mail| mail.id.clone()).collect();
         assert_eq!(ids, [second, first]);
         let mail = &mails[1];
         assert_eq!(mail.to, ["ann@perch.test"]);
-        assert_eq!(
-            (mail.subject.as_str(), mail.html.as_str()),
-            ("Hello", "<p>Open")
-        );
+        assert_eq!((mail.subject.as_str(), mail.html.as_str()), ("Hello", "<p>Open"));
         assert_eq!(mail.headers["List-Unsubscribe"], "<https://u>");
         assert_eq!(first_link(&mail.text), Some("https://perch.test/v?t=1"));
     }
@@ -280,12 +229,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ses = Ses::start(dir.path(), Durability::Fast).await.unwrap();
         let client = aws_sdk_sesv2::Client::from_conf(sdk!(aws_sdk_sesv2, ses.endpoint()).build());
-        let refused = client
-            .send_email()
-            .send()
-            .await
-            .unwrap_err()
-            .into_service_error();
+        let refused = client.send_email().send().await.unwrap_err().into_service_error();
         assert!(refused.is_bad_request_exception(), "{refused:?}");
         assert!(ses.mails().await.is_empty());
     }

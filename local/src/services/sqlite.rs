@@ -22,8 +22,7 @@ impl Sqlite {
             connection.execute_batch(schema)?;
             Ok::<_, rusqlite::Error>(connection)
         };
-        let connection =
-            open().map_err(|error| io::Error::other(format!("{}: {error}", file.display())))?;
+        let connection = open().map_err(|error| io::Error::other(format!("{}: {error}", file.display())))?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
@@ -38,14 +37,10 @@ impl Sqlite {
 }
 
 /// Runs what blocks where it may.
-pub(super) async fn blocking<T, E>(
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> io::Result<T>
+pub(super) async fn blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> io::Result<T>
 where
     T: Send + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
 {
-    tokio::task::spawn_blocking(work)
-        .await?
-        .map_err(io::Error::other)
+    tokio::task::spawn_blocking(work).await?.map_err(io::Error::other)
 }

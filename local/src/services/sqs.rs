@@ -80,24 +80,11 @@ pub struct Sqs {
 
 impl Sqs {
     /// Opens or makes `queues.sqlite` in `dir` and serves it. Messages are kept by their queue's name.
-    pub async fn start(
-        dir: &Path,
-        durability: Durability,
-        queues: Vec<QueueSpec>,
-    ) -> io::Result<Self> {
+    pub async fn start(dir: &Path, durability: Durability, queues: Vec<QueueSpec>) -> io::Result<Self> {
         let file = Sqlite::open(&dir.join("queues.sqlite"), durability, SCHEMA)?;
         let (listener, endpoint) = listen()?;
-        let queues = queues
-            .into_iter()
-            .map(|queue| (queue.name.clone(), queue))
-            .collect();
-        let sqs = Self {
-            file,
-            queues: Arc::new(queues),
-            changed: Arc::default(),
-            hidden: Arc::default(),
-            endpoint,
-        };
+        let queues = queues.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
+        let sqs = Self { file, queues: Arc::new(queues), changed: Arc::default(), hidden: Arc::default(), endpoint };
         tokio::spawn(sqs.clone().tell_in_time());
         tokio::spawn(axum::serve(listener, protocol::router(sqs.clone())).into_future());
         Ok(sqs)
@@ -119,16 +106,9 @@ impl Sqs {
     }
 
     /// Sends messages, each hidden for its delay, all or none of them; answers their ids.
-    pub async fn send(
-        &self,
-        name: &str,
-        messages: Vec<(String, Duration)>,
-    ) -> io::Result<Vec<String>> {
+    pub async fn send(&self, name: &str, messages: Vec<(String, Duration)>) -> io::Result<Vec<String>> {
         let queue = self.queue(name)?.name.clone();
-        let ids = self
-            .file
-            .call(move |file| insert(file, &queue, &messages))
-            .await?;
+        let ids = self.file.call(move |file| insert(file, &queue, &messages)).await?;
         self.changed.notify_waiters();
         self.hidden.notify_one();
         Ok(ids)
@@ -140,17 +120,9 @@ impl Sqs {
         self.receive_for(name, max, timeout).await
     }
 
-    async fn receive_for(
-        &self,
-        name: &str,
-        max: usize,
-        timeout: Duration,
-    ) -> io::Result<Vec<Message>> {
+    async fn receive_for(&self, name: &str, max: usize, timeout: Duration) -> io::Result<Vec<Message>> {
         let queue = self.queue(name)?.clone();
-        let messages = self
-            .file
-            .call(move |file| receive(file, &queue, max, timeout))
-            .await?;
+        let messages = self.file.call(move |file| receive(file, &queue, max, timeout)).await?;
         if !messages.is_empty() {
             self.hidden.notify_one();
         }
@@ -160,13 +132,8 @@ impl Sqs {
     /// Deletes messages by their receipt handles. One that was received again since stays.
     pub async fn delete(&self, name: &str, receipts: &[String]) -> io::Result<()> {
         let queue = self.queue(name)?.name.clone();
-        let receipts = receipts
-            .iter()
-            .map(|handle| parse_receipt(handle))
-            .collect::<io::Result<Vec<_>>>()?;
-        self.file
-            .call(move |file| delete(file, &queue, &receipts))
-            .await
+        let receipts = receipts.iter().map(|handle| parse_receipt(handle)).collect::<io::Result<Vec<_>>>()?;
+        self.file.call(move |file| delete(file, &queue, &receipts)).await
     }
 
     /// Has a received message become visible after `delay` from now.
@@ -189,9 +156,7 @@ impl Sqs {
     /// Deletes all messages of a queue.
     pub async fn purge(&self, name: &str) -> io::Result<()> {
         let queue = self.queue(name)?.name.clone();
-        self.file
-            .call(move |file| file.execute("DELETE FROM messages WHERE queue = ?1", [queue]))
-            .await?;
+        self.file.call(move |file| file.execute("DELETE FROM messages WHERE queue = ?1", [queue])).await?;
         Ok(())
     }
 
@@ -229,9 +194,8 @@ impl Sqs {
         let queues = self.queues.clone();
         self.file
             .call(move |file| {
-                let mut next = file.prepare_cached(
-                    "SELECT MIN(visible_at) FROM messages WHERE queue = ?1 AND visible_at > ?2",
-                )?;
+                let mut next =
+                    file.prepare_cached("SELECT MIN(visible_at) FROM messages WHERE queue = ?1 AND visible_at > ?2")?;
                 let now = now();
                 let mut earliest: Option<i64> = None;
                 for name in queues.keys() {
@@ -247,12 +211,7 @@ impl Sqs {
     pub async fn save_checkpoint(&self, name: &str, value: &str) -> io::Result<()> {
         let checkpoint = (name.to_owned(), value.to_owned());
         self.file
-            .call(move |file| {
-                file.execute(
-                    "INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2)",
-                    checkpoint,
-                )
-            })
+            .call(move |file| file.execute("INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2)", checkpoint))
             .await?;
         Ok(())
     }
@@ -262,28 +221,17 @@ impl Sqs {
         let name = name.to_owned();
         self.file
             .call(move |file| {
-                file.query_row(
-                    "SELECT value FROM checkpoints WHERE name = ?1",
-                    [name],
-                    |row| row.get(0),
-                )
-                .optional()
+                file.query_row("SELECT value FROM checkpoints WHERE name = ?1", [name], |row| row.get(0)).optional()
             })
             .await
     }
 
     fn queue(&self, name: &str) -> io::Result<&QueueSpec> {
-        self.queues.get(name).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotFound, format!("no queue named {name}"))
-        })
+        self.queues.get(name).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no queue named {name}")))
     }
 }
 
-fn insert(
-    file: &mut Connection,
-    queue: &str,
-    messages: &[(String, Duration)],
-) -> rusqlite::Result<Vec<String>> {
+fn insert(file: &mut Connection, queue: &str, messages: &[(String, Duration)]) -> rusqlite::Result<Vec<String>> {
     let now = now();
     let transaction = file.transaction()?;
     let mut ids = Vec::with_capacity(messages.len());
@@ -299,12 +247,7 @@ fn insert(
     Ok(ids)
 }
 
-fn receive(
-    file: &mut Connection,
-    queue: &QueueSpec,
-    max: usize,
-    timeout: Duration,
-) -> rusqlite::Result<Vec<Message>> {
+fn receive(file: &mut Connection, queue: &QueueSpec, max: usize, timeout: Duration) -> rusqlite::Result<Vec<Message>> {
     let now = now();
     let transaction = file.transaction()?;
     loop {
@@ -312,9 +255,7 @@ fn receive(
         let buried = bury(&transaction, queue, &found, now)?;
         if buried == 0 {
             let numbers = found.into_iter().map(|(number, _)| number);
-            let messages = numbers
-                .map(|number| take(&transaction, number, now, timeout))
-                .collect::<Result<_, _>>()?;
+            let messages = numbers.map(|number| take(&transaction, number, now, timeout)).collect::<Result<_, _>>()?;
             transaction.commit()?;
             return Ok(messages);
         }
@@ -323,28 +264,16 @@ fn receive(
 }
 
 /// The numbers and receive counts of the messages that are longest visible.
-fn visible(
-    file: &Connection,
-    queue: &str,
-    now: i64,
-    max: usize,
-) -> rusqlite::Result<Vec<(i64, u32)>> {
+fn visible(file: &Connection, queue: &str, now: i64, max: usize) -> rusqlite::Result<Vec<(i64, u32)>> {
     file.prepare_cached(
         "SELECT number, received FROM messages WHERE queue = ?1 AND visible_at <= ?2
          ORDER BY visible_at, number LIMIT ?3",
     )?
-    .query_map(params![queue, now, max], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })?
+    .query_map(params![queue, now, max], |row| Ok((row.get(0)?, row.get(1)?)))?
     .collect()
 }
 
-fn take(
-    transaction: &Transaction<'_>,
-    number: i64,
-    now: i64,
-    timeout: Duration,
-) -> rusqlite::Result<Message> {
+fn take(transaction: &Transaction<'_>, number: i64, now: i64, timeout: Duration) -> rusqlite::Result<Message> {
     transaction.query_row(
         "UPDATE messages SET received = received + 1, visible_at = ?1,
             first_received_at = COALESCE(first_received_at, ?2)
@@ -355,21 +284,14 @@ fn take(
 }
 
 /// Moves what was received too often to the dead-letter queue, where the receive count goes on, as on AWS.
-fn bury(
-    transaction: &Transaction<'_>,
-    queue: &QueueSpec,
-    found: &[(i64, u32)],
-    now: i64,
-) -> rusqlite::Result<usize> {
+fn bury(transaction: &Transaction<'_>, queue: &QueueSpec, found: &[(i64, u32)], now: i64) -> rusqlite::Result<usize> {
     let Some((dlq, limit)) = &queue.redrive else {
         return Ok(0);
     };
     let mut buried = 0;
     for (number, _) in found.iter().filter(|(_, received)| received >= limit) {
-        buried += transaction.execute(
-            "UPDATE messages SET queue = ?1, visible_at = ?2 WHERE number = ?3",
-            params![dlq, now, number],
-        )?;
+        buried += transaction
+            .execute("UPDATE messages SET queue = ?1, visible_at = ?2 WHERE number = ?3", params![dlq, now, number])?;
     }
     Ok(buried)
 }
@@ -380,14 +302,8 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     let body: String = row.get("body")?;
     let attributes = BTreeMap::from([
         ("ApproximateReceiveCount".into(), received.to_string()),
-        (
-            "SentTimestamp".into(),
-            row.get::<_, i64>("sent_at")?.to_string(),
-        ),
-        (
-            "ApproximateFirstReceiveTimestamp".into(),
-            row.get::<_, i64>("first_received_at")?.to_string(),
-        ),
+        ("SentTimestamp".into(), row.get::<_, i64>("sent_at")?.to_string()),
+        ("ApproximateFirstReceiveTimestamp".into(), row.get::<_, i64>("first_received_at")?.to_string()),
         ("SenderId".into(), ACCOUNT.into()),
     ]);
     Ok(Message {
@@ -417,13 +333,7 @@ fn counts(file: &Connection, queue: &str) -> rusqlite::Result<Counts> {
                 COUNT(*) FILTER (WHERE visible_at > ?2 AND received = 0)
          FROM messages WHERE queue = ?1",
         params![queue, now()],
-        |row| {
-            Ok(Counts {
-                visible: row.get(0)?,
-                in_flight: row.get(1)?,
-                delayed: row.get(2)?,
-            })
-        },
+        |row| Ok(Counts { visible: row.get(0)?, in_flight: row.get(1)?, delayed: row.get(2)? }),
     )
 }
 
@@ -433,19 +343,11 @@ fn parse_receipt(handle: &str) -> io::Result<(i64, u32)> {
         let (number, received) = handle.split_once('-')?;
         Some((number.parse().ok()?, received.parse().ok()?))
     };
-    parse().ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("not a receipt handle: {handle}"),
-        )
-    })
+    parse().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("not a receipt handle: {handle}")))
 }
 
 fn md5(body: &str) -> String {
-    Md5::digest(body)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Md5::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn now() -> i64 {

@@ -8,19 +8,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Reads a template: see [`Model::parse`].
-pub(super) fn model(
-    yaml: &str,
-    overrides: &BTreeMap<String, String>,
-) -> Result<Model, TemplateError> {
-    let document =
-        serde_yaml_ng::from_str(yaml).map_err(|error| TemplateError::at("YAML", error))?;
+pub(super) fn model(yaml: &str, overrides: &BTreeMap<String, String>) -> Result<Model, TemplateError> {
+    let document = serde_yaml_ng::from_str(yaml).map_err(|error| TemplateError::at("YAML", error))?;
     let document = long_form(document, "")?;
     let parameters = parameters(&document["Parameters"], overrides)?;
-    Reader {
-        document: &document,
-        parameters: &parameters,
-    }
-    .model()
+    Reader { document: &document, parameters: &parameters }.model()
 }
 
 /// A parameter's value: the override, or its default. A list for the list types, else a text.
@@ -30,10 +22,7 @@ fn parameters(
 ) -> Result<BTreeMap<String, Value>, TemplateError> {
     let declared = declared.as_object().cloned().unwrap_or_default();
     if let Some(unknown) = overrides.keys().find(|name| !declared.contains_key(*name)) {
-        return Err(TemplateError::at(
-            "Parameters",
-            format!("there is no parameter {unknown}"),
-        ));
+        return Err(TemplateError::at("Parameters", format!("there is no parameter {unknown}")));
     }
     let mut values = BTreeMap::new();
     for (name, declaration) in declared {
@@ -42,23 +31,15 @@ fn parameters(
             (Some(value), _) => value.clone(),
             (None, Some(default)) => scalar(default, &place)?,
             (None, None) => {
-                return Err(TemplateError::at(
-                    place,
-                    "it has no default: give it a value",
-                ));
+                return Err(TemplateError::at(place, "it has no default: give it a value"));
             }
         };
         let allowed = declaration["AllowedValues"].as_array();
         if let Some(allowed) = allowed.filter(|allowed| !allowed.iter().any(|one| *one == value)) {
             let allowed: Vec<_> = allowed.iter().filter_map(Value::as_str).collect();
-            return Err(TemplateError::at(
-                place,
-                format!("{value:?} is none of {}", allowed.join(", ")),
-            ));
+            return Err(TemplateError::at(place, format!("{value:?} is none of {}", allowed.join(", "))));
         }
-        let is_list = declaration["Type"]
-            .as_str()
-            .is_some_and(|kind| kind.contains("List"));
+        let is_list = declaration["Type"].as_str().is_some_and(|kind| kind.contains("List"));
         let value = if is_list {
             Value::from(value.split(',').map(str::trim).collect::<Vec<_>>())
         } else {
@@ -77,28 +58,18 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn model(&self) -> Result<Model, TemplateError> {
         let mut stages = self.all("AWS::ApiGatewayV2::Stage")?;
-        let stages = stages
-            .drain(..)
-            .map(|(id, stage)| match stage["StageName"].as_str() {
-                Some(name) => Ok(name.to_owned()),
-                None => Err(TemplateError::at(id, "it has no StageName")),
-            });
+        let stages = stages.drain(..).map(|(id, stage)| match stage["StageName"].as_str() {
+            Some(name) => Ok(name.to_owned()),
+            None => Err(TemplateError::at(id, "it has no StageName")),
+        });
         let api = self.all("AWS::Serverless::HttpApi")?.into_iter().next();
-        let cors =
-            api.and_then(|(id, mut api)| Some((id, api.get_mut("CorsConfiguration")?.take())));
+        let cors = api.and_then(|(id, mut api)| Some((id, api.get_mut("CorsConfiguration")?.take())));
         Ok(Model {
             functions: self.functions()?,
             table: self.table()?,
             queues: self.read("AWS::SQS::Queue", |id, queue| Queue { name: id, ..queue })?,
-            buckets: self
-                .all("AWS::S3::Bucket")?
-                .iter()
-                .map(|(id, _)| physical_name("AWS::S3::Bucket", id))
-                .collect(),
-            secrets: self.read("AWS::SecretsManager::Secret", |id, secret| Secret {
-                id,
-                ..secret
-            })?,
+            buckets: self.all("AWS::S3::Bucket")?.iter().map(|(id, _)| physical_name("AWS::S3::Bucket", id)).collect(),
+            secrets: self.read("AWS::SecretsManager::Secret", |id, secret| Secret { id, ..secret })?,
             stages: stages.collect::<Result<_, _>>()?,
             cors: cors.map(|(id, cors)| typed(cors, &id)).transpose()?,
             parameters: self.parameters.clone(),
@@ -110,13 +81,11 @@ impl Reader<'_> {
     /// Resources of a type whose condition holds, unresolved.
     fn resources(&self, kind: &str) -> Result<Vec<(&str, &Value)>, TemplateError> {
         let resources = self.document["Resources"].as_object();
-        let resources =
-            resources.ok_or_else(|| TemplateError::at("Resources", "there are none"))?;
+        let resources = resources.ok_or_else(|| TemplateError::at("Resources", "there are none"))?;
         let mut found = Vec::new();
         for (id, resource) in resources {
             let condition = resource["Condition"].as_str();
-            let here =
-                condition.map_or(Ok(true), |name| self.resolver().named_condition(name, id))?;
+            let here = condition.map_or(Ok(true), |name| self.resolver().named_condition(name, id))?;
             if here && resource["Type"] == kind {
                 found.push((id.as_str(), resource));
             }
@@ -128,32 +97,16 @@ impl Reader<'_> {
     fn all(&self, kind: &str) -> Result<Vec<(String, Value)>, TemplateError> {
         let resolver = self.resolver();
         let resources = self.resources(kind)?.into_iter();
-        resources
-            .map(|(id, resource)| {
-                Ok((
-                    id.to_owned(),
-                    resolver.resolve(&resource["Properties"], id)?,
-                ))
-            })
-            .collect()
+        resources.map(|(id, resource)| Ok((id.to_owned(), resolver.resolve(&resource["Properties"], id)?))).collect()
     }
 
-    fn read<T: DeserializeOwned>(
-        &self,
-        kind: &str,
-        named: fn(String, T) -> T,
-    ) -> Result<Vec<T>, TemplateError> {
+    fn read<T: DeserializeOwned>(&self, kind: &str, named: fn(String, T) -> T) -> Result<Vec<T>, TemplateError> {
         let resources = self.all(kind)?.into_iter();
-        resources
-            .map(|(id, properties)| Ok(named(id.clone(), typed(properties, &id)?)))
-            .collect()
+        resources.map(|(id, properties)| Ok(named(id.clone(), typed(properties, &id)?))).collect()
     }
 
     fn resolver(&self) -> Resolver<'_> {
-        static NOTHING: Bindings = Bindings {
-            queues: String::new(),
-            secrets: BTreeMap::new(),
-        };
+        static NOTHING: Bindings = Bindings { queues: String::new(), secrets: BTreeMap::new() };
         Resolver {
             conditions: &self.document["Conditions"],
             resources: &self.document["Resources"],
@@ -170,19 +123,13 @@ impl Reader<'_> {
                 properties["TableName"] = Value::String(name.clone());
                 Ok(Table { name, properties })
             }
-            _ => Err(TemplateError::at(
-                "Resources",
-                "exactly one AWS::DynamoDB::Table is expected",
-            )),
+            _ => Err(TemplateError::at("Resources", "exactly one AWS::DynamoDB::Table is expected")),
         }
     }
 
     fn functions(&self) -> Result<Vec<Function>, TemplateError> {
         let resources = self.resources("AWS::Serverless::Function")?;
-        resources
-            .into_iter()
-            .map(|(id, resource)| self.function(id, resource))
-            .collect()
+        resources.into_iter().map(|(id, resource)| self.function(id, resource)).collect()
     }
 
     fn function(&self, id: &str, resource: &Value) -> Result<Function, TemplateError> {
@@ -193,14 +140,8 @@ impl Reader<'_> {
             None => Ok(Value::Null),
         };
         let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
-        let binary = binary
-            .ok_or_else(|| TemplateError::at(id, "it has no Metadata.BuildProperties.Binary"))?;
-        let variables = |from: &Value| {
-            from["Environment"]["Variables"]
-                .as_object()
-                .cloned()
-                .unwrap_or_default()
-        };
+        let binary = binary.ok_or_else(|| TemplateError::at(id, "it has no Metadata.BuildProperties.Binary"))?;
+        let variables = |from: &Value| from["Environment"]["Variables"].as_object().cloned().unwrap_or_default();
         let mut environment = variables(global);
         environment.extend(variables(own));
         let events: BTreeMap<String, Event> = match setting("Events")? {
@@ -212,10 +153,7 @@ impl Reader<'_> {
             binary: binary.to_owned(),
             // Lambda's own defaults.
             timeout: Duration::from_secs(setting("Timeout")?.as_u64().unwrap_or(3)),
-            memory: setting("MemorySize")?
-                .as_u64()
-                .and_then(|mb| u32::try_from(mb).ok())
-                .unwrap_or(128),
+            memory: setting("MemorySize")?.as_u64().and_then(|mb| u32::try_from(mb).ok()).unwrap_or(128),
             events: events.into_values().collect(),
             environment,
         })

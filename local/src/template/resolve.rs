@@ -22,9 +22,7 @@ pub(crate) fn long_form(yaml: Yaml, place: &str) -> Result<Value, TemplateError>
     Ok(match yaml {
         Yaml::Null => Value::Null,
         Yaml::Bool(value) => Value::Bool(value),
-        Yaml::Number(number) => {
-            serde_json::to_value(number).map_err(|error| TemplateError::at(place, error))?
-        }
+        Yaml::Number(number) => serde_json::to_value(number).map_err(|error| TemplateError::at(place, error))?,
         Yaml::String(text) => Value::String(text),
         Yaml::Sequence(items) => Value::Array(
             items
@@ -70,11 +68,7 @@ fn split_attribute(argument: Value) -> Value {
 }
 
 fn join(place: &str, key: &str) -> String {
-    if place.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{place}.{key}")
-    }
+    if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") }
 }
 
 /// Evaluates a template's values.
@@ -129,13 +123,8 @@ impl Resolver<'_> {
         match name {
             "Ref" => self.reference(text(argument, place)?, place),
             "Fn::GetAtt" => match argument.as_array().map(Vec::as_slice) {
-                Some([Value::String(resource), Value::String(attribute)]) => {
-                    self.attribute(resource, attribute, place)
-                }
-                _ => Err(TemplateError::at(
-                    place,
-                    "GetAtt takes a resource and an attribute",
-                )),
+                Some([Value::String(resource), Value::String(attribute)]) => self.attribute(resource, attribute, place),
+                _ => Err(TemplateError::at(place, "GetAtt takes a resource and an attribute")),
             },
             "Fn::Sub" => self.substitute(argument, place),
             "Fn::Join" => match argument.as_array().map(Vec::as_slice) {
@@ -143,44 +132,25 @@ impl Resolver<'_> {
                     let items = match self.resolve(items, place)? {
                         Value::Array(items) => items,
                         _ => {
-                            return Err(TemplateError::at(
-                                place,
-                                "Join takes a separator and a list",
-                            ));
+                            return Err(TemplateError::at(place, "Join takes a separator and a list"));
                         }
                     };
-                    let items: Vec<_> = items
-                        .iter()
-                        .map(|item| scalar(item, place))
-                        .collect::<Result<_, _>>()?;
+                    let items: Vec<_> = items.iter().map(|item| scalar(item, place)).collect::<Result<_, _>>()?;
                     Ok(Value::String(items.join(separator)))
                 }
-                _ => Err(TemplateError::at(
-                    place,
-                    "Join takes a separator and a list",
-                )),
+                _ => Err(TemplateError::at(place, "Join takes a separator and a list")),
             },
             "Fn::If" => match argument.as_array().map(Vec::as_slice) {
                 Some([Value::String(name), yes, no]) => {
-                    let chosen = if self.named_condition(name, place)? {
-                        yes
-                    } else {
-                        no
-                    };
+                    let chosen = if self.named_condition(name, place)? { yes } else { no };
                     self.resolve(chosen, place)
                 }
-                _ => Err(TemplateError::at(
-                    place,
-                    "If takes a condition's name and two values",
-                )),
+                _ => Err(TemplateError::at(place, "If takes a condition's name and two values")),
             },
-            "Condition" | "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or" => self
-                .condition(&one_entry(name, argument.clone()), place)
-                .map(Value::Bool),
-            _ => Err(TemplateError::at(
-                place,
-                format!("{name} is not supported locally"),
-            )),
+            "Condition" | "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or" => {
+                self.condition(&one_entry(name, argument.clone()), place).map(Value::Bool)
+            }
+            _ => Err(TemplateError::at(place, format!("{name} is not supported locally"))),
         }
     }
 
@@ -188,10 +158,7 @@ impl Resolver<'_> {
     pub(crate) fn named_condition(&self, name: &str, place: &str) -> Result<bool, TemplateError> {
         match self.conditions.get(name) {
             Some(condition) => self.condition(condition, &join("Conditions", name)),
-            None => Err(TemplateError::at(
-                place,
-                format!("there is no condition {name}"),
-            )),
+            None => Err(TemplateError::at(place, format!("there is no condition {name}"))),
         }
     }
 
@@ -208,16 +175,9 @@ impl Resolver<'_> {
                 Ok(left == scalar(&self.resolve(right, place)?, place)?)
             }
             ("Fn::Not", [condition]) => Ok(!self.condition(condition, place)?),
-            ("Fn::And", all) => all
-                .iter()
-                .try_fold(true, |held, part| Ok(held & self.condition(part, place)?)),
-            ("Fn::Or", any) => any
-                .iter()
-                .try_fold(false, |held, part| Ok(held | self.condition(part, place)?)),
-            _ => Err(TemplateError::at(
-                place,
-                format!("{name} is not a condition"),
-            )),
+            ("Fn::And", all) => all.iter().try_fold(true, |held, part| Ok(held & self.condition(part, place)?)),
+            ("Fn::Or", any) => any.iter().try_fold(false, |held, part| Ok(held | self.condition(part, place)?)),
+            _ => Err(TemplateError::at(place, format!("{name} is not a condition"))),
         }
     }
 
@@ -240,29 +200,19 @@ impl Resolver<'_> {
         }))
     }
 
-    fn attribute(
-        &self,
-        resource: &str,
-        attribute: &str,
-        place: &str,
-    ) -> Result<Value, TemplateError> {
+    fn attribute(&self, resource: &str, attribute: &str, place: &str) -> Result<Value, TemplateError> {
         let kind = self.resource_type(resource, place)?;
         let name = physical_name(kind, resource);
         Ok(Value::String(match (kind, attribute) {
             ("AWS::DynamoDB::Table", "Arn") => arn("dynamodb", &format!("table/{name}")),
-            ("AWS::DynamoDB::Table", "StreamArn") => {
-                arn("dynamodb", &format!("table/{name}/stream/local"))
-            }
+            ("AWS::DynamoDB::Table", "StreamArn") => arn("dynamodb", &format!("table/{name}/stream/local")),
             ("AWS::SQS::Queue", "Arn") => arn("sqs", &name),
             ("AWS::SQS::Queue", "QueueName") => name,
             ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{name}"),
             ("AWS::Serverless::Function", "Arn") => arn("lambda", &format!("function:{name}")),
             ("AWS::Logs::LogGroup", "Arn") => arn("logs", &format!("log-group:{name}:*")),
             _ => {
-                return Err(TemplateError::at(
-                    place,
-                    format!("{resource}.{attribute} is not known locally"),
-                ));
+                return Err(TemplateError::at(place, format!("{resource}.{attribute} is not known locally")));
             }
         }))
     }
@@ -271,9 +221,7 @@ impl Resolver<'_> {
         self.resources
             .get(name)
             .and_then(|resource| resource["Type"].as_str())
-            .ok_or_else(|| {
-                TemplateError::at(place, format!("there is no parameter or resource {name}"))
-            })
+            .ok_or_else(|| TemplateError::at(place, format!("there is no parameter or resource {name}")))
     }
 
     /// `Fn::Sub`: a text, or a text and a map of values of its own.
@@ -289,16 +237,12 @@ impl Resolver<'_> {
                 return Err(TemplateError::at(place, "a ${ is not closed"));
             };
             result.push_str(before);
-            result.push_str(
-                &match (name.strip_prefix('!'), own.get(name), name.split_once('.')) {
-                    (Some(literal), _, _) => format!("${{{literal}}}"),
-                    (_, Some(value), _) => scalar(value, place)?,
-                    (_, _, Some((resource, attribute))) => {
-                        scalar(&self.attribute(resource, attribute, place)?, place)?
-                    }
-                    _ => scalar(&self.reference(name, place)?, place)?,
-                },
-            );
+            result.push_str(&match (name.strip_prefix('!'), own.get(name), name.split_once('.')) {
+                (Some(literal), _, _) => format!("${{{literal}}}"),
+                (_, Some(value), _) => scalar(value, place)?,
+                (_, _, Some((resource, attribute))) => scalar(&self.attribute(resource, attribute, place)?, place)?,
+                _ => scalar(&self.reference(name, place)?, place)?,
+            });
             rest = after;
         }
         result.push_str(rest);
@@ -310,34 +254,20 @@ impl Resolver<'_> {
         self.bindings
             .secrets
             .iter()
-            .find(|(id, _)| {
-                reference
-                    == format!(
-                        "{{{{resolve:secretsmanager:{}:SecretString}}}}",
-                        secret_arn(id)
-                    )
-            })
+            .find(|(id, _)| reference == format!("{{{{resolve:secretsmanager:{}:SecretString}}}}", secret_arn(id)))
             .map(|(_, secret)| Value::String(secret.clone()))
-            .ok_or_else(|| {
-                TemplateError::at(
-                    place,
-                    format!("{reference} is not a secret of this template"),
-                )
-            })
+            .ok_or_else(|| TemplateError::at(place, format!("{reference} is not a secret of this template")))
     }
 }
 
 /// The only entry of a map, if it is an intrinsic function's call.
 fn intrinsic(map: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (name, argument) = map.iter().next().filter(|_| map.len() == 1)?;
-    (name == "Ref" || name == "Condition" || name.starts_with("Fn::"))
-        .then_some((name.as_str(), argument))
+    (name == "Ref" || name == "Condition" || name.starts_with("Fn::")).then_some((name.as_str(), argument))
 }
 
 fn text<'v>(value: &'v Value, place: &str) -> Result<&'v str, TemplateError> {
-    value
-        .as_str()
-        .ok_or_else(|| TemplateError::at(place, "a text is expected"))
+    value.as_str().ok_or_else(|| TemplateError::at(place, "a text is expected"))
 }
 
 /// A text, number or boolean as text, as CloudFormation hands it on.

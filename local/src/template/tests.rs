@@ -6,10 +6,7 @@ use serde_json::json;
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
 fn overrides(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn environment(model: &Model, binary: &str) -> BTreeMap<String, String> {
@@ -17,86 +14,40 @@ fn environment(model: &Model, binary: &str) -> BTreeMap<String, String> {
         queues: "http://127.0.0.1:1".to_owned(),
         secrets: BTreeMap::from([("SigningKeys".to_owned(), "{\"current\":\"x\"}".to_owned())]),
     };
-    let function = model
-        .functions
-        .iter()
-        .find(|function| function.binary == binary)
-        .unwrap();
+    let function = model.functions.iter().find(|function| function.binary == binary).unwrap();
     model.environment(function, &bindings).unwrap()
 }
 
 #[test]
 fn the_product_template_becomes_a_model() {
-    let model = Model::parse(
-        TEMPLATE,
-        &overrides(&[("PublicUrl", "http://localhost:3000")]),
-    )
-    .unwrap();
+    let model = Model::parse(TEMPLATE, &overrides(&[("PublicUrl", "http://localhost:3000")])).unwrap();
     assert_eq!(model.stages, ["api", "v1"]);
     assert_eq!(model.table.properties["TableName"], "Table");
-    assert_eq!(
-        model.table.properties["StreamSpecification"]["StreamViewType"],
-        "NEW_AND_OLD_IMAGES"
-    );
+    assert_eq!(model.table.properties["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
     assert_eq!(model.buckets, ["mediabucket"]);
     assert_eq!(model.cors.as_ref().unwrap().allow_origins, ["*"]);
 
-    let fanout = model
-        .queues
-        .iter()
-        .find(|queue| queue.name == "FanoutQueue")
-        .unwrap();
+    let fanout = model.queues.iter().find(|queue| queue.name == "FanoutQueue").unwrap();
     assert_eq!(fanout.visibility_timeout(), Duration::from_secs(360));
     let redrive = fanout.redrive_policy.as_ref().unwrap();
-    assert_eq!(
-        (
-            redrive.dead_letter_queue.as_str(),
-            redrive.max_receive_count
-        ),
-        ("FanoutDlq", 5)
-    );
+    assert_eq!((redrive.dead_letter_queue.as_str(), redrive.max_receive_count), ("FanoutDlq", 5));
 
-    let users = model
-        .functions
-        .iter()
-        .find(|function| function.binary == "users")
-        .unwrap();
-    assert_eq!(
-        (users.memory, users.timeout),
-        (1769, Duration::from_secs(15))
-    );
-    assert!(
-        users
-            .events
-            .iter()
-            .any(|event| matches!(event, Event::HttpApi(route) if route.path == "/users/{proxy+}"))
-    );
+    let users = model.functions.iter().find(|function| function.binary == "users").unwrap();
+    assert_eq!((users.memory, users.timeout), (1769, Duration::from_secs(15)));
+    assert!(users.events.iter().any(|event| matches!(event, Event::HttpApi(route) if route.path == "/users/{proxy+}")));
 
-    let dispatch = model
-        .functions
-        .iter()
-        .find(|function| function.binary == "dispatch")
-        .unwrap();
-    let [Event::Stream(stream)] = dispatch.events.as_slice() else {
-        panic!("{:?}", dispatch.events)
-    };
+    let dispatch = model.functions.iter().find(|function| function.binary == "dispatch").unwrap();
+    let [Event::Stream(stream)] = dispatch.events.as_slice() else { panic!("{:?}", dispatch.events) };
     assert_eq!(stream.on_failure(), Some("DispatchDlq"));
     assert_eq!(stream.filters().next().unwrap()["eventName"][0], "INSERT");
 }
 
 #[test]
 fn an_environment_is_the_globals_and_the_functions_own() {
-    let model = Model::parse(
-        TEMPLATE,
-        &overrides(&[("PublicUrl", "http://localhost:3000")]),
-    )
-    .unwrap();
+    let model = Model::parse(TEMPLATE, &overrides(&[("PublicUrl", "http://localhost:3000")])).unwrap();
     let users = environment(&model, "users");
     assert_eq!(users["TABLE_NAME"], "Table");
-    assert_eq!(
-        users["FANOUT_QUEUE_URL"],
-        "http://127.0.0.1:1/000000000000/FanoutQueue"
-    );
+    assert_eq!(users["FANOUT_QUEUE_URL"], "http://127.0.0.1:1/000000000000/FanoutQueue");
     assert_eq!(users["PUBLIC_URL"], "http://localhost:3000");
     assert_eq!(users["SIGNING_KEYS"], "{\"current\":\"x\"}");
     assert_eq!(users["FANOUT_LIMIT"], "10000");
@@ -111,23 +62,14 @@ fn an_environment_is_the_globals_and_the_functions_own() {
 
 /// Resolves one value beside a few parameters and resources.
 fn resolve(yaml: &str) -> Result<Value, String> {
-    let value =
-        long_form(serde_yaml_ng::from_str(yaml).unwrap(), "").map_err(|error| error.to_string())?;
+    let value = long_form(serde_yaml_ng::from_str(yaml).unwrap(), "").map_err(|error| error.to_string())?;
     let resolver = Resolver {
         conditions: &json!({ "Yes": { "Fn::Equals": [{ "Ref": "P" }, "p"] }, "No": { "Fn::Not": [{ "Condition": "Yes" }] } }),
         resources: &json!({ "T": { "Type": "AWS::DynamoDB::Table" }, "Q": { "Type": "AWS::SQS::Queue" } }),
-        parameters: &BTreeMap::from([
-            ("P".to_owned(), json!("p")),
-            ("L".to_owned(), json!(["a", "b"])),
-        ]),
-        bindings: &Bindings {
-            queues: "http://q".to_owned(),
-            secrets: BTreeMap::new(),
-        },
+        parameters: &BTreeMap::from([("P".to_owned(), json!("p")), ("L".to_owned(), json!(["a", "b"]))]),
+        bindings: &Bindings { queues: "http://q".to_owned(), secrets: BTreeMap::new() },
     };
-    resolver
-        .resolve(&value, "Here")
-        .map_err(|error| error.to_string())
+    resolver.resolve(&value, "Here").map_err(|error| error.to_string())
 }
 
 #[test]
@@ -137,24 +79,15 @@ fn intrinsics_resolve_in_both_forms() {
         ("{ Ref: L }", json!(["a", "b"])),
         ("!Ref AWS::Region", json!(REGION)),
         ("!Ref Q", json!("http://q/000000000000/Q")),
-        (
-            "!GetAtt T.Arn",
-            json!(format!("arn:aws:dynamodb:{REGION}:000000000000:table/T")),
-        ),
+        ("!GetAtt T.Arn", json!(format!("arn:aws:dynamodb:{REGION}:000000000000:table/T"))),
         ("{ 'Fn::GetAtt': [Q, QueueName] }", json!("Q")),
-        (
-            "!Sub '${P}-${T}-${Q.Arn}-${!P}'",
-            json!(format!("p-T-arn:aws:sqs:{REGION}:000000000000:Q-${{P}}")),
-        ),
+        ("!Sub '${P}-${T}-${Q.Arn}-${!P}'", json!(format!("p-T-arn:aws:sqs:{REGION}:000000000000:Q-${{P}}"))),
         ("!Sub ['${X}', { X: !Ref P }]", json!("p")),
         ("!Join ['-', [a, !Ref P, 1]]", json!("a-p-1")),
         ("!Join [',', !Ref L]", json!("a,b")),
         ("!If [Yes, 1, 2]", json!(1)),
         ("!If [No, 1, 2]", json!(2)),
-        (
-            "{ a: !If [No, 1, !Ref AWS::NoValue], b: 2 }",
-            json!({ "b": 2 }),
-        ),
+        ("{ a: !If [No, 1, !Ref AWS::NoValue], b: 2 }", json!({ "b": 2 })),
         ("!And [!Condition Yes, !Equals [a, a]]", json!(true)),
         ("!Or [!Condition No, !Equals [a, b]]", json!(false)),
     ] {
@@ -165,19 +98,10 @@ fn intrinsics_resolve_in_both_forms() {
 #[test]
 fn what_is_unknown_is_an_error_that_names_its_place() {
     for (yaml, message) in [
-        (
-            "{ a: [!Ref Nowhere] }",
-            "Here.a[0]: there is no parameter or resource Nowhere",
-        ),
-        (
-            "!GetAtt Nowhere.Arn",
-            "Here: there is no parameter or resource Nowhere",
-        ),
+        ("{ a: [!Ref Nowhere] }", "Here.a[0]: there is no parameter or resource Nowhere"),
+        ("!GetAtt Nowhere.Arn", "Here: there is no parameter or resource Nowhere"),
         ("!GetAtt T.Colour", "Here: T.Colour is not known locally"),
-        (
-            "!Select [0, [a]]",
-            "Here: Fn::Select is not supported locally",
-        ),
+        ("!Select [0, [a]]", "Here: Fn::Select is not supported locally"),
         ("!If [Maybe, 1, 2]", "Here: there is no condition Maybe"),
         ("!Sub '${P'", "Here: a ${ is not closed"),
         (
@@ -192,14 +116,8 @@ fn what_is_unknown_is_an_error_that_names_its_place() {
 #[test]
 fn parameters_are_checked() {
     for (overridden, message) in [
-        (
-            ("Nowhere", "1"),
-            "Parameters: there is no parameter Nowhere",
-        ),
-        (
-            ("PublicReading", "yes"),
-            "Parameters.PublicReading: \"yes\" is none of on, off",
-        ),
+        (("Nowhere", "1"), "Parameters: there is no parameter Nowhere"),
+        (("PublicReading", "yes"), "Parameters.PublicReading: \"yes\" is none of on, off"),
     ] {
         let error = Model::parse(TEMPLATE, &overrides(&[overridden])).unwrap_err();
         assert_eq!(error.to_string(), message);

@@ -22,16 +22,10 @@ impl Pattern {
     pub fn parse(pattern: &Value) -> Result<Self, String> {
         match pattern {
             Value::Object(fields) => {
-                let fields = fields
-                    .iter()
-                    .map(|(name, inner)| Ok((name.clone(), Self::parse(inner)?)));
+                let fields = fields.iter().map(|(name, inner)| Ok((name.clone(), Self::parse(inner)?)));
                 fields.collect::<Result<_, String>>().map(Self::Fields)
             }
-            Value::Array(rules) => rules
-                .iter()
-                .map(Rule::parse)
-                .collect::<Result<_, _>>()
-                .map(Self::OneOf),
+            Value::Array(rules) => rules.iter().map(Rule::parse).collect::<Result<_, _>>().map(Self::OneOf),
             other => Err(format!("{other} is not an event pattern")),
         }
     }
@@ -43,12 +37,12 @@ impl Pattern {
 
     fn matches_field(&self, value: Option<&Value>) -> bool {
         match (self, value) {
-            (Self::Fields(fields), value) => fields
-                .iter()
-                .all(|(name, inner)| inner.matches_field(value.and_then(|value| value.get(name)))),
-            (Self::OneOf(rules), Some(Value::Array(values))) => values
-                .iter()
-                .any(|value| rules.iter().any(|rule| rule.holds(Some(value)))),
+            (Self::Fields(fields), value) => {
+                fields.iter().all(|(name, inner)| inner.matches_field(value.and_then(|value| value.get(name))))
+            }
+            (Self::OneOf(rules), Some(Value::Array(values))) => {
+                values.iter().any(|value| rules.iter().any(|rule| rule.holds(Some(value))))
+            }
             (Self::OneOf(rules), value) => rules.iter().any(|rule| rule.holds(value)),
         }
     }
@@ -60,12 +54,7 @@ impl Rule {
         let Value::Object(map) = rule else {
             return Ok(Self::Equals(rule.clone()));
         };
-        match map
-            .iter()
-            .next()
-            .filter(|_| map.len() == 1)
-            .map(|(name, value)| (name.as_str(), value))
-        {
+        match map.iter().next().filter(|_| map.len() == 1).map(|(name, value)| (name.as_str(), value)) {
             Some(("prefix", Value::String(prefix))) => Ok(Self::Prefix(prefix.clone())),
             Some(("exists", Value::Bool(exists))) => Ok(Self::Exists(*exists)),
             Some(("anything-but", Value::Array(values))) => Ok(Self::AnythingBut(values.clone())),
@@ -79,9 +68,7 @@ impl Rule {
     fn holds(&self, value: Option<&Value>) -> bool {
         match self {
             Self::Equals(expected) => value == Some(expected),
-            Self::Prefix(prefix) => value
-                .and_then(Value::as_str)
-                .is_some_and(|text| text.starts_with(prefix.as_str())),
+            Self::Prefix(prefix) => value.and_then(Value::as_str).is_some_and(|text| text.starts_with(prefix.as_str())),
             Self::Exists(exists) => value.is_some() == *exists,
             Self::AnythingBut(values) => value.is_some_and(|value| !values.contains(value)),
         }
@@ -105,60 +92,28 @@ mod tests {
             (json!({ "eventName": ["REMOVE", "INSERT"] }), true),
             (json!({ "eventName": ["REMOVE"] }), false),
             (json!({ "eventName": [] }), false),
-            (
-                json!({ "dynamodb": { "Keys": { "SK": { "S": [{ "prefix": "F#" }, { "prefix": "L#" }] } } } }),
-                true,
-            ),
-            (
-                json!({ "dynamodb": { "Keys": { "SK": { "S": [{ "prefix": "L#" }] } } } }),
-                false,
-            ),
+            (json!({ "dynamodb": { "Keys": { "SK": { "S": [{ "prefix": "F#" }, { "prefix": "L#" }] } } } }), true),
+            (json!({ "dynamodb": { "Keys": { "SK": { "S": [{ "prefix": "L#" }] } } } }), false),
             // Both keys must match.
-            (
-                json!({ "dynamodb": { "Keys": { "SK": { "S": ["F#2"] }, "PK": { "S": ["X"] } } } }),
-                false,
-            ),
-            (
-                json!({ "dynamodb": { "OldImage": [{ "exists": false }] } }),
-                true,
-            ),
-            (
-                json!({ "dynamodb": { "Keys": { "PK": { "S": [{ "exists": true }] } } } }),
-                true,
-            ),
-            (
-                json!({ "dynamodb": { "OldImage": { "gone": { "S": [{ "exists": true }] } } } }),
-                false,
-            ),
-            (
-                json!({ "eventName": [{ "anything-but": ["REMOVE", "MODIFY"] }] }),
-                true,
-            ),
-            (
-                json!({ "eventName": [{ "anything-but": "INSERT" }] }),
-                false,
-            ),
+            (json!({ "dynamodb": { "Keys": { "SK": { "S": ["F#2"] }, "PK": { "S": ["X"] } } } }), false),
+            (json!({ "dynamodb": { "OldImage": [{ "exists": false }] } }), true),
+            (json!({ "dynamodb": { "Keys": { "PK": { "S": [{ "exists": true }] } } } }), true),
+            (json!({ "dynamodb": { "OldImage": { "gone": { "S": [{ "exists": true }] } } } }), false),
+            (json!({ "eventName": [{ "anything-but": ["REMOVE", "MODIFY"] }] }), true),
+            (json!({ "eventName": [{ "anything-but": "INSERT" }] }), false),
             (json!({ "missing": [{ "anything-but": "INSERT" }] }), false),
             (json!({ "dynamodb": { "Tags": ["y"] } }), true),
             (json!({ "dynamodb": { "Tags": ["z"] } }), false),
             (json!({ "dynamodb": { "Nothing": [null] } }), true),
             (json!({ "missing": [null] }), false),
         ] {
-            assert_eq!(
-                Pattern::parse(&pattern).unwrap().matches(&insert),
-                expected,
-                "{pattern}"
-            );
+            assert_eq!(Pattern::parse(&pattern).unwrap().matches(&insert), expected, "{pattern}");
         }
     }
 
     #[test]
     fn what_is_not_supported_is_refused_at_the_start() {
-        for pattern in [
-            json!({ "a": [{ "numeric": [">", 1] }] }),
-            json!({ "a": "b" }),
-            json!({ "a": [{}] }),
-        ] {
+        for pattern in [json!({ "a": [{ "numeric": [">", 1] }] }), json!({ "a": "b" }), json!({ "a": [{}] })] {
             assert!(Pattern::parse(&pattern).is_err(), "{pattern}");
         }
     }

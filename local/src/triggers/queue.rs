@@ -16,16 +16,8 @@ const CONCURRENCY: usize = 4;
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
 /// Starts the pollers of one trigger.
-pub(crate) fn spawn(
-    tasks: &mut JoinSet<()>,
-    sources: &Arc<Sources>,
-    trigger: &QueueTrigger,
-    function: &Arc<Function>,
-) {
-    let pollers = trigger
-        .maximum_concurrency()
-        .unwrap_or(CONCURRENCY)
-        .min(CONCURRENCY);
+pub(crate) fn spawn(tasks: &mut JoinSet<()>, sources: &Arc<Sources>, trigger: &QueueTrigger, function: &Arc<Function>) {
+    let pollers = trigger.maximum_concurrency().unwrap_or(CONCURRENCY).min(CONCURRENCY);
     for _ in 0..pollers {
         tasks.spawn(run(sources.clone(), trigger.clone(), function.clone()));
     }
@@ -51,26 +43,16 @@ async fn run(sources: Arc<Sources>, trigger: QueueTrigger, function: Arc<Functio
 
 /// Handles one batch, if there is one.
 async fn step(sources: &Sources, trigger: &QueueTrigger, function: &Function) -> io::Result<bool> {
-    let messages = sources
-        .sqs
-        .receive(&trigger.queue, trigger.batch_size)
-        .await?;
+    let messages = sources.sqs.receive(&trigger.queue, trigger.batch_size).await?;
     if messages.is_empty() {
         return Ok(false);
     }
     let arn = Sqs::queue_arn(&trigger.queue);
-    let records: Vec<_> = messages
-        .iter()
-        .map(|message| record(message, &arn))
-        .collect();
-    let answer = function
-        .invoke(json!({ "Records": records }).to_string().into_bytes())
-        .await;
+    let records: Vec<_> = messages.iter().map(|message| record(message, &arn)).collect();
+    let answer = function.invoke(json!({ "Records": records }).to_string().into_bytes()).await;
     sources.written.notify_waiters();
     let names_failures = !trigger.function_response_types.is_empty();
-    let done = answer
-        .map(|answer| handled(&messages, &answer, names_failures))
-        .unwrap_or_default();
+    let done = answer.map(|answer| handled(&messages, &answer, names_failures)).unwrap_or_default();
     // The others become visible again when their time is up.
     sources.sqs.delete(&trigger.queue, &done).await?;
     Ok(true)
@@ -93,20 +75,11 @@ fn record(message: &Message, arn: &str) -> Value {
 
 /// The receipts of the messages that need not be seen again.
 fn handled(messages: &[Message], answer: &[u8], names_failures: bool) -> Vec<String> {
-    let failed = if names_failures {
-        failures(answer)
-    } else {
-        Vec::new()
-    };
-    if failed
-        .iter()
-        .any(|id| !messages.iter().any(|message| message.message_id == *id))
-    {
+    let failed = if names_failures { failures(answer) } else { Vec::new() };
+    if failed.iter().any(|id| !messages.iter().any(|message| message.message_id == *id)) {
         return Vec::new();
     }
-    let done = messages
-        .iter()
-        .filter(|message| !failed.contains(&message.message_id));
+    let done = messages.iter().filter(|message| !failed.contains(&message.message_id));
     done.map(|message| message.receipt_handle.clone()).collect()
 }
 
@@ -131,27 +104,13 @@ mod tests {
             ("", vec![]),
             ("{}", both.clone()),
             (r#"{"batchItemFailures":[]}"#, both.clone()),
-            (
-                r#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#,
-                vec!["receipt b"],
-            ),
+            (r#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#, vec!["receipt b"]),
             (r#"{"batchItemFailures":[{"itemIdentifier":"c"}]}"#, vec![]),
             (r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, vec![]),
             (r#"{"batchItemFailures":[{}]}"#, vec![]),
         ] {
-            assert_eq!(
-                handled(&messages, answer.as_bytes(), true),
-                expected,
-                "{answer}"
-            );
+            assert_eq!(handled(&messages, answer.as_bytes(), true), expected, "{answer}");
         }
-        assert_eq!(
-            handled(
-                &messages,
-                br#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#,
-                false
-            ),
-            both
-        );
+        assert_eq!(handled(&messages, br#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#, false), both);
     }
 }

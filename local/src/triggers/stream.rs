@@ -56,19 +56,9 @@ impl StreamReader {
         trigger: &StreamTrigger,
         function: Arc<Function>,
     ) -> io::Result<Self> {
-        let patterns = trigger
-            .filters()
-            .map(Pattern::parse)
-            .collect::<Result<_, _>>()
-            .map_err(io::Error::other)?;
+        let patterns = trigger.filters().map(Pattern::parse).collect::<Result<_, _>>().map_err(io::Error::other)?;
         let position = Mutex::new(sources.sqs.checkpoint(&function.name).await?);
-        Ok(Self {
-            sources,
-            trigger: trigger.clone(),
-            patterns,
-            function,
-            position,
-        })
+        Ok(Self { sources, trigger: trigger.clone(), patterns, function, position })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -76,10 +66,7 @@ impl StreamReader {
     }
 
     pub(crate) fn position(&self) -> Option<String> {
-        self.position
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.position.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether nothing is left to deliver.
@@ -144,32 +131,16 @@ impl StreamReader {
                 let records = batch.records.split_off(first);
                 pending.failures = 0;
                 self.advance(last_sequence(&batch.records)).await?;
-                pending.batches.push(Batch {
-                    records,
-                    up_to: batch.up_to,
-                });
+                pending.batches.push(Batch { records, up_to: batch.up_to });
             }
             Some(_) if self.trigger.bisect_batch_on_function_error && batch.records.len() > 1 => {
                 let records = batch.records.split_off(batch.records.len() / 2);
                 let up_to = last_sequence(&batch.records);
-                pending.batches.push(Batch {
-                    records,
-                    up_to: batch.up_to,
-                });
-                pending.batches.push(Batch {
-                    records: batch.records,
-                    up_to,
-                });
+                pending.batches.push(Batch { records, up_to: batch.up_to });
+                pending.batches.push(Batch { records: batch.records, up_to });
             }
-            Some(_)
-                if self
-                    .trigger
-                    .maximum_retry_attempts
-                    .is_none_or(|most| pending.failures < most) =>
-            {
-                let wait = FIRST_BACKOFF
-                    .saturating_mul(1 << pending.failures.min(10))
-                    .min(LONGEST_BACKOFF);
+            Some(_) if self.trigger.maximum_retry_attempts.is_none_or(|most| pending.failures < most) => {
+                let wait = FIRST_BACKOFF.saturating_mul(1 << pending.failures.min(10)).min(LONGEST_BACKOFF);
                 pending.failures += 1;
                 pending.batches.push(batch);
                 return Ok(Step::Failed { wait });
@@ -193,82 +164,41 @@ impl StreamReader {
         if self.trigger.function_response_types.is_empty() {
             return None;
         }
-        let index = |failed: &String| {
-            records
-                .iter()
-                .position(|record| record.sequence == *failed)
-                .unwrap_or(0)
-        };
+        let index = |failed: &String| records.iter().position(|record| record.sequence == *failed).unwrap_or(0);
         failures(&answer).iter().map(index).min()
     }
 
     async fn read(&self, limit: usize) -> io::Result<Vec<StreamRecord>> {
-        self.sources
-            .dynamodb
-            .read_stream(&self.sources.table, self.position().as_deref(), limit)
-            .await
+        self.sources.dynamodb.read_stream(&self.sources.table, self.position().as_deref(), limit).await
     }
 
     async fn advance(&self, position: String) -> io::Result<()> {
-        self.sources
-            .sqs
-            .save_checkpoint(self.name(), &position)
-            .await?;
+        self.sources.sqs.save_checkpoint(self.name(), &position).await?;
         *self.position.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
         Ok(())
     }
 
     /// Tells the on-failure queue where the records are, in Lambda's form.
     async fn give_up(&self, records: &[StreamRecord], retries: u32) -> io::Result<()> {
-        tracing::error!(
-            "{} gave up {} records of the stream",
-            self.name(),
-            records.len()
-        );
+        tracing::error!("{} gave up {} records of the stream", self.name(), records.len());
         let Some(queue) = self.trigger.on_failure() else {
             return Ok(());
         };
-        let message = failure_message(
-            &self.function.name,
-            records,
-            retries + 1,
-            Clock::default().now(),
-        );
-        self.sources
-            .sqs
-            .send(queue, vec![(message.to_string(), Duration::ZERO)])
-            .await
-            .map(drop)
+        let message = failure_message(&self.function.name, records, retries + 1, Clock::default().now());
+        self.sources.sqs.send(queue, vec![(message.to_string(), Duration::ZERO)]).await.map(drop)
     }
 }
 
 fn last_sequence(records: &[StreamRecord]) -> String {
-    records
-        .last()
-        .map(|record| record.sequence.clone())
-        .unwrap_or_default()
+    records.last().map(|record| record.sequence.clone()).unwrap_or_default()
 }
 
-fn failure_message(
-    function: &str,
-    records: &[StreamRecord],
-    invocations: u32,
-    now: Timestamp,
-) -> Value {
+fn failure_message(function: &str, records: &[StreamRecord], invocations: u32, now: Timestamp) -> Value {
     let (first, last) = (records.first(), records.last());
     let sequence = |record: Option<&StreamRecord>| record.map(|record| record.sequence.clone());
     let arrival = |record: Option<&StreamRecord>| {
         let seconds = record?.event["dynamodb"]["ApproximateCreationDateTime"].as_f64()?;
-        Some(
-            Timestamp::from_millis(
-                Duration::try_from_secs_f64(seconds)
-                    .ok()?
-                    .as_millis()
-                    .try_into()
-                    .ok()?,
-            )
-            .rfc3339(),
-        )
+        Some(Timestamp::from_millis(Duration::try_from_secs_f64(seconds).ok()?.as_millis().try_into().ok()?).rfc3339())
     };
     json!({
         "requestContext": {

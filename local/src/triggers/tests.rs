@@ -65,21 +65,13 @@ struct Host {
 async fn host(dir: &TempDir, answer: fn(&[String], &[Value]) -> Value) -> Host {
     let model = Model::parse(TEMPLATE, &BTreeMap::new()).unwrap();
     let dynamodb = DynamoDb::start(dir.path(), Durability::Fast).await.unwrap();
-    dynamodb
-        .create_table(&model.table.properties)
-        .await
-        .unwrap();
+    dynamodb.create_table(&model.table.properties).await.unwrap();
     let queues = model.queues.iter().map(|queue| QueueSpec {
         name: queue.name.clone(),
         visibility_timeout: Duration::from_millis(50),
-        redrive: queue
-            .redrive_policy
-            .as_ref()
-            .map(|to| (to.dead_letter_queue.clone(), to.max_receive_count)),
+        redrive: queue.redrive_policy.as_ref().map(|to| (to.dead_letter_queue.clone(), to.max_receive_count)),
     });
-    let sqs = Sqs::start(dir.path(), Durability::Fast, queues.collect())
-        .await
-        .unwrap();
+    let sqs = Sqs::start(dir.path(), Durability::Fast, queues.collect()).await.unwrap();
     let client = Client::from_conf(sdk!(aws_sdk_dynamodb, dynamodb.endpoint()).build());
     let seen = Seen::default();
     let handler: Handler = {
@@ -100,12 +92,8 @@ async fn host(dir: &TempDir, answer: fn(&[String], &[Value]) -> Value) -> Host {
             .boxed()
         })
     };
-    let functions = ["reader", "worker"].map(|name| {
-        (
-            name.to_owned(),
-            Arc::new(Function::new(name, Duration::from_secs(5), handler.clone())),
-        )
-    });
+    let functions = ["reader", "worker"]
+        .map(|name| (name.to_owned(), Arc::new(Function::new(name, Duration::from_secs(5), handler.clone()))));
     let sources = Sources {
         dynamodb: Arc::new(dynamodb),
         sqs: sqs.clone(),
@@ -113,25 +101,14 @@ async fn host(dir: &TempDir, answer: fn(&[String], &[Value]) -> Value) -> Host {
         written: Arc::default(),
         gate: Arc::default(),
     };
-    let triggers = Triggers::start(sources, &model, &BTreeMap::from(functions))
-        .await
-        .unwrap();
-    Host {
-        triggers,
-        client,
-        sqs,
-        seen,
-    }
+    let triggers = Triggers::start(sources, &model, &BTreeMap::from(functions)).await.unwrap();
+    Host { triggers, client, sqs, seen }
 }
 
 impl Host {
     async fn put(&self, keys: &[&str]) {
         for key in keys {
-            let item = self
-                .client
-                .put_item()
-                .table_name("Table")
-                .item("PK", AttributeValue::S((*key).to_owned()));
+            let item = self.client.put_item().table_name("Table").item("PK", AttributeValue::S((*key).to_owned()));
             item.send().await.unwrap();
         }
     }
@@ -171,62 +148,36 @@ async fn a_reader_restarts_at_the_first_record_that_failed() {
     let dir = tempfile::tempdir().unwrap();
     // Only a batch that starts with a3 gets past it.
     let host = host(&dir, |batch, records| {
-        let failed = batch
-            .iter()
-            .position(|key| key == "a3")
-            .filter(|index| *index > 0);
-        let failed = failed
-            .map(|index| json!({ "itemIdentifier": records[index]["dynamodb"]["SequenceNumber"] }));
+        let failed = batch.iter().position(|key| key == "a3").filter(|index| *index > 0);
+        let failed = failed.map(|index| json!({ "itemIdentifier": records[index]["dynamodb"]["SequenceNumber"] }));
         json!({ "batchItemFailures": failed.as_slice() })
     });
     let host = host.await;
     host.put(&["a1", "a2", "a3", "a4"]).await;
-    assert_eq!(
-        host.run().await,
-        [vec!["a1", "a2", "a3", "a4"], vec!["a3", "a4"]]
-    );
+    assert_eq!(host.run().await, [vec!["a1", "a2", "a3", "a4"], vec!["a3", "a4"]]);
 }
 
 #[tokio::test]
 async fn a_record_that_always_fails_is_cut_out_and_given_up() {
     let dir = tempfile::tempdir().unwrap();
     let host = host(&dir, |batch, _| {
-        assert!(
-            !batch.contains(&"a2".to_owned()),
-            "a record that no function can take"
-        );
+        assert!(!batch.contains(&"a2".to_owned()), "a record that no function can take");
         Value::Null
     });
     let host = host.await;
     host.put(&["a1", "a2", "a3", "a4"]).await;
     assert_eq!(
         host.run().await,
-        [
-            vec!["a1", "a2", "a3", "a4"],
-            vec!["a1", "a2"],
-            vec!["a1"],
-            vec!["a2"],
-            vec!["a2"],
-            vec!["a3", "a4"]
-        ]
+        [vec!["a1", "a2", "a3", "a4"], vec!["a1", "a2"], vec!["a1"], vec!["a2"], vec!["a2"], vec!["a3", "a4"]]
     );
     let messages = host.sqs.receive("Dead", 10).await.unwrap();
-    let [message] = messages.as_slice() else {
-        panic!("{messages:?}")
-    };
+    let [message] = messages.as_slice() else { panic!("{messages:?}") };
     let message: Value = serde_json::from_str(&message.body).unwrap();
-    assert_eq!(
-        message["requestContext"]["condition"],
-        "RetryAttemptsExhausted"
-    );
+    assert_eq!(message["requestContext"]["condition"], "RetryAttemptsExhausted");
     assert_eq!(message["requestContext"]["approximateInvokeCount"], 2);
     let info = &message["DDBStreamBatchInfo"];
     assert_eq!(info["batchSize"], 1);
-    assert!(
-        info["startSequenceNumber"].is_string()
-            && info["approximateArrivalOfFirstRecord"].is_string(),
-        "{info}"
-    );
+    assert!(info["startSequenceNumber"].is_string() && info["approximateArrivalOfFirstRecord"].is_string(), "{info}");
 }
 
 #[tokio::test]
@@ -239,10 +190,7 @@ async fn messages_that_fail_come_back_and_end_in_the_dead_letter_queue() {
     });
     let host = host.await;
     let message = |body: &str| (body.to_owned(), Duration::ZERO);
-    host.sqs
-        .send("Jobs", vec![message("good"), message("bad")])
-        .await
-        .unwrap();
+    host.sqs.send("Jobs", vec![message("good"), message("bad")]).await.unwrap();
     assert_eq!(host.run().await, [vec!["good", "bad"], vec!["bad"]]);
     assert_eq!(host.sqs.receive("Dead", 10).await.unwrap()[0].body, "bad");
 }
@@ -251,10 +199,7 @@ async fn messages_that_fail_come_back_and_end_in_the_dead_letter_queue() {
 async fn a_panic_fails_the_whole_batch_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let host = host(&dir, |batch, _| {
-        assert!(
-            !batch.contains(&"bad".to_owned()),
-            "a message that no function can take"
-        );
+        assert!(!batch.contains(&"bad".to_owned()), "a message that no function can take");
         Value::Null
     });
     let host = host.await;
@@ -271,11 +216,6 @@ async fn what_is_left_is_said_when_time_is_up() {
     let host = host(&dir, all_done).await;
     host.put(&["a1"]).await;
     // Still paused.
-    let error = host
-        .triggers
-        .settle(Duration::from_millis(20))
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = host.triggers.settle(Duration::from_millis(20)).await.unwrap_err().to_string();
     assert_eq!(error, "not settled: reader has changes to read");
 }

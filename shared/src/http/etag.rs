@@ -37,7 +37,8 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        let values: Vec<_> = parts.headers.get_all(header::IF_MATCH).iter().filter_map(|value| value.to_str().ok()).collect();
+        let values: Vec<_> =
+            parts.headers.get_all(header::IF_MATCH).iter().filter_map(|value| value.to_str().ok()).collect();
         if values.is_empty() {
             return Ok(Self(None));
         }
@@ -53,7 +54,9 @@ impl IfMatch {
     pub fn check(&self, version: u64) -> Result<()> {
         let Some(tags) = &self.0 else { return Ok(()) };
         let expected = version.to_string();
-        let same = |tag: &String| tag == "*" || tag.strip_prefix('"').and_then(|tag| tag.split_once('-')).is_some_and(|(v, _)| v == expected);
+        let same = |tag: &String| {
+            tag == "*" || tag.strip_prefix('"').and_then(|tag| tag.split_once('-')).is_some_and(|(v, _)| v == expected)
+        };
         if tags.iter().any(same) {
             return Ok(());
         }

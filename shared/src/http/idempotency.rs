@@ -75,8 +75,7 @@ impl<T> Idempotent<T> {
     /// 500 when the answer can't be kept.
     pub fn keep(&self, app: &App, user: Option<UserId>, answer: &Created) -> Result<Option<Op>> {
         let Some(keyed) = &self.key else { return Ok(None) };
-        let kept =
-            Kept { body: keyed.body.clone(), answer: answer.body.clone(), location: answer.location.clone() };
+        let kept = Kept { body: keyed.body.clone(), answer: answer.body.clone(), location: answer.location.clone() };
         idempotency::keep(app, user, &keyed.scope(user), kept).map(Some)
     }
 

@@ -69,8 +69,7 @@ pub(super) fn render(response: Response, request_id: &str) -> Response {
     let Some(error) = response.extensions().get::<Arc<Error>>().cloned() else { return response };
     let body = serde_json::to_vec(&Problem::new(&error, request_id)).unwrap_or_default();
     let (mut parts, _) = response.into_parts();
-    let json: (HeaderName, HeaderValue) =
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    let json: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     parts.headers.insert(json.0, json.1);
     parts.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(parts, axum::body::Body::from(body))

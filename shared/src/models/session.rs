@@ -103,7 +103,9 @@ impl MailAction {
     /// How long such a token is good.
     pub const fn lifetime(&self) -> Duration {
         match self {
-            Self::VerifyEmail | Self::AlreadyRegistered | Self::EmailChanged | Self::Nothing => Duration::from_secs(24 * 3600),
+            Self::VerifyEmail | Self::AlreadyRegistered | Self::EmailChanged | Self::Nothing => {
+                Duration::from_secs(24 * 3600)
+            }
             // OWASP's Forgot Password cheat sheet asks for a short time.
             Self::ResetPassword => Duration::from_secs(3600),
         }

@@ -6,8 +6,8 @@ use crate::clock::Timestamp;
 use crate::ids::UserId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::LazyLock;
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 /// The public card: what any viewer who may see the account sees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,12 +184,65 @@ fn is_well_formed(name: &str) -> bool {
 
 /// Names that are path segments (a test derives them from the routers), and some kept for growth.
 pub const RESERVED_USERNAMES: [&str; 59] = [
-    "about", "activity", "admin", "administrator", "analytics", "api", "block", "blocked", "comments", "config",
-    "delete", "docs", "export", "feed", "follow", "followers", "following", "forgot", "groups", "hashtags", "health",
-    "help", "home", "like", "liked", "likes", "login", "logout", "media", "moderator", "mute", "muted",
-    "notifications", "password", "perch", "posts", "read", "refresh", "register", "reports", "resend", "reset", "root",
-    "scheduled", "search", "sessions", "settings", "signup", "suggestions", "support", "system", "tweets", "unblock",
-    "unfollow", "unlike", "unsubscribe", "users", "verify", "videos",
+    "about",
+    "activity",
+    "admin",
+    "administrator",
+    "analytics",
+    "api",
+    "block",
+    "blocked",
+    "comments",
+    "config",
+    "delete",
+    "docs",
+    "export",
+    "feed",
+    "follow",
+    "followers",
+    "following",
+    "forgot",
+    "groups",
+    "hashtags",
+    "health",
+    "help",
+    "home",
+    "like",
+    "liked",
+    "likes",
+    "login",
+    "logout",
+    "media",
+    "moderator",
+    "mute",
+    "muted",
+    "notifications",
+    "password",
+    "perch",
+    "posts",
+    "read",
+    "refresh",
+    "register",
+    "reports",
+    "resend",
+    "reset",
+    "root",
+    "scheduled",
+    "search",
+    "sessions",
+    "settings",
+    "signup",
+    "suggestions",
+    "support",
+    "system",
+    "tweets",
+    "unblock",
+    "unfollow",
+    "unlike",
+    "unsubscribe",
+    "users",
+    "verify",
+    "videos",
 ];
 
 fn is_reserved(name: &str) -> bool {
@@ -225,10 +278,8 @@ impl FieldValue for Email {
         if address.len() > 254 || !address.is_ascii() {
             return Err(refused());
         }
-        let options = email_address::Options::default()
-            .with_required_tld()
-            .without_domain_literal()
-            .without_display_text();
+        let options =
+            email_address::Options::default().with_required_tld().without_domain_literal().without_display_text();
         email_address::EmailAddress::parse_with_options(address, options).map_err(|_| refused())?;
         // A quoted local part may hold spaces and line breaks; no provider gives out such addresses.
         if address.contains('"') {
@@ -274,7 +325,8 @@ impl FieldValue for Website {
         let address = bounded(value, Self::MAX, Self::MAX, false)?;
         let refused = ("invalid_url", String::from("This must be an http or https address."));
         let uri: http::Uri = address.parse().map_err(|_| refused.clone())?;
-        let web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| host.contains('.'));
+        let web =
+            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| host.contains('.'));
         if web && !address.contains(['<', '>', '"', '\'']) { Ok(Self(address)) } else { Err(refused) }
     }
 }
@@ -313,9 +365,8 @@ impl std::fmt::Debug for Password {
     }
 }
 
-static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
-    include_str!("common_passwords.txt").lines().filter(|line| !line.starts_with('#')).collect()
-});
+static COMMON: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("common_passwords.txt").lines().filter(|line| !line.starts_with('#')).collect());
 
 impl Password {
     pub const MIN: usize = 8;
@@ -378,7 +429,8 @@ mod tests {
 
     #[test]
     fn suggested_names_are_names() {
-        for address in ["a@b.co", "settings@b.co", "ann.lee+x@b.co", "usr_x@b.co", &format!("{}@b.co", "y".repeat(60))] {
+        for address in ["a@b.co", "settings@b.co", "ann.lee+x@b.co", "usr_x@b.co", &format!("{}@b.co", "y".repeat(60))]
+        {
             let email = Email::parse(&json!(address)).unwrap();
             for attempt in 0..3 {
                 let name = Username::suggested(&email, attempt);
@@ -392,7 +444,18 @@ mod tests {
         for good in ["ann@example.com", "a.b+c@mail.example.co.uk", "A@EXAMPLE.COM"] {
             assert_eq!(refusal::<Email>(good), None, "{good}");
         }
-        for bad in ["", "ann", "ann@", "@b.co", "ann@host", "a b@c.de", "ann@[1.2.3.4]", "Ann <a@b.co>", "\"a\"@b.co", "a@b.co\nBcc: x@y.zz"] {
+        for bad in [
+            "",
+            "ann",
+            "ann@",
+            "@b.co",
+            "ann@host",
+            "a b@c.de",
+            "ann@[1.2.3.4]",
+            "Ann <a@b.co>",
+            "\"a\"@b.co",
+            "a@b.co\nBcc: x@y.zz",
+        ] {
             assert_eq!(refusal::<Email>(bad), Some("invalid_email"), "{bad}");
         }
     }

@@ -14,7 +14,8 @@ const LANES: u32 = 1;
 
 /// What an unknown user's password is compared with, so that it takes as long as a known one's: a hash, made with
 /// the parameters above, that no password matches.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Two hashes at a time per process: each holds 19 MiB and a core.
 static SEATS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);

@@ -131,10 +131,7 @@ async fn merging(app: &App, from: UserId, author: UserId) -> Result<Key> {
 /// Unavailable.
 pub async fn merge(app: &App, from: UserId, author: UserId) -> Result<()> {
     let stands = Condition::All(vec![Condition::Exists, Condition::Without("un")]);
-    let ops = vec![
-        Op::check(key::follow(from, author), stands),
-        Op::put(merging(app, from, author).await?, &row())?,
-    ];
+    let ops = vec![Op::check(key::follow(from, author), stands), Op::put(merging(app, from, author).await?, &row())?];
     match app.table().transact(ops).await {
         Ok(()) => Ok(()),
         Err(error) => error.refused().map(|_| ()),

@@ -2,8 +2,8 @@
 
 use crate::App;
 use crate::error::Result;
-use crate::table::design::key;
 use crate::table::Op;
+use crate::table::design::key;
 use std::time::Duration;
 
 #[derive(serde::Deserialize)]

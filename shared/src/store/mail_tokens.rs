@@ -13,7 +13,13 @@ use ulid::Ulid;
 ///
 /// # Errors
 /// 500 when it can't be written.
-pub fn issue(app: &App, user: UserId, email: &Email, action: MailAction, pending: Option<PendingAccount>) -> Result<Op> {
+pub fn issue(
+    app: &App,
+    user: UserId,
+    email: &Email,
+    action: MailAction,
+    pending: Option<PendingAccount>,
+) -> Result<Op> {
     let now = app.now();
     let ttl = (now + action.lifetime()).seconds();
     let token = MailToken { id: new_ulid(now), user, action, email: email.clone(), pending, mailed: false, ttl };
@@ -24,7 +30,13 @@ pub fn issue(app: &App, user: UserId, email: &Email, action: MailAction, pending
 ///
 /// # Errors
 /// Unavailable.
-pub async fn send(app: &App, user: UserId, email: &Email, action: MailAction, pending: Option<PendingAccount>) -> Result<()> {
+pub async fn send(
+    app: &App,
+    user: UserId,
+    email: &Email,
+    action: MailAction,
+    pending: Option<PendingAccount>,
+) -> Result<()> {
     app.table().write(issue(app, user, email, action, pending)?).await?;
     Ok(())
 }

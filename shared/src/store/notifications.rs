@@ -218,8 +218,7 @@ async fn mark_groups_read(app: &App, owner: UserId, ids: &[NotificationId]) -> R
         let (mark, groups) = try_join(read_mark(app, owner), load(app, owner, ids)).await?;
         let unread = groups.iter().filter(|group| !group.is_read(&mark)).map(|group| group.id);
         let unread = unread.map(|id| Op::update(key::notification(owner, id)).set("read", true));
-        let mut ops: Vec<_> =
-            unread.map(|op| op.when(Condition::Exists).when(Condition::Without("read"))).collect();
+        let mut ops: Vec<_> = unread.map(|op| op.when(Condition::Exists).when(Condition::Without("read"))).collect();
         let Some(n) = i64::try_from(ops.len()).ok().filter(|n| *n > 0) else { return Ok(()) };
         ops.push(Op::update(key::read_mark(owner)).add("unread", -n).when(unchanged("upto", mark.upto)));
         match app.table().transact(ops).await {

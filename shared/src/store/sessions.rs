@@ -61,8 +61,8 @@ impl SignIn {
             return None;
         }
         let known = self.credentials.as_ref().is_some_and(|kept| kept.known.iter().any(|one| one == address));
-        let too_many = self.failures.of(address) >= FAILURES_PER_ADDRESS
-            || (!known && self.failures.n >= FAILURES_PER_ACCOUNT);
+        let too_many =
+            self.failures.of(address) >= FAILURES_PER_ADDRESS || (!known && self.failures.n >= FAILURES_PER_ACCOUNT);
         too_many.then(|| Duration::from_secs(window - now.seconds() % window))
     }
 }
@@ -213,7 +213,9 @@ pub async fn end_by_token(app: &App, token: RefreshToken, text: &str) -> Result<
 /// # Errors
 /// Unavailable.
 pub async fn end_all(app: &App, sessions: &[Session]) -> Result<()> {
-    app.table().batch_write(sessions.iter().map(|one| Op::delete(key::session(one.user, one.id))).collect()).await
+    app.table()
+        .batch_write(sessions.iter().map(|one| Op::delete(key::session(one.user, one.id))).collect())
+        .await
         .map_err(Error::from)
 }
 

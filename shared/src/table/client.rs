@@ -202,7 +202,8 @@ impl Table {
             let output = self.retried(call).await?;
             output.consumed_capacity().iter().for_each(|capacity| count_reads(Some(capacity)));
             found.extend(output.responses.unwrap_or_default().into_values().flatten().map(Item));
-            left = output.unprocessed_keys.unwrap_or_default().remove(&self.inner.name).map_or(vec![], |rest| rest.keys);
+            left =
+                output.unprocessed_keys.unwrap_or_default().remove(&self.inner.name).map_or(vec![], |rest| rest.keys);
             if left.is_empty() {
                 return Ok(found);
             }
@@ -471,4 +472,3 @@ pub(crate) async fn back_off(attempt: u32) {
     let wait = u64::from(u16::from_be_bytes([a, b])) % most;
     tokio::time::sleep(Duration::from_millis(wait)).await;
 }
-

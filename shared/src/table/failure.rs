@@ -22,7 +22,8 @@ where
             Some("TransactionConflictException" | "TransactionInProgressException" | "ThrottlingException")
                 | Some("ProvisionedThroughputExceededException" | "RequestLimitExceeded" | "InternalServerError")
         );
-    let ours = matches!(error.code(), Some("ValidationException" | "ResourceNotFoundException" | "AccessDeniedException"));
+    let ours =
+        matches!(error.code(), Some("ValidationException" | "ResourceNotFoundException" | "AccessDeniedException"));
     let source = Box::new(error);
     match (again, ours) {
         (true, _) => Outcome::Again(TableError::Unavailable(source)),

@@ -12,12 +12,12 @@ use crate::http::{Bearer, Page, PageQuery};
 use crate::ids::{PostId, UserId};
 use crate::models::post::Post;
 use crate::models::viewer::Viewer;
-use crate::store::timelines::Span;
 use crate::store;
+use crate::store::timelines::Span;
 use crate::table::Read;
 use futures::future::{try_join, try_join_all, try_join4};
-use std::collections::BTreeMap;
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// Parameters of the feed beside a list's, for the documentation.
 #[derive(utoipa::IntoParams)]
@@ -113,7 +113,8 @@ impl FeedReader<'_> {
 
     /// Reads on from `span`'s upper end: hydrates the skeleton, and merges.
     async fn stretch(&mut self, span: Span, (rows, more): Skeleton, first: bool) -> Result<Stretch> {
-        let authors: Vec<UserId> = rows.iter().map(|post| post.author).chain(self.viewer.merged.iter().copied()).collect();
+        let authors: Vec<UserId> =
+            rows.iter().map(|post| post.author).chain(self.viewer.merged.iter().copied()).collect();
         self.viewer.complete(self.app, authors).await?;
         let now = self.app.now();
         let mut wanted: Vec<PostId> = rows.iter().copied().filter(|post| self.shows(post.author, now)).collect();

@@ -61,12 +61,7 @@ fn a_request_becomes_the_payload_format_2_0() {
         "isBase64Encoded": false,
     });
     assert_eq!(event, expected);
-    assert!(
-        event["requestContext"]["time"]
-            .as_str()
-            .unwrap()
-            .ends_with(" +0000")
-    );
+    assert!(event["requestContext"]["time"].as_str().unwrap().ends_with(" +0000"));
 }
 
 #[test]
@@ -79,43 +74,20 @@ fn paths_are_decoded_and_end_at_a_question_mark() {
         ("/api/", "api", "/api/"),
         ("/api/api", "api", "/api/api"),
     ] {
-        assert_eq!(
-            event(Request::get(path), stage, b"")["rawPath"],
-            raw,
-            "{path}"
-        );
+        assert_eq!(event(Request::get(path), stage, b"")["rawPath"], raw, "{path}");
     }
 }
 
 #[test]
 fn bodies_are_text_only_if_their_type_says_so() {
     let posted = |content_type: &str, body: &[u8]| {
-        let event = event(
-            Request::post("/").header("Content-Type", content_type),
-            "$default",
-            body,
-        );
-        (
-            event["body"].as_str().map(str::to_owned),
-            event["isBase64Encoded"].as_bool().unwrap(),
-        )
+        let event = event(Request::post("/").header("Content-Type", content_type), "$default", body);
+        (event["body"].as_str().map(str::to_owned), event["isBase64Encoded"].as_bool().unwrap())
     };
-    assert_eq!(
-        posted("application/json; charset=utf-8", b"{}"),
-        (Some("{}".to_owned()), false)
-    );
-    assert_eq!(
-        posted("application/merge-patch+json", b"{}"),
-        (Some("{}".to_owned()), false)
-    );
-    assert_eq!(
-        posted("application/x-www-form-urlencoded", b"a=1"),
-        (Some("YT0x".to_owned()), true)
-    );
-    assert_eq!(
-        posted("application/json", b"\xff"),
-        (Some("/w==".to_owned()), true)
-    );
+    assert_eq!(posted("application/json; charset=utf-8", b"{}"), (Some("{}".to_owned()), false));
+    assert_eq!(posted("application/merge-patch+json", b"{}"), (Some("{}".to_owned()), false));
+    assert_eq!(posted("application/x-www-form-urlencoded", b"a=1"), (Some("YT0x".to_owned()), true));
+    assert_eq!(posted("application/json", b"\xff"), (Some("/w==".to_owned()), true));
     assert_eq!(posted("image/png", b""), (None, false));
 }
 
@@ -134,30 +106,17 @@ async fn an_answer_becomes_a_response() {
     let headers = response.headers();
     assert_eq!(
         (&headers["content-type"], &headers["x-number"]),
-        (
-            &HeaderValue::from_static("image/png"),
-            &HeaderValue::from_static("1")
-        )
+        (&HeaderValue::from_static("image/png"), &HeaderValue::from_static("1"))
     );
     assert!(!headers.contains_key("ignored") && !headers.contains_key("content-length"));
     assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
-    let body = axum::body::to_bytes(response.into_body(), 10)
-        .await
-        .unwrap();
+    let body = axum::body::to_bytes(response.into_body(), 10).await.unwrap();
     assert_eq!(body.as_ref(), [1, 2]);
 }
 
 #[test]
 fn an_answer_without_a_status_or_with_a_bad_one_is_none() {
-    for answer in [
-        "null",
-        "{}",
-        r#"{"statusCode":99}"#,
-        r#"{"statusCode":200,"body":"!","isBase64Encoded":true}"#,
-    ] {
-        assert!(
-            response(answer.as_bytes(), &Method::GET).is_none(),
-            "{answer}"
-        );
+    for answer in ["null", "{}", r#"{"statusCode":99}"#, r#"{"statusCode":200,"body":"!","isBase64Encoded":true}"#] {
+        assert!(response(answer.as_bytes(), &Method::GET).is_none(), "{answer}");
     }
 }

@@ -4,8 +4,8 @@ use aws_lambda_events::event::dynamodb::Event;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, PutRequest, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem, WriteRequest,
+    AttributeValue, Put, PutRequest, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    WriteRequest,
 };
 use std::collections::HashMap;
 use std::time::Instant;
@@ -76,13 +76,7 @@ async fn a_restart_keeps_items_and_the_place_in_the_stream() {
     dynamodb.stop().await;
 
     let (dynamodb, client) = start(&dir).await;
-    let got = client
-        .get_item()
-        .table_name(TABLE)
-        .set_key(Some(key("b")))
-        .send()
-        .await
-        .unwrap();
+    let got = client.get_item().table_name(TABLE).set_key(Some(key("b"))).send().await.unwrap();
     assert_eq!(got.item, Some(key("b")));
     let last = &before[1].sequence;
     assert!(events(&dynamodb, Some(last)).await.is_empty());
@@ -98,11 +92,7 @@ async fn a_transaction_says_what_it_cost() {
     let dir = tempfile::tempdir().unwrap();
     let (_dynamodb, client) = start(&dir).await;
     let write = |sk: &str| {
-        let put = Put::builder()
-            .table_name(TABLE)
-            .set_item(Some(key(sk)))
-            .build()
-            .unwrap();
+        let put = Put::builder().table_name(TABLE).set_item(Some(key(sk))).build().unwrap();
         TransactWriteItem::builder().put(put).build()
     };
     let written = client
@@ -120,11 +110,7 @@ async fn a_transaction_says_what_it_cost() {
 async fn a_failed_condition_answers_what_is_there() {
     let dir = tempfile::tempdir().unwrap();
     let (_dynamodb, client) = start(&dir).await;
-    put(&client, "a")
-        .item("name", s("ann"))
-        .send()
-        .await
-        .unwrap();
+    put(&client, "a").item("name", s("ann")).send().await.unwrap();
     let refused = put(&client, "a")
         .condition_expression("attribute_not_exists(PK)")
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -132,10 +118,7 @@ async fn a_failed_condition_answers_what_is_there() {
         .await
         .unwrap_err()
         .into_service_error();
-    let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(
-        failed,
-    ) = refused
-    else {
+    let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed) = refused else {
         panic!("{refused:?}");
     };
     assert_eq!(failed.item.unwrap()["name"], s("ann"));
@@ -145,23 +128,9 @@ async fn a_failed_condition_answers_what_is_there() {
 async fn the_stream_has_the_form_of_lambdas_event() {
     let dir = tempfile::tempdir().unwrap();
     let (dynamodb, client) = start(&dir).await;
-    put(&client, "a")
-        .item("ttl", AttributeValue::N("1".into()))
-        .send()
-        .await
-        .unwrap();
-    put(&client, "a")
-        .item("n", AttributeValue::N("2".into()))
-        .send()
-        .await
-        .unwrap();
-    client
-        .delete_item()
-        .table_name(TABLE)
-        .set_key(Some(key("a")))
-        .send()
-        .await
-        .unwrap();
+    put(&client, "a").item("ttl", AttributeValue::N("1".into())).send().await.unwrap();
+    put(&client, "a").item("n", AttributeValue::N("2".into())).send().await.unwrap();
+    client.delete_item().table_name(TABLE).set_key(Some(key("a"))).send().await.unwrap();
 
     let records = events(&dynamodb, None).await;
     let insert = &records[0].event;
@@ -169,37 +138,21 @@ async fn the_stream_has_the_form_of_lambdas_event() {
     assert_eq!(insert["eventSource"], "aws:dynamodb");
     assert_eq!(insert["awsRegion"], REGION);
     let arn = insert["eventSourceARN"].as_str().unwrap();
-    assert!(
-        arn.starts_with("arn:aws:dynamodb:us-east-1:000000000000:table/perch/stream/"),
-        "{arn}"
-    );
+    assert!(arn.starts_with("arn:aws:dynamodb:us-east-1:000000000000:table/perch/stream/"), "{arn}");
     let change = &insert["dynamodb"];
     assert!(change["ApproximateCreationDateTime"].as_f64().unwrap() > 1.7e9);
-    assert_eq!(
-        change["Keys"],
-        json!({ "PK": { "S": "U#1" }, "SK": { "S": "a" } })
-    );
+    assert_eq!(change["Keys"], json!({ "PK": { "S": "U#1" }, "SK": { "S": "a" } }));
     assert_eq!(change["NewImage"]["ttl"], json!({ "N": "1" }));
     assert!(change["OldImage"].is_null());
     assert_eq!(change["SequenceNumber"], records[0].sequence.as_str());
     assert!(change["SizeBytes"].as_u64().unwrap() > 0);
     assert_eq!(change["StreamViewType"], "NEW_AND_OLD_IMAGES");
 
-    let event =
-        json!({ "Records": records.iter().map(|record| &record.event).collect::<Vec<_>>() });
+    let event = json!({ "Records": records.iter().map(|record| &record.event).collect::<Vec<_>>() });
     let event: Event = serde_json::from_value(event).unwrap();
-    let names: Vec<_> = event
-        .records
-        .iter()
-        .map(|record| record.event_name.as_str())
-        .collect();
+    let names: Vec<_> = event.records.iter().map(|record| record.event_name.as_str()).collect();
     assert_eq!(names, ["INSERT", "MODIFY", "REMOVE"]);
-    assert!(
-        event
-            .records
-            .iter()
-            .all(|record| record.user_identity.is_none())
-    );
+    assert!(event.records.iter().all(|record| record.user_identity.is_none()));
     assert!(event.records[2].change.new_image.is_empty());
 }
 
@@ -207,26 +160,15 @@ async fn the_stream_has_the_form_of_lambdas_event() {
 async fn expired_items_go_in_the_name_of_dynamodb() {
     let dir = tempfile::tempdir().unwrap();
     let (dynamodb, client) = start(&dir).await;
-    put(&client, "a")
-        .item("ttl", AttributeValue::N("1".into()))
-        .send()
-        .await
-        .unwrap();
-    put(&client, "b")
-        .item("ttl", AttributeValue::N("9999999999".into()))
-        .send()
-        .await
-        .unwrap();
+    put(&client, "a").item("ttl", AttributeValue::N("1".into())).send().await.unwrap();
+    put(&client, "b").item("ttl", AttributeValue::N("9999999999".into())).send().await.unwrap();
     dynamodb.sweep_ttl().await.unwrap();
     let records = events(&dynamodb, None).await;
     assert_eq!(records.len(), 3);
     let expired = &records[2].event;
     assert_eq!(expired["eventName"], "REMOVE");
     assert_eq!(expired["dynamodb"]["Keys"]["SK"]["S"], "a");
-    assert_eq!(
-        expired["userIdentity"],
-        json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" })
-    );
+    assert_eq!(expired["userIdentity"], json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" }));
 }
 
 #[tokio::test]
@@ -240,9 +182,7 @@ async fn what_is_trimmed_is_old_and_was_read() {
     dynamodb.trim_stream(TABLE, &all[2].sequence).await.unwrap();
     assert_eq!(events(&dynamodb, None).await.len(), 3);
 
-    let age = |file: &mut rusqlite::Connection| {
-        file.execute("UPDATE _stream_records SET created_at = 1000", [])
-    };
+    let age = |file: &mut rusqlite::Connection| file.execute("UPDATE _stream_records SET created_at = 1000", []);
     dynamodb.file.call(age).await.unwrap();
     dynamodb.trim_stream(TABLE, &all[1].sequence).await.unwrap();
     let left = events(&dynamodb, None).await;
@@ -264,27 +204,12 @@ async fn write_speed_does_not_depend_on_the_stream() {
     for thousand in 0..20 {
         let started = Instant::now();
         for batch in 0..40 {
-            let item = |n| {
-                PutRequest::builder()
-                    .set_item(Some(key(&format!("{thousand}-{batch}-{n}"))))
-                    .build()
-                    .unwrap()
-            };
-            let writes = (0..25)
-                .map(|n| WriteRequest::builder().put_request(item(n)).build())
-                .collect();
-            client
-                .batch_write_item()
-                .request_items(TABLE, writes)
-                .send()
-                .await
-                .unwrap();
+            let item =
+                |n| PutRequest::builder().set_item(Some(key(&format!("{thousand}-{batch}-{n}")))).build().unwrap();
+            let writes = (0..25).map(|n| WriteRequest::builder().put_request(item(n)).build()).collect();
+            client.batch_write_item().request_items(TABLE, writes).send().await.unwrap();
         }
-        eprintln!(
-            "{:>6} records kept: {:>6.0} items/s",
-            thousand * 1000,
-            1000.0 / started.elapsed().as_secs_f64()
-        );
+        eprintln!("{:>6} records kept: {:>6.0} items/s", thousand * 1000, 1000.0 / started.elapsed().as_secs_f64());
     }
     let last = { events_from_end(&dynamodb).await };
     let started = Instant::now();
@@ -297,10 +222,7 @@ async fn write_speed_does_not_depend_on_the_stream() {
 async fn events_from_end(dynamodb: &DynamoDb) -> String {
     let mut last = None;
     loop {
-        let records = dynamodb
-            .read_stream(TABLE, last.as_deref(), 1000)
-            .await
-            .unwrap();
+        let records = dynamodb.read_stream(TABLE, last.as_deref(), 1000).await.unwrap();
         match records.last() {
             Some(record) => last = Some(record.sequence.clone()),
             None => return last.unwrap(),

@@ -25,24 +25,14 @@ const MAX_WAIT: u64 = 20;
 /// Serves the queues.
 pub(super) fn router(sqs: Sqs) -> Router {
     // JSON escapes may make a payload several times as long.
-    Router::new()
-        .fallback(handle)
-        .layer(DefaultBodyLimit::max(8 * MAX_PAYLOAD))
-        .with_state(sqs)
+    Router::new().fallback(handle).layer(DefaultBodyLimit::max(8 * MAX_PAYLOAD)).with_state(sqs)
 }
 
 async fn handle(State(sqs): State<Sqs>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers
-        .get("x-amz-target")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let operation = target.strip_prefix("AmazonSQS.").unwrap_or_default();
     match dispatch(&sqs, operation, &body).await {
-        Ok(answer) => (
-            [(header::CONTENT_TYPE, "application/x-amz-json-1.0")],
-            answer.to_string(),
-        )
-            .into_response(),
+        Ok(answer) => ([(header::CONTENT_TYPE, "application/x-amz-json-1.0")], answer.to_string()).into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
@@ -59,10 +49,7 @@ async fn dispatch(sqs: &Sqs, operation: &str, body: &[u8]) -> Result<Value, Refu
         "GetQueueUrl" => get_queue_url(sqs, &parse(body)?),
         "ListQueues" => Ok(list_queues(sqs, &parse(body)?)),
         "PurgeQueue" => purge_queue(sqs, &parse(body)?).await,
-        _ => Err(Refusal::service(
-            "UnsupportedOperation",
-            format!("{operation} is not embedded"),
-        )),
+        _ => Err(Refusal::service("UnsupportedOperation", format!("{operation} is not embedded"))),
     }
 }
 
@@ -82,18 +69,11 @@ struct SendMessage {
 
 async fn send_message(sqs: &Sqs, request: SendMessage) -> Result<Value, Refusal> {
     if request.message_body.len() > MAX_PAYLOAD {
-        return Err(Refusal::parameter(format!(
-            "Message must be shorter than {MAX_PAYLOAD} bytes."
-        )));
+        return Err(Refusal::parameter(format!("Message must be shorter than {MAX_PAYLOAD} bytes.")));
     }
     let md5 = super::md5(&request.message_body);
     let delay = seconds("DelaySeconds", request.delay_seconds, MAX_DELAY)?;
-    let ids = sqs
-        .send(
-            queue_name(&request.queue_url),
-            vec![(request.message_body, delay)],
-        )
-        .await?;
+    let ids = sqs.send(queue_name(&request.queue_url), vec![(request.message_body, delay)]).await?;
     Ok(json!({ "MessageId": ids[0], "MD5OfMessageBody": md5 }))
 }
 
@@ -115,13 +95,7 @@ struct SendEntry {
 
 async fn send_message_batch(sqs: &Sqs, request: SendMessageBatch) -> Result<Value, Refusal> {
     check_batch(request.entries.iter().map(|entry| entry.id.as_str()))?;
-    if request
-        .entries
-        .iter()
-        .map(|entry| entry.message_body.len())
-        .sum::<usize>()
-        > MAX_PAYLOAD
-    {
+    if request.entries.iter().map(|entry| entry.message_body.len()).sum::<usize>() > MAX_PAYLOAD {
         let message = format!("Batch requests cannot be longer than {MAX_PAYLOAD} bytes.");
         return Err(Refusal::service("BatchRequestTooLong", message));
     }
@@ -129,10 +103,7 @@ async fn send_message_batch(sqs: &Sqs, request: SendMessageBatch) -> Result<Valu
     let mut sent = Vec::new();
     for entry in request.entries {
         sent.push(json!({ "Id": entry.id, "MD5OfMessageBody": super::md5(&entry.message_body) }));
-        messages.push((
-            entry.message_body,
-            seconds("DelaySeconds", entry.delay_seconds, MAX_DELAY)?,
-        ));
+        messages.push((entry.message_body, seconds("DelaySeconds", entry.delay_seconds, MAX_DELAY)?));
     }
     let ids = sqs.send(queue_name(&request.queue_url), messages).await?;
     for (entry, id) in sent.iter_mut().zip(ids) {
@@ -157,25 +128,19 @@ async fn receive_message(sqs: &Sqs, request: ReceiveMessage) -> Result<Value, Re
     let name = queue_name(&request.queue_url);
     let max = request.max_number_of_messages.unwrap_or(1);
     if !(1..=MAX_BATCH).contains(&max) {
-        return Err(Refusal::parameter(
-            "MaxNumberOfMessages must be between 1 and 10.".into(),
-        ));
+        return Err(Refusal::parameter("MaxNumberOfMessages must be between 1 and 10.".into()));
     }
     let timeout = match request.visibility_timeout {
         Some(timeout) => seconds("VisibilityTimeout", timeout, MAX_VISIBILITY)?,
         None => sqs.queue(name)?.visibility_timeout,
     };
-    let deadline =
-        Instant::now() + seconds("WaitTimeSeconds", request.wait_time_seconds, MAX_WAIT)?;
+    let deadline = Instant::now() + seconds("WaitTimeSeconds", request.wait_time_seconds, MAX_WAIT)?;
     loop {
         let changed = sqs.changed();
         let messages = sqs.receive_for(name, max, timeout).await?;
         if !messages.is_empty() || timeout_at(deadline, changed).await.is_err() {
             let asked = request.message_system_attribute_names;
-            let messages: Vec<_> = messages
-                .into_iter()
-                .map(|message| show_message(message, &asked))
-                .collect();
+            let messages: Vec<_> = messages.into_iter().map(|message| show_message(message, &asked)).collect();
             return Ok(json!({ "Messages": messages }));
         }
     }
@@ -199,8 +164,7 @@ struct DeleteMessage {
 }
 
 async fn delete_message(sqs: &Sqs, request: DeleteMessage) -> Result<Value, Refusal> {
-    sqs.delete(queue_name(&request.queue_url), &[request.receipt_handle])
-        .await?;
+    sqs.delete(queue_name(&request.queue_url), &[request.receipt_handle]).await?;
     Ok(json!({}))
 }
 
@@ -220,13 +184,9 @@ struct DeleteEntry {
 
 async fn delete_message_batch(sqs: &Sqs, request: DeleteMessageBatch) -> Result<Value, Refusal> {
     check_batch(request.entries.iter().map(|entry| entry.id.as_str()))?;
-    let (deleted, receipts): (Vec<_>, Vec<_>) = request
-        .entries
-        .into_iter()
-        .map(|entry| (json!({ "Id": entry.id }), entry.receipt_handle))
-        .unzip();
-    sqs.delete(queue_name(&request.queue_url), &receipts)
-        .await?;
+    let (deleted, receipts): (Vec<_>, Vec<_>) =
+        request.entries.into_iter().map(|entry| (json!({ "Id": entry.id }), entry.receipt_handle)).unzip();
+    sqs.delete(queue_name(&request.queue_url), &receipts).await?;
     Ok(json!({ "Successful": deleted, "Failed": [] }))
 }
 
@@ -238,21 +198,9 @@ struct ChangeMessageVisibility {
     visibility_timeout: u64,
 }
 
-async fn change_message_visibility(
-    sqs: &Sqs,
-    request: ChangeMessageVisibility,
-) -> Result<Value, Refusal> {
-    let delay = seconds(
-        "VisibilityTimeout",
-        request.visibility_timeout,
-        MAX_VISIBILITY,
-    )?;
-    sqs.make_visible(
-        queue_name(&request.queue_url),
-        &request.receipt_handle,
-        delay,
-    )
-    .await?;
+async fn change_message_visibility(sqs: &Sqs, request: ChangeMessageVisibility) -> Result<Value, Refusal> {
+    let delay = seconds("VisibilityTimeout", request.visibility_timeout, MAX_VISIBILITY)?;
+    sqs.make_visible(queue_name(&request.queue_url), &request.receipt_handle, delay).await?;
     Ok(json!({}))
 }
 
@@ -265,35 +213,18 @@ struct GetQueueAttributes {
 }
 
 async fn get_queue_attributes(sqs: &Sqs, request: GetQueueAttributes) -> Result<Value, Refusal> {
-    let QueueSpec {
-        name,
-        visibility_timeout,
-        redrive,
-    } = sqs.queue(queue_name(&request.queue_url))?;
+    let QueueSpec { name, visibility_timeout, redrive } = sqs.queue(queue_name(&request.queue_url))?;
     let counts = sqs.counts(name).await?;
     let mut attributes = BTreeMap::from([
-        (
-            "ApproximateNumberOfMessages".into(),
-            counts.visible.to_string(),
-        ),
-        (
-            "ApproximateNumberOfMessagesDelayed".into(),
-            counts.delayed.to_string(),
-        ),
-        (
-            "ApproximateNumberOfMessagesNotVisible".into(),
-            counts.in_flight.to_string(),
-        ),
+        ("ApproximateNumberOfMessages".into(), counts.visible.to_string()),
+        ("ApproximateNumberOfMessagesDelayed".into(), counts.delayed.to_string()),
+        ("ApproximateNumberOfMessagesNotVisible".into(), counts.in_flight.to_string()),
         ("MaximumMessageSize".into(), MAX_PAYLOAD.to_string()),
         ("QueueArn".into(), Sqs::queue_arn(name)),
-        (
-            "VisibilityTimeout".into(),
-            visibility_timeout.as_secs().to_string(),
-        ),
+        ("VisibilityTimeout".into(), visibility_timeout.as_secs().to_string()),
     ]);
     if let Some((dlq, limit)) = redrive {
-        let policy =
-            json!({ "deadLetterTargetArn": Sqs::queue_arn(dlq), "maxReceiveCount": limit });
+        let policy = json!({ "deadLetterTargetArn": Sqs::queue_arn(dlq), "maxReceiveCount": limit });
         attributes.insert("RedrivePolicy".into(), policy.to_string());
     }
     Ok(json!({ "Attributes": select(attributes, &request.attribute_names) }))
@@ -317,10 +248,7 @@ struct ListQueues {
 }
 
 fn list_queues(sqs: &Sqs, request: &ListQueues) -> Value {
-    let names = sqs
-        .queues
-        .keys()
-        .filter(|name| name.starts_with(&request.queue_name_prefix));
+    let names = sqs.queues.keys().filter(|name| name.starts_with(&request.queue_name_prefix));
     json!({ "QueueUrls": names.map(|name| sqs.queue_url(name)).collect::<Vec<_>>() })
 }
 
@@ -342,9 +270,7 @@ fn queue_name(url: &str) -> &str {
 
 fn seconds(parameter: &str, value: u64, max: u64) -> Result<Duration, Refusal> {
     if value > max {
-        return Err(Refusal::parameter(format!(
-            "{parameter} must be between 0 and {max}."
-        )));
+        return Err(Refusal::parameter(format!("{parameter} must be between 0 and {max}.")));
     }
     Ok(Duration::from_secs(value))
 }
@@ -357,22 +283,14 @@ fn select(mut attributes: BTreeMap<String, String>, asked: &[String]) -> BTreeMa
 fn check_batch<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), Refusal> {
     let count = ids.len();
     if count == 0 {
-        return Err(Refusal::service(
-            "EmptyBatchRequest",
-            "There should be at least one entry.".into(),
-        ));
+        return Err(Refusal::service("EmptyBatchRequest", "There should be at least one entry.".into()));
     }
     if count > MAX_BATCH {
-        let message = format!(
-            "Maximum number of entries per request are {MAX_BATCH}. You have sent {count}."
-        );
+        let message = format!("Maximum number of entries per request are {MAX_BATCH}. You have sent {count}.");
         return Err(Refusal::service("TooManyEntriesInBatchRequest", message));
     }
     if ids.collect::<HashSet<_>>().len() < count {
-        return Err(Refusal::service(
-            "BatchEntryIdsNotDistinct",
-            "Two entries have the same Id.".into(),
-        ));
+        return Err(Refusal::service("BatchEntryIdsNotDistinct", "Two entries have the same Id.".into()));
     }
     Ok(())
 }
@@ -430,10 +348,7 @@ impl From<io::Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let headers = [
-            ("content-type", "application/x-amz-json-1.0".into()),
-            ("x-amzn-query-error", self.query_code),
-        ];
+        let headers = [("content-type", "application/x-amz-json-1.0".into()), ("x-amzn-query-error", self.query_code)];
         let body = json!({ "__type": self.kind, "message": self.message }).to_string();
         (self.status, headers, body).into_response()
     }

@@ -3,43 +3,27 @@ use crate::services::sdk;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use aws_sdk_sqs::types::{
-    DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
-    SendMessageBatchRequestEntry,
+    DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use std::time::Instant;
 use tempfile::TempDir;
 
 async fn start(dir: &TempDir) -> (Sqs, Client) {
-    let queue = |name: &str, redrive| QueueSpec {
-        name: name.into(),
-        visibility_timeout: Duration::from_secs(30),
-        redrive,
-    };
+    let queue =
+        |name: &str, redrive| QueueSpec { name: name.into(), visibility_timeout: Duration::from_secs(30), redrive };
     let queues = vec![queue("jobs", Some(("dead".into(), 2))), queue("dead", None)];
-    let sqs = Sqs::start(dir.path(), Durability::Fast, queues)
-        .await
-        .unwrap();
+    let sqs = Sqs::start(dir.path(), Durability::Fast, queues).await.unwrap();
     let client = Client::from_conf(sdk!(aws_sdk_sqs, sqs.endpoint()).build());
     (sqs, client)
 }
 
 async fn send(client: &Client, sqs: &Sqs, body: &str) -> String {
-    let sent = client
-        .send_message()
-        .queue_url(sqs.queue_url("jobs"))
-        .message_body(body)
-        .send()
-        .await;
+    let sent = client.send_message().queue_url(sqs.queue_url("jobs")).message_body(body).send().await;
     sent.unwrap().message_id.unwrap()
 }
 
 /// Receives one message, at most so many seconds from now.
-async fn receive(
-    client: &Client,
-    sqs: &Sqs,
-    queue: &str,
-    wait: i32,
-) -> Option<aws_sdk_sqs::types::Message> {
+async fn receive(client: &Client, sqs: &Sqs, queue: &str, wait: i32) -> Option<aws_sdk_sqs::types::Message> {
     let received = client
         .receive_message()
         .queue_url(sqs.queue_url(queue))
@@ -48,27 +32,16 @@ async fn receive(
         .send()
         .await
         .unwrap();
-    received
-        .messages
-        .and_then(|messages| messages.into_iter().next())
+    received.messages.and_then(|messages| messages.into_iter().next())
 }
 
 async fn set_visibility(client: &Client, sqs: &Sqs, receipt: &str, seconds: i32) {
-    let change = client
-        .change_message_visibility()
-        .queue_url(sqs.queue_url("jobs"))
-        .receipt_handle(receipt);
+    let change = client.change_message_visibility().queue_url(sqs.queue_url("jobs")).receipt_handle(receipt);
     change.visibility_timeout(seconds).send().await.unwrap();
 }
 
 async fn delete(client: &Client, sqs: &Sqs, receipt: &str) {
-    client
-        .delete_message()
-        .queue_url(sqs.queue_url("jobs"))
-        .receipt_handle(receipt)
-        .send()
-        .await
-        .unwrap();
+    client.delete_message().queue_url(sqs.queue_url("jobs")).receipt_handle(receipt).send().await.unwrap();
 }
 
 #[tokio::test]
@@ -79,32 +52,14 @@ async fn a_message_is_received_once_and_deleted() {
     let message = receive(&client, &sqs, "jobs", 0).await.unwrap();
     assert_eq!(message.message_id(), Some(id.as_str()));
     assert_eq!(message.body(), Some("hello"));
-    assert_eq!(
-        message.md5_of_body(),
-        Some("5d41402abc4b2a76b9719d911017c592")
-    );
+    assert_eq!(message.md5_of_body(), Some("5d41402abc4b2a76b9719d911017c592"));
     let attributes = message.attributes().unwrap();
-    assert_eq!(
-        attributes[&MessageSystemAttributeName::ApproximateReceiveCount],
-        "1"
-    );
-    assert_eq!(
-        attributes[&MessageSystemAttributeName::SentTimestamp].len(),
-        13
-    );
-    assert_eq!(
-        attributes[&MessageSystemAttributeName::ApproximateFirstReceiveTimestamp].len(),
-        13
-    );
+    assert_eq!(attributes[&MessageSystemAttributeName::ApproximateReceiveCount], "1");
+    assert_eq!(attributes[&MessageSystemAttributeName::SentTimestamp].len(), 13);
+    assert_eq!(attributes[&MessageSystemAttributeName::ApproximateFirstReceiveTimestamp].len(), 13);
 
     assert!(receive(&client, &sqs, "jobs", 0).await.is_none());
-    assert_eq!(
-        sqs.counts("jobs").await.unwrap(),
-        Counts {
-            in_flight: 1,
-            ..Counts::default()
-        }
-    );
+    assert_eq!(sqs.counts("jobs").await.unwrap(), Counts { in_flight: 1, ..Counts::default() });
     delete(&client, &sqs, message.receipt_handle().unwrap()).await;
     assert_eq!(sqs.counts("jobs").await.unwrap(), Counts::default());
 }
@@ -118,10 +73,7 @@ async fn a_message_that_is_not_deleted_comes_back_with_a_new_receipt() {
     set_visibility(&client, &sqs, first.receipt_handle().unwrap(), 1).await;
     assert!(receive(&client, &sqs, "jobs", 0).await.is_none());
     let second = receive(&client, &sqs, "jobs", 10).await.unwrap();
-    assert_eq!(
-        second.attributes().unwrap()[&MessageSystemAttributeName::ApproximateReceiveCount],
-        "2"
-    );
+    assert_eq!(second.attributes().unwrap()[&MessageSystemAttributeName::ApproximateReceiveCount], "2");
 
     delete(&client, &sqs, first.receipt_handle().unwrap()).await;
     assert_eq!(sqs.counts("jobs").await.unwrap().in_flight, 1);
@@ -143,18 +95,12 @@ async fn what_is_received_too_often_goes_to_the_dead_letters() {
         sqs.file
             .call(move |file| {
                 let number = parse_receipt(&receipt).unwrap().0;
-                file.execute(
-                    "UPDATE messages SET visible_at = sent_at - 1 WHERE number = ?1",
-                    [number],
-                )
+                file.execute("UPDATE messages SET visible_at = sent_at - 1 WHERE number = ?1", [number])
             })
             .await
             .unwrap();
     }
-    assert_eq!(
-        receive(&client, &sqs, "jobs", 0).await.unwrap().body(),
-        Some("good")
-    );
+    assert_eq!(receive(&client, &sqs, "jobs", 0).await.unwrap().body(), Some("good"));
     let dead = receive(&client, &sqs, "dead", 0).await.unwrap();
     assert_eq!(dead.message_id(), Some(id.as_str()));
 }
@@ -164,67 +110,27 @@ async fn batches_are_sent_and_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let (sqs, client) = start(&dir).await;
     let batch = |count: u32, id: fn(u32) -> String| {
-        let entry = |n| {
-            SendMessageBatchRequestEntry::builder()
-                .id(id(n))
-                .message_body(n.to_string())
-                .build()
-                .unwrap()
-        };
+        let entry = |n| SendMessageBatchRequestEntry::builder().id(id(n)).message_body(n.to_string()).build().unwrap();
         let entries = (0..count).map(entry).collect();
-        client
-            .send_message_batch()
-            .queue_url(sqs.queue_url("jobs"))
-            .set_entries(Some(entries))
+        client.send_message_batch().queue_url(sqs.queue_url("jobs")).set_entries(Some(entries))
     };
     let sent = batch(10, |n| n.to_string()).send().await.unwrap();
     assert_eq!(sent.successful().len(), 10);
-    let refused = batch(11, |n| n.to_string())
-        .send()
-        .await
-        .unwrap_err()
-        .into_service_error();
-    assert!(
-        refused.is_too_many_entries_in_batch_request(),
-        "{refused:?}"
-    );
-    let refused = batch(2, |_| "same".into())
-        .send()
-        .await
-        .unwrap_err()
-        .into_service_error();
+    let refused = batch(11, |n| n.to_string()).send().await.unwrap_err().into_service_error();
+    assert!(refused.is_too_many_entries_in_batch_request(), "{refused:?}");
+    let refused = batch(2, |_| "same".into()).send().await.unwrap_err().into_service_error();
     assert!(refused.is_batch_entry_ids_not_distinct(), "{refused:?}");
 
-    let received = client
-        .receive_message()
-        .queue_url(sqs.queue_url("jobs"))
-        .max_number_of_messages(10);
+    let received = client.receive_message().queue_url(sqs.queue_url("jobs")).max_number_of_messages(10);
     let messages = received.send().await.unwrap().messages.unwrap();
-    let bodies: Vec<_> = messages
-        .iter()
-        .map(|message| message.body().unwrap().to_owned())
-        .collect();
+    let bodies: Vec<_> = messages.iter().map(|message| message.body().unwrap().to_owned()).collect();
     assert_eq!(bodies, (0..10).map(|n| n.to_string()).collect::<Vec<_>>());
     let entries = messages.iter().enumerate().map(|(n, message)| {
         let entry = DeleteMessageBatchRequestEntry::builder().id(n.to_string());
-        entry
-            .receipt_handle(message.receipt_handle().unwrap())
-            .build()
-            .unwrap()
+        entry.receipt_handle(message.receipt_handle().unwrap()).build().unwrap()
     });
-    let delete = client
-        .delete_message_batch()
-        .queue_url(sqs.queue_url("jobs"));
-    assert_eq!(
-        delete
-            .set_entries(Some(entries.collect()))
-            .send()
-            .await
-            .unwrap()
-            .successful()
-            .len(),
-        10
-    );
+    let delete = client.delete_message_batch().queue_url(sqs.queue_url("jobs"));
+    assert_eq!(delete.set_entries(Some(entries.collect())).send().await.unwrap().successful().len(), 10);
     assert_eq!(sqs.counts("jobs").await.unwrap(), Counts::default());
 }
 
@@ -233,26 +139,12 @@ async fn a_delayed_message_waits() {
     let dir = tempfile::tempdir().unwrap();
     let (sqs, client) = start(&dir).await;
     let started = Instant::now();
-    let send = client
-        .send_message()
-        .queue_url(sqs.queue_url("jobs"))
-        .message_body("later")
-        .delay_seconds(1);
+    let send = client.send_message().queue_url(sqs.queue_url("jobs")).message_body("later").delay_seconds(1);
     send.send().await.unwrap();
-    assert_eq!(
-        sqs.counts("jobs").await.unwrap(),
-        Counts {
-            delayed: 1,
-            ..Counts::default()
-        }
-    );
+    assert_eq!(sqs.counts("jobs").await.unwrap(), Counts { delayed: 1, ..Counts::default() });
     assert!(receive(&client, &sqs, "jobs", 0).await.is_none());
     assert!(receive(&client, &sqs, "jobs", 10).await.is_some());
-    assert!(
-        (1000..3000).contains(&started.elapsed().as_millis()),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!((1000..3000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -266,18 +158,12 @@ async fn whoever_waits_is_woken_at_once() {
         Instant::now()
     });
     assert!(received.is_some());
-    assert!(
-        sent.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        sent.elapsed()
-    );
+    assert!(sent.elapsed() < Duration::from_secs(2), "{:?}", sent.elapsed());
 
     // A change between the look and the wait counts.
     let changed = sqs.changed();
     send(&client, &sqs, "between").await;
-    tokio::time::timeout(Duration::from_secs(2), changed)
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(2), changed).await.unwrap();
 }
 
 #[tokio::test]
@@ -300,35 +186,13 @@ async fn a_restart_keeps_messages_and_checkpoints() {
 async fn queues_are_described_and_purged() {
     let dir = tempfile::tempdir().unwrap();
     let (sqs, client) = start(&dir).await;
-    let url = client
-        .get_queue_url()
-        .queue_name("jobs")
-        .send()
-        .await
-        .unwrap()
-        .queue_url
-        .unwrap();
+    let url = client.get_queue_url().queue_name("jobs").send().await.unwrap().queue_url.unwrap();
     assert_eq!(url, sqs.queue_url("jobs"));
-    assert_eq!(
-        client
-            .list_queues()
-            .send()
-            .await
-            .unwrap()
-            .queue_urls()
-            .len(),
-        2
-    );
+    assert_eq!(client.list_queues().send().await.unwrap().queue_urls().len(), 2);
     send(&client, &sqs, "one").await;
-    let described = client
-        .get_queue_attributes()
-        .queue_url(&url)
-        .attribute_names(QueueAttributeName::All);
+    let described = client.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::All);
     let attributes = described.send().await.unwrap().attributes.unwrap();
-    assert_eq!(
-        attributes[&QueueAttributeName::ApproximateNumberOfMessages],
-        "1"
-    );
+    assert_eq!(attributes[&QueueAttributeName::ApproximateNumberOfMessages], "1");
     assert_eq!(attributes[&QueueAttributeName::VisibilityTimeout], "30");
     client.purge_queue().queue_url(&url).send().await.unwrap();
     assert_eq!(sqs.counts("jobs").await.unwrap(), Counts::default());
@@ -338,36 +202,14 @@ async fn queues_are_described_and_purged() {
 async fn refusals_are_those_of_sqs() {
     let dir = tempfile::tempdir().unwrap();
     let (sqs, client) = start(&dir).await;
-    let unknown = client
-        .send_message()
-        .queue_url(sqs.queue_url("nobody"))
-        .message_body("x")
-        .send()
-        .await;
+    let unknown = client.send_message().queue_url(sqs.queue_url("nobody")).message_body("x").send().await;
     let unknown = unknown.unwrap_err().into_service_error();
     assert!(unknown.is_queue_does_not_exist(), "{unknown:?}");
-    let receipt = client
-        .delete_message()
-        .queue_url(sqs.queue_url("jobs"))
-        .receipt_handle("x")
-        .send()
-        .await;
+    let receipt = client.delete_message().queue_url(sqs.queue_url("jobs")).receipt_handle("x").send().await;
     let receipt = receipt.unwrap_err().into_service_error();
     assert!(receipt.is_receipt_handle_is_invalid(), "{receipt:?}");
-    let long = |bytes| {
-        client
-            .send_message()
-            .queue_url(sqs.queue_url("jobs"))
-            .message_body("\n".repeat(bytes))
-            .send()
-    };
+    let long = |bytes| client.send_message().queue_url(sqs.queue_url("jobs")).message_body("\n".repeat(bytes)).send();
     long(1024 * 1024).await.unwrap();
-    let refused = long(1024 * 1024 + 1)
-        .await
-        .unwrap_err()
-        .into_service_error();
-    assert!(
-        refused.message().unwrap().contains("1048576"),
-        "{refused:?}"
-    );
+    let refused = long(1024 * 1024 + 1).await.unwrap_err().into_service_error();
+    assert!(refused.message().unwrap().contains("1048576"), "{refused:?}");
 }
