@@ -86,7 +86,7 @@ async fn what_comes_again_changes_nothing() {
     app.pause_workers().await;
     let records = app.stream().await;
     assert!(records.len() > 100, "{} records", records.len());
-    for (seed, batch) in [(1, 100), (2, 7), (3, 1)] {
+    for (seed, batch) in [(1, 100), (2, 7)] {
         // First all in order, then in none: more than AWS ever does.
         app.dispatch(&records, batch).await;
         app.dispatch(&shuffled(&records, seed), batch).await;
