@@ -137,8 +137,7 @@ async fn likes(app: &App, post: PostId, edges: HashMap<UserId, Edge>) -> Result<
     let edges: Vec<_> = edges.into_iter().collect();
     store::ledgers::settle_likes(app, post, edges.clone()).await?;
     let topic = Topic { kind: NotificationKind::Like, owner: post.author, post: Some(post) };
-    let acts = standing(&edges).filter(|act| act.actor != topic.owner).collect();
-    Ok(notify(topic, acts).collect())
+    Ok(notify(topic, &edges).collect())
 }
 
 async fn follows(app: &App, to: UserId, edges: HashMap<UserId, Edge>) -> Result<Vec<Job>> {
@@ -149,21 +148,18 @@ async fn follows(app: &App, to: UserId, edges: HashMap<UserId, Edge>) -> Result<
         false => Job::Fanout(FanoutJob::Unfollowed { from: *from, to }),
     };
     let mut jobs: Vec<Job> = edges.iter().map(timeline).collect();
-    jobs.extend(notify(Topic { kind: NotificationKind::Follow, owner: to, post: None }, standing(&edges).collect()));
+    jobs.extend(notify(Topic { kind: NotificationKind::Follow, owner: to, post: None }, &edges));
     if crossed {
         jobs.push(Job::Fanout(FanoutJob::Crossed { author: to, after: None }));
     }
     Ok(jobs)
 }
 
-/// The acts of the edges that stand.
-fn standing(edges: &[(UserId, Edge)]) -> impl Iterator<Item = Act> {
-    let standing = edges.iter().filter(|(_, edge)| edge.stands());
-    standing.map(|(actor, edge)| Act { actor: *actor, event: edge.at })
-}
-
-/// Few messages that tell of all the acts, oldest first.
-fn notify(topic: Topic, mut acts: Vec<Act>) -> impl Iterator<Item = Job> {
+/// Few messages that tell of others' acts, oldest first. Undone ones too, for the worker looks which stand: one that is
+/// undone and done again at once gives no other record, and may have been found undone before.
+fn notify(topic: Topic, edges: &[(UserId, Edge)]) -> impl Iterator<Item = Job> {
+    let others = edges.iter().filter(|(actor, _)| *actor != topic.owner);
+    let mut acts: Vec<_> = others.map(|(actor, edge)| Act { actor: *actor, event: edge.at }).collect();
     acts.sort_unstable_by_key(|act| act.event);
     let acts: Vec<_> = acts.chunks(MOST_ACTS).map(<[Act]>::to_vec).collect();
     acts.into_iter().map(move |acts| Job::Notify(NotifyJob::Notify { topic, acts }))

@@ -9,15 +9,17 @@ use shared::App;
 use shared::error::Result;
 use shared::jobs::NotifyJob;
 use shared::lambda::each_message;
+use tell::Turns;
 
 /// Handles each message on its own; those that fail go back to the queue.
 pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
-    each_message(event, |job| one(app, job)).await
+    let turns = Turns::default();
+    each_message(event, |job| one(app, &turns, job)).await
 }
 
-async fn one(app: &App, job: NotifyJob) -> Result<()> {
+async fn one(app: &App, turns: &Turns, job: NotifyJob) -> Result<()> {
     match job {
-        NotifyJob::Notify { topic, acts } => tell::tell(app, &topic, acts).await,
+        NotifyJob::Notify { topic, acts } => { let n = acts.len(); let t = std::time::Instant::now(); let r = tell::tell(app, turns, &topic, acts).await; if n > 3 || r.is_err() { eprintln!("TMP {n} {:?} {:?}", t.elapsed(), r.as_ref().err().map(ToString::to_string)); } r }
         NotifyJob::MailToken { id } => tokens::send(app, id).await,
     }
 }

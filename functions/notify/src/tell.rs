@@ -10,8 +10,10 @@ use shared::models::settings::{NotifySettings, Ways};
 use shared::models::user::Account;
 use shared::store;
 use shared::table::Read;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Notification mails an account gets in a day.
@@ -19,15 +21,30 @@ const MAILS_A_DAY: u64 = 50;
 /// The same while its address is not verified: it may be a stranger's.
 const MAILS_A_DAY_UNVERIFIED: u64 = 3;
 
+/// One owner is told by one message of an event at a time: all tellings of an owner move one item, and ten at once would
+/// mostly refuse each other.
+#[derive(Default)]
+pub(crate) struct Turns(std::sync::Mutex<HashMap<UserId, Arc<Mutex<()>>>>);
+
+impl Turns {
+    fn of(&self, owner: UserId) -> Arc<Mutex<()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default().clone()
+    }
+}
+
 /// Tells the owner of acts that still stand, in the ways they want. A repeated message changes nothing and sends no
 /// second mail, but in the moment between the mail and the note of it.
-pub(crate) async fn tell(app: &App, topic: &Topic, mut acts: Vec<Act>) -> Result<()> {
+pub(crate) async fn tell(app: &App, turns: &Turns, topic: &Topic, mut acts: Vec<Act>) -> Result<()> {
     let actors: Vec<UserId> = acts.iter().map(|act| act.actor).collect();
     let (standing, account) = try_join(standing(app, topic, &actors), store::users::account(app, topic.owner)).await?;
     let Some(account) = account else { return Ok(()) };
     acts.retain(|act| standing.contains(&act.actor));
     let ways = ways(&account.settings.notify, topic.kind);
-    let unmailed = store::notifications::tell(app, topic, &acts, ways.list).await?;
+    let unmailed = {
+        let turn = turns.of(topic.owner);
+        let _turn = turn.lock().await;
+        store::notifications::tell(app, topic, &acts, ways.list).await?
+    };
     if ways.mail && topic.kind == NotificationKind::Follow {
         for act in unmailed {
             mail(app, topic, &act, &account).await?;
@@ -59,6 +76,9 @@ fn ways(settings: &NotifySettings, kind: NotificationKind) -> Ways {
 /// Sends the mail that tells of a new follower, where the day's number is not reached.
 async fn mail(app: &App, topic: &Topic, act: &Act, account: &Account) -> Result<()> {
     let Some(actor) = store::users::profile(app, act.actor).await? else { return Ok(()) };
+    if !store::notifications::claim_mail(app, topic, act).await? {
+        return Ok(());
+    }
     let limit = if account.verified { MAILS_A_DAY } else { MAILS_A_DAY_UNVERIFIED };
     let scope = format!("notification-mail#{}", topic.owner.ulid());
     if store::limits::count(app, &scope, app.now().seconds() / DAY.as_secs(), DAY).await? > limit {

@@ -139,6 +139,6 @@ pub(crate) async fn list_liked_posts(
     let own: HashMap<PostId, Edge> = liked.iter().copied().collect();
     let ids: Vec<PostId> = liked.into_iter().map(|(post, _)| post).collect();
     let authors_of = store::cards::load(&app, ids.iter().map(|post| post.author));
-    let (posts, authors) = try_join(store::posts::load(&app, &ids), authors_of).await?;
-    query.page(&app, &list, present(posts.into_iter().flatten(), &authors, &own), next.as_deref())
+    let (posts, authors) = try_join(store::posts::load(&app, &ids, bearer.id()), authors_of).await?;
+    query.page(&app, &list, present(posts, &authors, &own), next.as_deref())
 }

@@ -6,14 +6,15 @@ use crate::App;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
+use crate::models::post::TIMELINE_LIFETIME;
 use crate::table::design::{Range, key};
 use crate::table::{Op, Order, Read, Rows};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// So long an unfollowed author's posts are hidden by a tombstone: longer than any job lives (SQS keeps a message for
-/// four days, and fourteen more in a dead-letter queue).
-const TOMBSTONE: Duration = Duration::from_secs(19 * 24 * 3600);
+/// So long an unfollowed author's posts are hidden by a tombstone: as long as a row lives that a late job may have left
+/// in the timeline.
+const TOMBSTONE: Duration = TIMELINE_LIFETIME;
 
 /// The edge from one to the other. Access pattern 7.
 ///

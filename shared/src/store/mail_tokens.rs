@@ -1,5 +1,6 @@
 //! Tokens that mails carry. Writing one makes the stream send the mail.
 
+use super::mails;
 use crate::App;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{UserId, new_ulid};
@@ -64,14 +65,18 @@ pub fn redeem(token: &MailToken) -> Op {
     Op::delete(key::mail_token(token.id)).when(Condition::Exists)
 }
 
+/// Takes the token's mail upon oneself. False when it was sent, or somebody else is at it.
+///
+/// # Errors
+/// Unavailable.
+pub async fn claim_mail(app: &App, id: Ulid) -> Result<bool> {
+    mails::claim(app, key::mail_token(id)).await
+}
+
 /// Notes that the token's mail was sent. One used meanwhile is none the worse for it.
 ///
 /// # Errors
 /// Unavailable.
 pub async fn mark_mailed(app: &App, id: Ulid) -> Result<()> {
-    let op = Op::update(key::mail_token(id)).set("mailed", true).when(Condition::Exists);
-    match app.table().write(op).await {
-        Ok(_) => Ok(()),
-        Err(error) => error.refused().map(|_| ()),
-    }
+    mails::sent(app, key::mail_token(id)).await
 }

@@ -6,6 +6,7 @@
 //!
 //! One telling takes many acts, for the mark can move only some dozen times a second, and a hot post is liked more often.
 
+use super::mails;
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{NotificationId, UserId};
@@ -129,16 +130,20 @@ fn unchanged(name: &'static str, value: Option<NotificationId>) -> Condition {
     value.map_or(Condition::Without(name), |value| Condition::equal(name, value))
 }
 
+/// Takes the mail that tells of the act upon oneself. False when it was sent, or somebody else is at it.
+///
+/// # Errors
+/// Unavailable.
+pub async fn claim_mail(app: &App, topic: &Topic, act: &Act) -> Result<bool> {
+    mails::claim(app, done_key(topic, act)).await
+}
+
 /// Notes that a mail told of the act.
 ///
 /// # Errors
 /// Unavailable.
 pub async fn mark_mailed(app: &App, topic: &Topic, act: &Act) -> Result<()> {
-    let op = Op::update(done_key(topic, act)).set("mailed", true).when(Condition::Exists);
-    match app.table().write(op).await {
-        Ok(_) => Ok(()),
-        Err(error) => error.refused().map(|_| ()),
-    }
+    mails::sent(app, done_key(topic, act)).await
 }
 
 /// Notifications, newest first, and where the next page starts. Access pattern 16.

@@ -12,7 +12,7 @@
 //! | Failures | U#u | G#F | yes | failed sign-ins of the current window |
 //! | Credentials | U#u | G#K | | the password hash |
 //! | Session | U#u | H#0#session | yes | one sign-in; 10 at most |
-//! | Merged | U#u | H#1#author | | an author followed whose posts are merged at read; 20 at most |
+//! | Merged | U#u | H#1#author | | an author followed whose posts are merged at read; about 20 |
 //! | Negative | U#u | H#3#other | yes | unfollowed lately: their rows in the timeline don't show |
 //! | Follow | U#a | F#b | | a follows b: the truth |
 //! | Like | U#u | L#post | | u likes the post: the truth |
@@ -52,7 +52,7 @@
 //! | 9 | one post | A#author, T#ulid | E (own: S) | store::posts::get |
 //! | 10 | an author's posts | A#author, begins_with T# | E (own: S) | store::posts::by_author |
 //! | 11 | a timeline | TL#u | S | store::timelines::page |
-//! | 12 | posts of many ids | A#author, T#ulid (batch) | E | store::posts::load |
+//! | 12 | posts of many ids | A#author, T#ulid (batch) | E (own: S) | store::posts::load |
 //! | 13 | which of these do I like? | U#u, L# between | S | store::likes::between |
 //! | 14 | what do I like? | U#u, begins_with L# | S | store::likes::by_user |
 //! | 15 | who likes this post? | LK#post | E | store::likes::of_post |

@@ -51,8 +51,8 @@ pub async fn page(app: &App, bearer: &Bearer, query: &PageQuery) -> Result<Page<
     let span = Span { older_than: start, newer_than };
     // One's own posts must be in it at once; others' within a second.
     let read = if own { Read::Strong } else { Read::Eventual };
-    // Half as many again as the page holds: own and unfollowed ones drop out.
-    let rows = query.limit + query.limit / 2;
+    // Half as many again as the page holds, for own and unfollowed ones drop out; 30 cost no more than one.
+    let rows = (query.limit + query.limit / 2).max(30);
     let first = store::timelines::page(app, bearer.id(), rows, span, read);
     let (viewer, first) = try_join(bearer.viewer(app), first).await?;
     let mut reader = FeedReader { app, viewer, own, read, limit: query.limit, rows };
@@ -129,7 +129,7 @@ impl FeedReader<'_> {
         let oldest = complete_to.or(span.newer_than).unwrap_or(PostId::OLDEST);
         let authors = wanted.iter().map(|post| post.author).chain(merged.iter().copied());
         let (posts, merged, cards, likes) = try_join4(
-            store::posts::load(app, &wanted),
+            store::posts::load(app, &wanted, me),
             try_join_all(merged.iter().map(|id| store::posts::newest(app, *id, most, span))),
             store::cards::load(app, authors),
             store::likes::between(app, me, oldest, span.older_than),
@@ -137,7 +137,7 @@ impl FeedReader<'_> {
         .await?;
         // By id, newest first; a post that was pushed and is merged too comes once.
         let mut found: BTreeMap<Reverse<PostId>, Post> =
-            posts.into_iter().flatten().map(|post| (Reverse(post.id), post)).collect();
+            posts.into_iter().map(|post| (Reverse(post.id), post)).collect();
         for (posts, more) in merged {
             if more && let Some(last) = posts.last() {
                 complete_to = complete_to.max(Some(last.id));
