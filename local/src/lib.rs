@@ -45,7 +45,7 @@ use triggers::Triggers;
 use wire::Wire;
 
 /// How long [`Local::settle`] waits.
-const SETTLE_LIMIT: Duration = Duration::from_secs(30);
+const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 /// What requests, and then workers, have to end by themselves in [`Local::stop`].
 const DRAIN: Duration = Duration::from_millis(800);
 /// What the database has to close its file.
