@@ -93,6 +93,8 @@ async fn no_secret_is_in_the_log_or_in_an_answer() {
     // The most that the template's LogLevel asks for. The local host itself shows mails, for that is what it is for.
     let filter = tracing_subscriber::EnvFilter::new("debug,local=off,mail=off");
     let log = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(move || writer.clone()).finish();
+    // With one subscriber alone, whichever thread comes to a line first decides for all whether anybody listens to it.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _log = tracing::subscriber::set_default(log);
 
     let app = TestApp::start().await;
