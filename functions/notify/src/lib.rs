@@ -19,7 +19,7 @@ pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
 
 async fn one(app: &App, turns: &Turns, job: NotifyJob) -> Result<()> {
     match job {
-        NotifyJob::Notify { topic, acts } => { let n = acts.len(); let t = std::time::Instant::now(); let r = tell::tell(app, turns, &topic, acts).await; if n > 3 || r.is_err() { eprintln!("TMP {n} {:?} {:?}", t.elapsed(), r.as_ref().err().map(ToString::to_string)); } r }
+        NotifyJob::Notify { topic, acts } => tell::tell(app, turns, &topic, acts).await,
         NotifyJob::MailToken { id } => tokens::send(app, id).await,
     }
 }
