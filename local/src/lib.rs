@@ -220,7 +220,7 @@ impl Local {
     /// Returns when every change has been handled and every queue is empty, dead-letter queues aside.
     ///
     /// # Errors
-    /// What is left after 30 seconds.
+    /// What is left after a minute.
     pub async fn settle(&self) -> Result<(), Unsettled> {
         self.triggers.settle(SETTLE_LIMIT).await
     }

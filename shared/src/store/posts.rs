@@ -28,8 +28,7 @@ pub async fn load(app: &App, ids: &[PostId], reader: UserId) -> Result<Vec<Post>
     };
     let (own, others) = (keys(true), keys(false));
     let table = app.table();
-    let (own, others) =
-        try_join(table.batch_get(&own, Read::Strong), table.batch_get(&others, Read::Eventual)).await?;
+    let (own, others) = try_join(table.batch_get(&own, Read::Strong), table.batch_get(&others, Read::Eventual)).await?;
     let mut posts: Vec<Post> = own.into_iter().chain(others).flatten().collect();
     posts.sort_unstable_by_key(|post| std::cmp::Reverse(post.id));
     Ok(posts)
