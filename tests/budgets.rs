@@ -4,7 +4,7 @@
 //! read. Written units of transactions are twice a plain write's. `docs/architecture.md` has the same figures.
 
 use crate::support::bulk::{Person, app_of, people};
-use crate::support::{Response, TestApp, set};
+use crate::support::{Response, TestApp, alone, set};
 use local::wire::{Call, rounds};
 use local::{Data, Options};
 use serde_json::{Value, json};
@@ -79,6 +79,7 @@ async fn follow(from: &Person, to: &Person) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accounts() {
+    let _alone = alone().await;
     let app = app().await;
     let anon = app.anon();
     let sign_up =
@@ -105,6 +106,7 @@ async fn accounts() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn profiles_and_the_graph() {
+    let _alone = alone().await;
     let app = app().await;
     let [me, gull]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
     let by_id = cost(&app, me.get(&format!("/users/{}", gull.id))).await;
@@ -137,6 +139,7 @@ async fn profiles_and_the_graph() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn posts_and_likes() {
+    let _alone = alone().await;
     let app = app().await;
     let [me, gull]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
     post(&me, "so that the author's card is cached").await;
@@ -232,6 +235,7 @@ const REST: &str = "Query TL, Query U/H!, Query U/L!";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_feed() {
+    let _alone = alone().await;
     let feed = Feed::new("hello").await;
     let cold = format!("2 rounds, 24 read, 0 written: {HYDRATE}, BatchGetItem U/P x20, {MERGED}, {REST}");
     assert_eq!(feed.cost().await, cold, "cards cold");
@@ -287,6 +291,7 @@ fn ulid(n: u128) -> ulid::Ulid {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_feed_of_long_posts() {
+    let _alone = alone().await;
     let feed = Feed::new(&long_text()).await;
     assert_eq!(
         feed.warm_cost().await,

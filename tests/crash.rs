@@ -1,7 +1,7 @@
 //! `kill -9` under load, and a restart on the same data.
 
 use crate::support::binaries::binaries;
-use crate::support::{Client, anon_at, until};
+use crate::support::{Client, alone, anon_at, until};
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -85,6 +85,7 @@ async fn all(me: &Client, path: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_under_load_loses_nothing_acknowledged_and_what_was_queued_is_done() {
+    let _alone = alone().await;
     let folder = tempfile::tempdir().expect("a folder");
     let host = Host::start(folder.path()).await;
     let anon = anon_at(&host.url);

@@ -1,7 +1,7 @@
 //! Many at once, and how soon things show.
 
 use crate::support::bulk::{Person, app_of, people};
-use crate::support::{TestApp, until};
+use crate::support::{TestApp, alone, until};
 use futures::StreamExt;
 use serde_json::json;
 use shared::ids::PostId;
@@ -31,6 +31,7 @@ async fn rows_of(app: &TestApp, post: PostId) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_like_one_post_at_once_each_twice() {
+    let _alone = alone().await;
     let app = TestApp::start().await;
     let fans = people(&app, "fan", 1_000).await;
     let author = people(&app, "author", 1).await.remove(0);
@@ -53,6 +54,7 @@ async fn a_thousand_like_one_post_at_once_each_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_post_is_in_a_followers_feed_within_a_second() {
+    let _alone = alone().await;
     let app = TestApp::start().await;
     let [author, follower]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
     follower.post(&format!("/users/{}/follow", author.id), None).await.expect(200);
@@ -78,6 +80,7 @@ async fn a_post_is_in_a_followers_feed_within_a_second() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unfollow_and_logout_show_in_the_very_next_request_with_all_workers_stopped() {
+    let _alone = alone().await;
     let app = TestApp::start().await;
     let [author, follower]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
     follower.post(&format!("/users/{}/follow", author.id), None).await.expect(200);

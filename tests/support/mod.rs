@@ -107,6 +107,12 @@ pub(crate) fn anon_at(url: &str) -> Client {
     Client::new(url, client::http(None))
 }
 
+/// For a test that keeps the machine busy: one at a time, so that the others' patience holds.
+pub(crate) async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
+    static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    ALONE.lock().await
+}
+
 /// The token in a mail's link.
 pub(crate) fn token_in(mail: &Mail) -> String {
     let (_, rest) = mail.text.split_once("token=").expect("a link with a token");

@@ -33,7 +33,7 @@ impl Turns {
 }
 
 /// Tells the owner of acts that still stand, in the ways they want. A repeated message changes nothing and sends no
-/// second mail, but in the moment between the mail and the note of it.
+/// second mail, unless the process died between the mail and the note of it.
 pub(crate) async fn tell(app: &App, turns: &Turns, topic: &Topic, mut acts: Vec<Act>) -> Result<()> {
     let actors: Vec<UserId> = acts.iter().map(|act| act.actor).collect();
     let (standing, account) = try_join(standing(app, topic, &actors), store::users::account(app, topic.owner)).await?;
