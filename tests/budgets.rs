@@ -300,3 +300,35 @@ async fn the_feed_of_long_posts() {
     );
     feed.check().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fan_out() {
+    const FOLLOWERS: u16 = 400;
+    let _alone = alone().await;
+    let app = app().await;
+    let author = people(&app, "author", 1).await.remove(0);
+    let fanout = app_of(&app, "fanout");
+    // Ledger rows of follows made long ago.
+    let row = |n: u16| {
+        let (edge, follower) = (ulid::Ulid::from_parts(1, n.into()), UserId::from_ulid(ulid(n.into())));
+        Op::put(key::follower_row(author.id, edge, follower), &json!({})).expect("an item")
+    };
+    fanout.table().batch_write((0..FOLLOWERS).map(row).collect()).await.expect("followers");
+    app.settle().await;
+    app.wire().expect("the wire is recorded").take();
+    post(&author, "to all").await;
+    app.settle().await;
+    let calls = app.wire().expect("the wire is recorded").take();
+    let sum =
+        |what: &str, units: fn(&Call) -> f64| calls.iter().filter(|call| name(call) == what).map(units).sum::<f64>();
+    let written: f64 =
+        calls.iter().filter(|call| call.operation == "BatchWriteItem").map(|call| call.write_units).sum();
+    assert_eq!(written, f64::from(FOLLOWERS), "one unit a follower");
+    let read = sum("Query FL", |call| call.read_units);
+    assert!(read > 0.0 && read / f64::from(FOLLOWERS) <= 0.0125, "{read} units to read {FOLLOWERS} followers");
+    assert_eq!(sum("GetItem U/P!", |call| call.read_units), 1.0, "how the author's posts are delivered");
+    let recent = calls.iter().filter(|call| call.operation == "Query" && call.consistent);
+    let recent =
+        recent.filter(|call| call.request["ExpressionAttributeValues"][":pk"]["S"].to_string().contains("FL#"));
+    assert_eq!(recent.map(|call| call.read_units).sum::<f64>(), 1.0, "the last half minute's followers, strongly");
+}
