@@ -9,6 +9,7 @@ use local::wire::{Call, rounds};
 use local::{Data, Options};
 use serde_json::{Value, json};
 use shared::ids::{PostId, UserId, new_ulid};
+use shared::models::post::Post;
 use shared::table::Op;
 use shared::table::design::key;
 use std::time::Duration;
@@ -153,6 +154,23 @@ async fn posts_and_likes() {
 
     let id = post(&gull, "hello").await;
     app.settle().await;
+    // Made by another environment, so that this one knows no card of its author.
+    let [tern]: [Person; 1] = people(&app, "tern", 1).await.try_into().ok().expect("one");
+    let elsewhere = app_of(&app, "posts");
+    let unknown = Post {
+        id: PostId::new(elsewhere.now(), tern.id),
+        content: "hello".into(),
+        hashtags: Vec::new(),
+        mentions: Vec::new(),
+        edited: None,
+        ver: 1,
+        likes: 0,
+    };
+    shared::store::posts::create(&elsewhere, &unknown, None).await.expect("a post");
+    app.settle().await;
+    let cold = cost(&app, me.get(&format!("/posts/{}", unknown.id))).await;
+    let calls = "BatchGetItem U/P x1, GetItem A/T, GetItem U/L!, Query U/H!";
+    assert_eq!(cold, format!("1 rounds, 3 read, 0 written: {calls}"), "card not cached");
     let warm = cost(&app, me.get(&format!("/posts/{id}"))).await;
     assert_eq!(warm, "1 rounds, 2.5 read, 0 written: GetItem A/T, GetItem U/L!, Query U/H!", "card cached");
     let liked = cost(&app, me.post(&format!("/posts/{id}/like"), None)).await;

@@ -299,6 +299,22 @@ async fn a_message_that_comes_again_tells_and_mails_once() {
     assert_eq!((unread(&ann).await, app.mails().await.len()), (2, mails));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_comes_several_times_at_once_mails_once() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    app.settle().await;
+    app.pause_workers().await;
+    // A follow's mail, and the one that verifies an address.
+    app.user("bob").await.follow(&ann).await;
+    app.dispatch(&app.stream().await, 100).await;
+    let messages = app.take_messages("NOTIFY_QUEUE_URL").await;
+    join_all((0..6).map(|_| app.work("notify", &messages))).await;
+    assert_eq!(follow_mails(&app, &ann).await, 1);
+    assert_eq!(app.mails_to("bob@example.com").await.len(), 1);
+    assert_eq!(unread(&ann).await, 1);
+}
+
 #[tokio::test]
 async fn a_stranger_gets_few_mails_until_the_address_is_verified() {
     let app = TestApp::start().await;

@@ -121,15 +121,6 @@ impl Op {
         self.step(Step::SetIfAbsent(name, attribute(value)))
     }
 
-    /// Sets, or removes when there is no value.
-    #[must_use]
-    pub fn set_or_remove(self, name: &'static str, value: Option<impl Serialize>) -> Self {
-        match value {
-            Some(value) => self.set(name, value),
-            None => self.remove(name),
-        }
-    }
-
     #[must_use]
     pub fn add(self, name: impl Into<String>, n: i64) -> Self {
         self.step(Step::Add(name.into(), AttributeValue::N(n.to_string())))
