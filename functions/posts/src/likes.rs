@@ -34,7 +34,7 @@ impl LikeState {
 
 /// The session, the limit and the post, all at once.
 async fn target(app: &App, bearer: &Bearer, id: PostId) -> Result<Post> {
-    let post = store::posts::get(app, id, Read::Eventual);
+    let post = store::posts::get(app, id, Read::Confirmed);
     let (_, post) = try_join(bearer.acting(app, Action::Like), post).await?;
     post.ok_or_else(Error::not_found)
 }
@@ -113,7 +113,7 @@ pub(crate) async fn list_likes(
     let list = format!("likes of {id}");
     let after = query.after(&app, &list)?;
     let (post, rows) =
-        (store::posts::get(&app, id, Read::Eventual), store::likes::of_post(&app, id, query.limit, after.as_deref()));
+        (store::posts::get(&app, id, Read::Confirmed), store::likes::of_post(&app, id, query.limit, after.as_deref()));
     let (_, post, rows) = try_join3(reader.viewer(&app), post, rows).await?;
     post.ok_or_else(Error::not_found)?;
     let ids: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();

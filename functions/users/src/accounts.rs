@@ -16,6 +16,7 @@ use shared::models::session::{MailAction, MailToken, PendingAccount};
 use shared::models::user::{Email, FullName, Password, Username};
 use shared::secrets::password;
 use shared::store::users::{NewAccount, NotCreated};
+use shared::table::Read;
 use shared::views::user::Me;
 use shared::{App, store};
 
@@ -101,7 +102,7 @@ pub(crate) async fn register_user(
 async fn sign_up_quietly(app: &App, body: &SignUp, hash: String) -> Result<Response> {
     let holder = async {
         match &body.username {
-            Some(name) => store::users::by_name(app, name).await,
+            Some(name) => store::users::by_name(app, name, Read::Strong).await,
             None => Ok(None),
         }
     };

@@ -26,7 +26,7 @@ pub(crate) async fn resolve(app: &App, user: &UserRef, me: Option<UserId>) -> Re
     match user {
         UserRef::Me => me.ok_or_else(|| Error::unauthorized("Sign in to be `me`.")),
         UserRef::Id(id) => Ok(*id),
-        UserRef::Name(name) => store::users::by_name(app, name).await?.ok_or_else(Error::not_found),
+        UserRef::Name(name) => store::users::by_name(app, name, Read::Confirmed).await?.ok_or_else(Error::not_found),
     }
 }
 
@@ -141,7 +141,7 @@ pub(crate) async fn get_user(
     let id = resolve(&app, &path.user, reader.id()).await?;
     let me = reader.id().filter(|me| *me != id);
     let own = reader.id() == Some(id);
-    let page = store::users::page(&app, id, if own { Read::Strong } else { Read::Eventual });
+    let page = store::users::page(&app, id, if own { Read::Strong } else { Read::Confirmed });
     let edge = |from: Option<UserId>, to: Option<UserId>, read| {
         let ends = from.zip(to);
         let app = &app;

@@ -54,7 +54,7 @@ impl Login {
         let name = self.name();
         let parsed = json!(name);
         match (self.username.is_some() && !name.contains('@')).then(|| Username::from_path(name)) {
-            Some(Some(name)) => store::users::by_name(app, &name).await,
+            Some(Some(name)) => store::users::by_name(app, &name, Read::Strong).await,
             Some(None) => Ok(None),
             None => match Email::parse(&parsed) {
                 Ok(email) => store::users::by_email(app, &email).await,
@@ -116,7 +116,7 @@ pub(crate) async fn login(State(app): State<App>, address: Address, Json(body): 
         None => store::sessions::nobody(&app, &body.name().to_lowercase())?,
     };
     let (found, page) =
-        try_join(store::sessions::credentials(&app, id), store::users::page(&app, id, Read::Eventual)).await?;
+        try_join(store::sessions::credentials(&app, id), store::users::page(&app, id, Read::Strong)).await?;
     let from = address.hashed();
     if let Some(wait) = found.throttled(&from, app.now()) {
         return Err(Error::new(Kind::RateLimited).detail("Too many failed sign-ins.").retry_after(wait));

@@ -135,8 +135,8 @@ fn take_name(app: &App, name: &Username, guard: &Guard) -> Result<Op> {
 ///
 /// # Errors
 /// Unavailable.
-pub async fn by_name(app: &App, name: &Username) -> Result<Option<UserId>> {
-    let guard = app.table().get::<Guard>(&key::name_guard(name), Read::Eventual).await?;
+pub async fn by_name(app: &App, name: &Username, read: Read) -> Result<Option<UserId>> {
+    let guard = app.table().get::<Guard>(&key::name_guard(name), read).await?;
     Ok(guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id))
 }
 
@@ -150,12 +150,12 @@ pub async fn by_names(app: &App, names: &[Username]) -> Result<Vec<Option<UserId
     Ok(guards.into_iter().map(|guard| guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id)).collect())
 }
 
-/// Who has this address? Access pattern 2.
+/// Who has this address? Read strongly: found or not, it costs and takes the same. Access pattern 2.
 ///
 /// # Errors
 /// Unavailable.
 pub async fn by_email(app: &App, email: &Email) -> Result<Option<UserId>> {
-    Ok(app.table().get::<Guard>(&key::email_guard(email), Read::Eventual).await?.map(|guard| guard.id))
+    Ok(app.table().get::<Guard>(&key::email_guard(email), Read::Strong).await?.map(|guard| guard.id))
 }
 
 /// All that a profile page shows.
@@ -171,6 +171,14 @@ pub struct UserPage {
 /// # Errors
 /// Unavailable.
 pub async fn page(app: &App, id: UserId, read: Read) -> Result<Option<UserPage>> {
+    let found = page_once(app, id, read).await?;
+    match read {
+        Read::Confirmed if found.is_none() => page_once(app, id, Read::Strong).await,
+        _ => Ok(found),
+    }
+}
+
+async fn page_once(app: &App, id: UserId, read: Read) -> Result<Option<UserPage>> {
     let rows = app.table().query(&key::profile_page(id), Order::OldestFirst, read, 10, None).await?;
     let find = |key: crate::table::design::Key| rows.items.iter().find(move |item| item.sk() == key.sk());
     let (Some(profile), Some(account), Some(followers)) =
@@ -186,7 +194,7 @@ pub async fn page(app: &App, id: UserId, read: Read) -> Result<Option<UserPage>>
 /// # Errors
 /// Unavailable.
 pub async fn profile(app: &App, id: UserId) -> Result<Option<Profile>> {
-    Ok(app.table().get(&key::profile(id), Read::Eventual).await?)
+    Ok(app.table().get(&key::profile(id), Read::Confirmed).await?)
 }
 
 /// The private half of an account.

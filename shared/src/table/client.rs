@@ -32,7 +32,11 @@ const ATTEMPTS: u32 = 9;
 /// How fresh a read must be. A strong one costs twice as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
+    /// What was there a moment ago; what is new may be missing.
     Eventual,
+    /// The same, but nothing is said to be missing before a strong read missed it too: for what decides whether
+    /// somebody is refused. Costs more only where nothing is found.
+    Confirmed,
     Strong,
 }
 
@@ -108,6 +112,14 @@ impl Table {
     /// # Errors
     /// Unavailable, or an item that is no `T`.
     pub async fn get<T: DeserializeOwned>(&self, key: &Key, read: Read) -> Result<Option<T>> {
+        let found = self.get_once(key, read).await?;
+        if found.is_none() && read == Read::Confirmed {
+            return self.get_once(key, Read::Strong).await;
+        }
+        Ok(found)
+    }
+
+    async fn get_once<T: DeserializeOwned>(&self, key: &Key, read: Read) -> Result<Option<T>> {
         let call = || {
             self.client()
                 .get_item()
@@ -180,7 +192,15 @@ impl Table {
         let by_key: HashMap<(String, String), Item> =
             found.into_iter().flatten().filter(|item| !item.is_expired(now)).map(|item| (item.key(), item)).collect();
         let item = |key: &Key| by_key.get(&(key.pk().to_owned(), key.sk().to_owned()));
-        keys.iter().map(|key| item(key).map(Item::read).transpose()).collect()
+        let mut found: Vec<Option<T>> =
+            keys.iter().map(|key| item(key).map(Item::read).transpose()).collect::<Result<_>>()?;
+        if read == Read::Confirmed && found.iter().any(Option::is_none) {
+            let missing: Vec<usize> = (0..keys.len()).filter(|place| found[*place].is_none()).collect();
+            let again: Vec<Key> = missing.iter().map(|place| keys[*place].clone()).collect();
+            let confirmed = Box::pin(self.batch_get(&again, Read::Strong)).await?;
+            missing.into_iter().zip(confirmed).for_each(|(place, item)| found[place] = item);
+        }
+        Ok(found)
     }
 
     async fn batch_get_chunk(&self, keys: &[&Key], read: Read) -> Result<Vec<Item>> {
