@@ -34,7 +34,7 @@ use serde_json::Value;
 use services::dynamodb::DynamoDb;
 use services::s3::S3;
 use services::ses::{Mail, Ses};
-use services::sqs::{Counts, Sqs};
+use services::sqs::{Counts, Message, Sqs};
 use shared::clock::Clock;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -128,6 +128,15 @@ pub struct Endpoints {
     pub s3: String,
     /// SES v2.
     pub ses: String,
+}
+
+/// A message of a dead-letter queue.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// The job, as it was sent.
+    pub body: String,
+    /// What the worker that gave it up says of it, by name.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// The embedded services of one host.
@@ -233,13 +242,16 @@ impl Local {
         self.services.sqs.counts(name).await
     }
 
-    /// The bodies of up to ten messages of a dead-letter queue, which hides them for its visibility timeout.
+    /// Up to ten messages of a dead-letter queue, which hides them for its visibility timeout.
     ///
     /// # Errors
     /// There is no such queue, or it can't be read.
-    pub async fn dead_letters(&self, queue: &str) -> std::io::Result<Vec<String>> {
-        let messages = self.services.sqs.receive(queue, 10).await?;
-        Ok(messages.into_iter().map(|message| message.body).collect())
+    pub async fn dead_letters(&self, queue: &str) -> std::io::Result<Vec<DeadLetter>> {
+        let letter = |message: Message| DeadLetter {
+            attributes: message.message_attributes.into_iter().map(|(name, one)| (name, one.string_value)).collect(),
+            body: message.body,
+        };
+        Ok(self.services.sqs.receive(queue, 10).await?.into_iter().map(letter).collect())
     }
 
     /// Ends requests, workers and services in turn, in less than two seconds.

@@ -5,7 +5,10 @@ mod protocol;
 use super::sqlite::Sqlite;
 use super::{ACCOUNT, Durability, REGION, listen};
 use md5::{Digest, Md5};
+use rusqlite::Error::{FromSqlConversionFailure, ToSqlConversionFailure};
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use serde::{Deserialize, Serialize};
 use shared::clock::Clock;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -31,6 +34,9 @@ const SCHEMA: &str = "
         first_received_at INTEGER
     );
     CREATE INDEX IF NOT EXISTS messages_by_queue ON messages(queue, visible_at);
+    CREATE TABLE IF NOT EXISTS message_attributes (number INTEGER PRIMARY KEY, attributes TEXT NOT NULL);
+    CREATE TRIGGER IF NOT EXISTS attributes_go_too AFTER DELETE ON messages
+        BEGIN DELETE FROM message_attributes WHERE number = OLD.number; END;
     CREATE TABLE IF NOT EXISTS checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     -- Whoever had received a message died with the process that held the queues: nobody is to be waited for.
     UPDATE messages SET visible_at = 0 WHERE received > 0;";
@@ -45,6 +51,33 @@ pub struct QueueSpec {
     pub redrive: Option<(String, u32)>,
 }
 
+/// What a sender says of a message beside its body, by name.
+pub type MessageAttributes = BTreeMap<String, MessageAttribute>;
+
+/// One of them, in the wire's form; binary values are not embedded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct MessageAttribute {
+    /// `String` or `Number`.
+    pub data_type: String,
+    pub string_value: String,
+}
+
+/// A message to be sent.
+#[derive(Clone, Debug, Default)]
+pub struct NewMessage {
+    pub body: String,
+    /// So long it stays hidden at first.
+    pub delay: Duration,
+    pub attributes: MessageAttributes,
+}
+
+impl From<String> for NewMessage {
+    fn from(body: String) -> Self {
+        Self { body, ..Self::default() }
+    }
+}
+
 /// A message as received, with what Lambda's SQS event shows of it.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -53,6 +86,8 @@ pub struct Message {
     pub body: String,
     /// ApproximateReceiveCount, SentTimestamp, ApproximateFirstReceiveTimestamp, SenderId.
     pub attributes: BTreeMap<String, String>,
+    /// The sender's own.
+    pub message_attributes: MessageAttributes,
     /// Of the body, in hexadecimal.
     pub md5: String,
 }
@@ -106,7 +141,7 @@ impl Sqs {
     }
 
     /// Sends messages, each hidden for its delay, all or none of them; answers their ids.
-    pub async fn send(&self, name: &str, messages: Vec<(String, Duration)>) -> io::Result<Vec<String>> {
+    pub async fn send(&self, name: &str, messages: Vec<NewMessage>) -> io::Result<Vec<String>> {
         let queue = self.queue(name)?.name.clone();
         let ids = self.file.call(move |file| insert(file, &queue, &messages)).await?;
         self.changed.notify_waiters();
@@ -151,6 +186,14 @@ impl Sqs {
         self.changed.notify_waiters();
         self.hidden.notify_one();
         Ok(())
+    }
+
+    /// Moves the visible messages of one queue to another, where they are new; answers how many.
+    pub async fn move_all(&self, from: &str, to: &str) -> io::Result<usize> {
+        let (from, to) = (self.queue(from)?.name.clone(), self.queue(to)?.name.clone());
+        let moved = self.file.call(move |file| move_all(file, &from, &to)).await?;
+        self.changed.notify_waiters();
+        Ok(moved)
     }
 
     /// Deletes all messages of a queue.
@@ -231,16 +274,21 @@ impl Sqs {
     }
 }
 
-fn insert(file: &mut Connection, queue: &str, messages: &[(String, Duration)]) -> rusqlite::Result<Vec<String>> {
+fn insert(file: &mut Connection, queue: &str, messages: &[NewMessage]) -> rusqlite::Result<Vec<String>> {
     let now = now();
     let transaction = file.transaction()?;
     let mut ids = Vec::with_capacity(messages.len());
-    for (body, delay) in messages {
+    for NewMessage { body, delay, attributes } in messages {
         let id = Ulid::generate().to_string();
         transaction.execute(
             "INSERT INTO messages (queue, message_id, body, sent_at, visible_at) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![queue, id, body, now, now + millis(*delay)],
         )?;
+        if !attributes.is_empty() {
+            let text = serde_json::to_string(attributes).map_err(|error| ToSqlConversionFailure(error.into()))?;
+            let number = transaction.last_insert_rowid();
+            transaction.execute("INSERT INTO message_attributes VALUES (?1, ?2)", params![number, text])?;
+        }
         ids.push(id);
     }
     transaction.commit()?;
@@ -274,13 +322,19 @@ fn visible(file: &Connection, queue: &str, now: i64, max: usize) -> rusqlite::Re
 }
 
 fn take(transaction: &Transaction<'_>, number: i64, now: i64, timeout: Duration) -> rusqlite::Result<Message> {
-    transaction.query_row(
+    let mut attributes = transaction.prepare_cached("SELECT attributes FROM message_attributes WHERE number = ?1")?;
+    let attributes: Option<String> = attributes.query_row([number], |row| row.get(0)).optional()?;
+    let attributes = attributes.map(|text| serde_json::from_str(&text)).transpose();
+    let attributes = attributes.map_err(|error| FromSqlConversionFailure(0, Type::Text, error.into()))?;
+    let mut taken = transaction.query_row(
         "UPDATE messages SET received = received + 1, visible_at = ?1,
             first_received_at = COALESCE(first_received_at, ?2)
          WHERE number = ?3 RETURNING *",
         params![now + millis(timeout), now, number],
         message,
-    )
+    )?;
+    taken.message_attributes = attributes.unwrap_or_default();
+    Ok(taken)
 }
 
 /// Moves what was received too often to the dead-letter queue, where the receive count goes on, as on AWS.
@@ -312,6 +366,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         md5: md5(&body),
         body,
         attributes,
+        message_attributes: MessageAttributes::new(),
     })
 }
 
@@ -324,6 +379,21 @@ fn delete(file: &mut Connection, queue: &str, receipts: &[(i64, u32)]) -> rusqli
         )?;
     }
     transaction.commit()
+}
+
+fn move_all(file: &mut Connection, from: &str, to: &str) -> rusqlite::Result<usize> {
+    let now = now();
+    let transaction = file.transaction()?;
+    let found = visible(&transaction, from, now, usize::MAX >> 1)?;
+    for (number, _) in &found {
+        transaction.execute(
+            "UPDATE messages SET queue = ?1, message_id = ?2, sent_at = ?3, visible_at = ?3, received = 0,
+                first_received_at = NULL WHERE number = ?4",
+            params![to, Ulid::generate().to_string(), now, number],
+        )?;
+    }
+    transaction.commit()?;
+    Ok(found.len())
 }
 
 fn counts(file: &Connection, queue: &str) -> rusqlite::Result<Counts> {
@@ -346,8 +416,8 @@ fn parse_receipt(handle: &str) -> io::Result<(i64, u32)> {
     parse().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("not a receipt handle: {handle}")))
 }
 
-fn md5(body: &str) -> String {
-    Md5::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+fn md5(bytes: impl AsRef<[u8]>) -> String {
+    Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn now() -> i64 {

@@ -3,9 +3,9 @@
 use super::{Sources, failures};
 use crate::functions::Function;
 use crate::services::REGION;
-use crate::services::sqs::{Message, Sqs};
+use crate::services::sqs::{Message, MessageAttribute, Sqs};
 use crate::template::QueueTrigger;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,12 +65,18 @@ fn record(message: &Message, arn: &str) -> Value {
         "receiptHandle": message.receipt_handle,
         "body": message.body,
         "attributes": message.attributes,
-        "messageAttributes": {},
+        "messageAttributes": message.message_attributes.iter().map(lambda_attribute).collect::<Map<_, _>>(),
         "md5OfBody": message.md5,
         "eventSource": "aws:sqs",
         "eventSourceARN": arn,
         "awsRegion": REGION,
     })
+}
+
+fn lambda_attribute((name, attribute): (&String, &MessageAttribute)) -> (String, Value) {
+    let (value, kind) = (&attribute.string_value, &attribute.data_type);
+    let shown = json!({"stringValue": value, "stringListValues": [], "binaryListValues": [], "dataType": kind});
+    (name.clone(), shown)
 }
 
 /// The receipts of the messages that need not be seen again.
@@ -95,6 +101,7 @@ mod tests {
             receipt_handle: format!("receipt {id}"),
             body: String::new(),
             attributes: BTreeMap::new(),
+            message_attributes: BTreeMap::new(),
             md5: String::new(),
         };
         let messages = [message("a"), message("b")];

@@ -185,7 +185,7 @@ impl StreamReader {
             return Ok(());
         };
         let message = failure_message(&self.function.name, records, retries + 1, Clock::default().now());
-        self.sources.sqs.send(queue, vec![(message.to_string(), Duration::ZERO)]).await.map(drop)
+        self.sources.sqs.send(queue, vec![message.to_string().into()]).await.map(drop)
     }
 }
 

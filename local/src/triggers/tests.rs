@@ -189,7 +189,7 @@ async fn messages_that_fail_come_back_and_end_in_the_dead_letter_queue() {
         json!({ "batchItemFailures": failed.as_slice() })
     });
     let host = host.await;
-    let message = |body: &str| (body.to_owned(), Duration::ZERO);
+    let message = |body: &str| body.to_owned().into();
     host.sqs.send("Jobs", vec![message("good"), message("bad")]).await.unwrap();
     assert_eq!(host.run().await, [vec!["good", "bad"], vec!["bad"]]);
     assert_eq!(host.sqs.receive("Dead", 10).await.unwrap()[0].body, "bad");
@@ -203,7 +203,7 @@ async fn a_panic_fails_the_whole_batch_and_nothing_else() {
         Value::Null
     });
     let host = host.await;
-    let message = |body: &str| (body.to_owned(), Duration::ZERO);
+    let message = |body: &str| body.to_owned().into();
     host.sqs.send("Jobs", vec![message("bad")]).await.unwrap();
     assert_eq!(host.run().await.len(), 2);
     host.sqs.send("Jobs", vec![message("good")]).await.unwrap();

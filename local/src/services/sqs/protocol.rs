@@ -1,6 +1,6 @@
 //! The SQS wire protocol: `X-Amz-Target: AmazonSQS.<Operation>` and JSON.
 
-use super::{Message, QueueSpec, Sqs};
+use super::{Message, MessageAttributes, NewMessage, QueueSpec, Sqs};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
@@ -45,6 +45,8 @@ async fn dispatch(sqs: &Sqs, operation: &str, body: &[u8]) -> Result<Value, Refu
         "DeleteMessage" => delete_message(sqs, parse(body)?).await,
         "DeleteMessageBatch" => delete_message_batch(sqs, parse(body)?).await,
         "ChangeMessageVisibility" => change_message_visibility(sqs, parse(body)?).await,
+        "ChangeMessageVisibilityBatch" => change_message_visibility_batch(sqs, parse(body)?).await,
+        "StartMessageMoveTask" => start_message_move_task(sqs, &parse(body)?).await,
         "GetQueueAttributes" => get_queue_attributes(sqs, parse(body)?).await,
         "GetQueueUrl" => get_queue_url(sqs, &parse(body)?),
         "ListQueues" => Ok(list_queues(sqs, &parse(body)?)),
@@ -65,16 +67,33 @@ struct SendMessage {
     message_body: String,
     #[serde(default)]
     delay_seconds: u64,
+    #[serde(default)]
+    message_attributes: MessageAttributes,
+}
+
+/// The message, and the answer to its sender but for the id.
+fn accept(body: String, delay: u64, attributes: MessageAttributes) -> Result<(NewMessage, Value), Refusal> {
+    let mut answer = json!({ "MD5OfMessageBody": super::md5(&body) });
+    if !attributes.is_empty() {
+        answer["MD5OfMessageAttributes"] = md5_of_attributes(&attributes).into();
+    }
+    Ok((NewMessage { body, delay: seconds("DelaySeconds", delay, MAX_DELAY)?, attributes }, answer))
+}
+
+/// Bytes that count against the limit.
+fn size(message: &NewMessage) -> usize {
+    let sizes = message.attributes.iter().map(|(name, one)| name.len() + one.data_type.len() + one.string_value.len());
+    message.body.len() + sizes.sum::<usize>()
 }
 
 async fn send_message(sqs: &Sqs, request: SendMessage) -> Result<Value, Refusal> {
-    if request.message_body.len() > MAX_PAYLOAD {
+    let (message, mut answer) = accept(request.message_body, request.delay_seconds, request.message_attributes)?;
+    if size(&message) > MAX_PAYLOAD {
         return Err(Refusal::parameter(format!("Message must be shorter than {MAX_PAYLOAD} bytes.")));
     }
-    let md5 = super::md5(&request.message_body);
-    let delay = seconds("DelaySeconds", request.delay_seconds, MAX_DELAY)?;
-    let ids = sqs.send(queue_name(&request.queue_url), vec![(request.message_body, delay)]).await?;
-    Ok(json!({ "MessageId": ids[0], "MD5OfMessageBody": md5 }))
+    let ids = sqs.send(queue_name(&request.queue_url), vec![message]).await?;
+    answer["MessageId"] = ids[0].as_str().into();
+    Ok(answer)
 }
 
 #[derive(Deserialize)]
@@ -91,19 +110,23 @@ struct SendEntry {
     message_body: String,
     #[serde(default)]
     delay_seconds: u64,
+    #[serde(default)]
+    message_attributes: MessageAttributes,
 }
 
 async fn send_message_batch(sqs: &Sqs, request: SendMessageBatch) -> Result<Value, Refusal> {
     check_batch(request.entries.iter().map(|entry| entry.id.as_str()))?;
-    if request.entries.iter().map(|entry| entry.message_body.len()).sum::<usize>() > MAX_PAYLOAD {
-        let message = format!("Batch requests cannot be longer than {MAX_PAYLOAD} bytes.");
-        return Err(Refusal::service("BatchRequestTooLong", message));
-    }
     let mut messages = Vec::new();
     let mut sent = Vec::new();
     for entry in request.entries {
-        sent.push(json!({ "Id": entry.id, "MD5OfMessageBody": super::md5(&entry.message_body) }));
-        messages.push((entry.message_body, seconds("DelaySeconds", entry.delay_seconds, MAX_DELAY)?));
+        let (message, mut answer) = accept(entry.message_body, entry.delay_seconds, entry.message_attributes)?;
+        answer["Id"] = entry.id.into();
+        sent.push(answer);
+        messages.push(message);
+    }
+    if messages.iter().map(size).sum::<usize>() > MAX_PAYLOAD {
+        let message = format!("Batch requests cannot be longer than {MAX_PAYLOAD} bytes.");
+        return Err(Refusal::service("BatchRequestTooLong", message));
     }
     let ids = sqs.send(queue_name(&request.queue_url), messages).await?;
     for (entry, id) in sent.iter_mut().zip(ids) {
@@ -122,6 +145,8 @@ struct ReceiveMessage {
     wait_time_seconds: u64,
     #[serde(default, alias = "AttributeNames")]
     message_system_attribute_names: Vec<String>,
+    #[serde(default)]
+    message_attribute_names: Vec<String>,
 }
 
 async fn receive_message(sqs: &Sqs, request: ReceiveMessage) -> Result<Value, Refusal> {
@@ -139,21 +164,44 @@ async fn receive_message(sqs: &Sqs, request: ReceiveMessage) -> Result<Value, Re
         let changed = sqs.changed();
         let messages = sqs.receive_for(name, max, timeout).await?;
         if !messages.is_empty() || timeout_at(deadline, changed).await.is_err() {
-            let asked = request.message_system_attribute_names;
-            let messages: Vec<_> = messages.into_iter().map(|message| show_message(message, &asked)).collect();
+            let messages: Vec<_> = messages.into_iter().map(|message| show_message(message, &request)).collect();
             return Ok(json!({ "Messages": messages }));
         }
     }
 }
 
-fn show_message(message: Message, asked: &[String]) -> Value {
-    json!({
+fn show_message(message: Message, asked: &ReceiveMessage) -> Value {
+    let mut shown = json!({
         "MessageId": message.message_id,
         "ReceiptHandle": message.receipt_handle,
         "MD5OfBody": message.md5,
         "Body": message.body,
-        "Attributes": select(message.attributes, asked),
-    })
+        "Attributes": select(message.attributes, &asked.message_system_attribute_names),
+    });
+    let attributes = select(message.message_attributes, &asked.message_attribute_names);
+    if !attributes.is_empty() {
+        shown["MD5OfMessageAttributes"] = md5_of_attributes(&attributes).into();
+        shown["MessageAttributes"] = json!(attributes);
+    }
+    shown
+}
+
+/// Each attribute in the order of the names: name, type and value with their lengths before them ("Calculating the MD5
+/// message digest for message attributes", SQS developer guide).
+fn md5_of_attributes(attributes: &MessageAttributes) -> String {
+    const IS_TEXT: u8 = 1;
+    let mut bytes = Vec::new();
+    let text = |bytes: &mut Vec<u8>, text: &str| {
+        bytes.extend(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend(text.as_bytes());
+    };
+    for (name, attribute) in attributes {
+        text(&mut bytes, name);
+        text(&mut bytes, &attribute.data_type);
+        bytes.push(IS_TEXT);
+        text(&mut bytes, &attribute.string_value);
+    }
+    super::md5(bytes)
 }
 
 #[derive(Deserialize)]
@@ -202,6 +250,51 @@ async fn change_message_visibility(sqs: &Sqs, request: ChangeMessageVisibility) 
     let delay = seconds("VisibilityTimeout", request.visibility_timeout, MAX_VISIBILITY)?;
     sqs.make_visible(queue_name(&request.queue_url), &request.receipt_handle, delay).await?;
     Ok(json!({}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ChangeMessageVisibilityBatch {
+    queue_url: String,
+    entries: Vec<ChangeEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ChangeEntry {
+    id: String,
+    receipt_handle: String,
+    visibility_timeout: u64,
+}
+
+async fn change_message_visibility_batch(sqs: &Sqs, request: ChangeMessageVisibilityBatch) -> Result<Value, Refusal> {
+    check_batch(request.entries.iter().map(|entry| entry.id.as_str()))?;
+    let mut changed = Vec::new();
+    for entry in request.entries {
+        let delay = seconds("VisibilityTimeout", entry.visibility_timeout, MAX_VISIBILITY)?;
+        sqs.make_visible(queue_name(&request.queue_url), &entry.receipt_handle, delay).await?;
+        changed.push(json!({ "Id": entry.id }));
+    }
+    Ok(json!({ "Successful": changed, "Failed": [] }))
+}
+
+/// Where messages came from is not kept, so the destination must be said; and then it is done at once.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct StartMessageMoveTask {
+    source_arn: String,
+    destination_arn: String,
+}
+
+async fn start_message_move_task(sqs: &Sqs, request: &StartMessageMoveTask) -> Result<Value, Refusal> {
+    let name = |arn: &'_ str| arn.rsplit(':').next().unwrap_or_default().to_owned();
+    let source = name(&request.source_arn);
+    let is_dlq = sqs.queues.values().any(|queue| queue.redrive.as_ref().is_some_and(|(dlq, _)| *dlq == source));
+    if !is_dlq {
+        return Err(Refusal::parameter("Source queue must be configured as a Dead Letter Queue.".into()));
+    }
+    sqs.move_all(&source, &name(&request.destination_arn)).await?;
+    Ok(json!({ "TaskHandle": ulid::Ulid::generate().to_string() }))
 }
 
 #[derive(Deserialize)]
@@ -275,8 +368,8 @@ fn seconds(parameter: &str, value: u64, max: u64) -> Result<Duration, Refusal> {
     Ok(Duration::from_secs(value))
 }
 
-fn select(mut attributes: BTreeMap<String, String>, asked: &[String]) -> BTreeMap<String, String> {
-    attributes.retain(|name, _| asked.iter().any(|asked| asked == "All" || asked == name));
+fn select<T>(mut attributes: BTreeMap<String, T>, asked: &[String]) -> BTreeMap<String, T> {
+    attributes.retain(|name, _| asked.iter().any(|asked| asked == "All" || asked == ".*" || asked == name));
     attributes
 }
 

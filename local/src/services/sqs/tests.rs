@@ -3,7 +3,8 @@ use crate::services::sdk;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use aws_sdk_sqs::types::{
-    DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, MessageAttributeValue,
+    MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use std::time::Instant;
 use tempfile::TempDir;
@@ -28,6 +29,7 @@ async fn receive(client: &Client, sqs: &Sqs, queue: &str, wait: i32) -> Option<a
         .receive_message()
         .queue_url(sqs.queue_url(queue))
         .message_system_attribute_names(MessageSystemAttributeName::All)
+        .message_attribute_names("All")
         .wait_time_seconds(wait)
         .send()
         .await
@@ -103,6 +105,40 @@ async fn what_is_received_too_often_goes_to_the_dead_letters() {
     assert_eq!(receive(&client, &sqs, "jobs", 0).await.unwrap().body(), Some("good"));
     let dead = receive(&client, &sqs, "dead", 0).await.unwrap();
     assert_eq!(dead.message_id(), Some(id.as_str()));
+}
+
+/// The digest is what boto3 and the SDKs of other languages hold the answer to (computed with Python's hashlib).
+#[tokio::test]
+async fn what_a_sender_says_of_a_message_stays_with_it_when_it_is_moved() {
+    let dir = tempfile::tempdir().unwrap();
+    let (sqs, client) = start(&dir).await;
+    let attribute = MessageAttributeValue::builder().data_type("String").string_value("no job").build().unwrap();
+    let sent = client.send_message().queue_url(sqs.queue_url("dead")).message_body("poison");
+    let sent = sent.message_attributes("reason", attribute.clone()).send().await.unwrap();
+    assert_eq!(sent.md5_of_message_attributes(), Some("b2e1942ee44931cc73ebde4deaf4edc7"));
+    let arns = (Sqs::queue_arn("dead"), Sqs::queue_arn("jobs"));
+    let task = client.start_message_move_task().source_arn(&arns.0).destination_arn(&arns.1);
+    task.send().await.unwrap();
+    assert_eq!(sqs.counts("dead").await.unwrap(), Counts::default());
+    let message = receive(&client, &sqs, "jobs", 0).await.unwrap();
+    assert_eq!(message.message_attributes().unwrap()["reason"], attribute);
+    assert_eq!(message.md5_of_message_attributes(), Some("b2e1942ee44931cc73ebde4deaf4edc7"));
+    // Only dead letters are moved.
+    let task = client.start_message_move_task().source_arn(&arns.1).destination_arn(&arns.0);
+    assert!(task.send().await.is_err());
+}
+
+#[tokio::test]
+async fn visibility_is_changed_by_the_batch() {
+    let dir = tempfile::tempdir().unwrap();
+    let (sqs, client) = start(&dir).await;
+    send(&client, &sqs, "again").await;
+    let first = receive(&client, &sqs, "jobs", 0).await.unwrap();
+    let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id("0").visibility_timeout(0);
+    let entry = entry.receipt_handle(first.receipt_handle().unwrap()).build().unwrap();
+    let change = client.change_message_visibility_batch().queue_url(sqs.queue_url("jobs")).entries(entry);
+    assert_eq!(change.send().await.unwrap().successful()[0].id(), "0");
+    assert!(receive(&client, &sqs, "jobs", 0).await.is_some());
 }
 
 #[tokio::test]
