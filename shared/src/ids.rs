@@ -14,7 +14,7 @@ use ulid::Ulid;
 #[error("not an id of this kind")]
 pub struct InvalidId;
 
-fn parse_ulid(text: &str) -> Result<Ulid, InvalidId> {
+pub(crate) fn parse_ulid(text: &str) -> Result<Ulid, InvalidId> {
     // One spelling per id: lower case would be a second one.
     let ulid = Ulid::from_string(text).map_err(|_| InvalidId)?;
     (ulid.to_string() == text).then_some(ulid).ok_or(InvalidId)

@@ -12,7 +12,7 @@ use shared::jobs::{FanoutJob, Job, NotifyJob};
 use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::store::edges::Edge;
 use shared::store::notifications::MOST_ACTS;
-use shared::table::design::key::{self, EdgeKey};
+use shared::table::design::EntityKey;
 use shared::{App, store};
 use std::collections::HashMap;
 
@@ -67,31 +67,24 @@ impl Changes {
         };
         let (pk, sk) = (text("PK")?, text("SK")?);
         let is_removal = record.event_name == "REMOVE";
-        if let Some(edge) = key::edge_key(pk, sk) {
-            if !is_removal {
-                let image = serde_dynamo::from_item(record.change.new_image.clone()).map_err(Error::internal)?;
-                self.edge(place, edge, image);
+        let edge = || serde_dynamo::from_item(record.change.new_image.clone()).map_err(Error::internal);
+        let first = || Group { place, edges: HashMap::new() };
+        match EntityKey::read(pk, sk) {
+            Some(EntityKey::Like { user, post }) if !is_removal => {
+                self.likes.entry(post).or_insert_with(first).edges.insert(user, edge()?);
             }
-        } else if let Some(post) = key::post_key(pk, sk) {
-            let job =
-                if is_removal { FanoutJob::PostDeleted { post } } else { FanoutJob::PostCreated { post, after: None } };
-            self.jobs.push((place, Job::Fanout(job)));
-        } else if let Some(id) = key::mail_token_key(pk) {
-            self.jobs.push((place, Job::Notify(NotifyJob::MailToken { id })));
+            Some(EntityKey::Follow { from, to }) if !is_removal => {
+                self.follows.entry(to).or_insert_with(first).edges.insert(from, edge()?);
+            }
+            Some(EntityKey::Post(post)) => {
+                let created = FanoutJob::PostCreated { post, after: None };
+                let job = if is_removal { FanoutJob::PostDeleted { post } } else { created };
+                self.jobs.push((place, Job::Fanout(job)));
+            }
+            Some(EntityKey::MailToken(id)) => self.jobs.push((place, Job::Notify(NotifyJob::MailToken { id }))),
+            _ => {}
         }
         Ok(())
-    }
-
-    fn edge(&mut self, place: usize, edge_key: EdgeKey, edge: Edge) {
-        let first = || Group { place, edges: HashMap::new() };
-        match edge_key {
-            EdgeKey::Like { user, post } => {
-                self.likes.entry(post).or_insert_with(first).edges.insert(user, edge);
-            }
-            EdgeKey::Follow { from, to } => {
-                self.follows.entry(to).or_insert_with(first).edges.insert(from, edge);
-            }
-        }
     }
 
     /// Settles all counters, then sends the jobs that follow. Answers the places of the records that failed.

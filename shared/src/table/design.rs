@@ -64,6 +64,10 @@
 //! | 20 | how often lately? | RL#scope, window | update | store::limits::count |
 //! | 21 | what does this token allow? | X#ulid, X | S | store::mail_tokens::find |
 
+mod entity;
+
+pub use entity::EntityKey;
+
 use crate::ids::{NotificationId, PostId, SessionId, UserId};
 use crate::models::notification::NotificationKind;
 use crate::models::user::{Email, Username};
@@ -284,36 +288,12 @@ pub mod key {
         Ulid::from_string(sk.split_once('#')?.1).ok().map(UserId::from_ulid)
     }
 
-    /// What an edge's key names.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub enum EdgeKey {
-        Follow { from: UserId, to: UserId },
-        Like { user: UserId, post: PostId },
-    }
-
-    /// Reads the key of a follow or a like.
-    pub fn edge_key(pk: &str, sk: &str) -> Option<EdgeKey> {
-        let actor = ending(pk, "U#")?;
-        match sk.strip_prefix(LIKE) {
-            Some(post) => Some(EdgeKey::Like { user: actor, post: PostId::from_suffix(post).ok()? }),
-            None => Some(EdgeKey::Follow { from: actor, to: ending(sk, FOLLOW)? }),
-        }
-    }
-
-    pub const POST: &str = "A#";
-
-    /// Reads the key of a post.
-    pub fn post_key(pk: &str, sk: &str) -> Option<PostId> {
-        let ulid = Ulid::from_string(sk.strip_prefix("T#")?).ok()?;
-        Some(PostId { ulid, author: ending(pk, POST)? })
-    }
-
     pub fn post(id: PostId) -> Key {
         Key::new(posts_by(id.author).pk, format!("T#{}", id.ulid))
     }
 
     pub fn posts_by(author: UserId) -> Range {
-        Range::starting(format!("{POST}{}", author.ulid()), "T#")
+        Range::starting(format!("A#{}", author.ulid()), "T#")
     }
 
     pub fn timeline_row(owner: UserId, post: PostId) -> Key {
@@ -332,15 +312,8 @@ pub mod key {
         Key::new(format!("E#{}", base64url(&sha256(&[email.folded().as_bytes()])[..16])), "E")
     }
 
-    pub const MAIL_TOKEN: &str = "X#";
-
-    /// Reads the key of a mail token.
-    pub fn mail_token_key(pk: &str) -> Option<Ulid> {
-        Ulid::from_string(pk.strip_prefix(MAIL_TOKEN)?).ok()
-    }
-
     pub fn mail_token(id: Ulid) -> Key {
-        Key::new(format!("{MAIL_TOKEN}{id}"), "X")
+        Key::new(format!("X#{id}"), "X")
     }
 
     /// A user's own repeats, or those of anybody who sends the same body under the same key.

@@ -1,0 +1,207 @@
+//! The entity chart, read from the key.
+
+use super::{Ulid, key};
+use crate::ids::{NotificationId, PostId, SessionId, UserId, parse_ulid};
+use crate::models::notification::NotificationKind;
+
+/// What lies at a key. Hashes and the windows of counters are left out, for nobody reads them back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntityKey {
+    Profile(UserId),
+    Account(UserId),
+    Followers(UserId),
+    Failures(UserId),
+    Credentials(UserId),
+    Session(UserId, SessionId),
+    Merged { user: UserId, author: UserId },
+    Negative { user: UserId, other: UserId },
+    Follow { from: UserId, to: UserId },
+    Like { user: UserId, post: PostId },
+    FollowerRow { to: UserId, edge: Ulid, from: UserId },
+    FollowingRow { from: UserId, edge: Ulid, to: UserId },
+    Overflow { author: UserId, follower: UserId },
+    LikeRow { post: PostId, edge: Ulid, user: UserId },
+    Post(PostId),
+    TimelineRow { owner: UserId, post: PostId },
+    NameGuard,
+    EmailGuard,
+    MailToken(Ulid),
+    Idempotency(Option<UserId>),
+    RateLimit,
+    ReadMark(UserId),
+    Notification(UserId, NotificationId),
+    NotificationEvent(UserId, NotificationId),
+    NotificationDone(UserId),
+    NotificationGroup(UserId),
+}
+
+impl EntityKey {
+    /// Reads a key; None where it has the form of no row of the chart.
+    pub fn read(pk: &str, sk: &str) -> Option<Self> {
+        let (partition, id) = pk.split_once('#')?;
+        match partition {
+            "U" => Self::of_user(user(id)?, sk),
+            "FL" => ledger_row(sk).and_then(|(edge, from)| Some(Self::FollowerRow { to: user(id)?, edge, from })),
+            "FW" => ledger_row(sk).and_then(|(edge, to)| Some(Self::FollowingRow { from: user(id)?, edge, to })),
+            "LK" => ledger_row(sk).and_then(|(edge, user)| Some(Self::LikeRow { post: post(id)?, edge, user })),
+            "FO" => Some(Self::Overflow { author: user(id)?, follower: user(sk)? }),
+            "A" => Some(Self::Post(PostId { ulid: parse_ulid(sk.strip_prefix("T#")?).ok()?, author: user(id)? })),
+            "TL" => Some(Self::TimelineRow { owner: user(id)?, post: post(sk)? }),
+            "N" => (sk == "N").then_some(Self::NameGuard),
+            "E" => (sk == "E").then_some(Self::EmailGuard),
+            "X" => Some(Self::MailToken(parse_ulid(id).ok().filter(|_| sk == "X")?)),
+            "IA" => (sk.strip_prefix("I#")? == id).then_some(Self::Idempotency(None)),
+            "RL" => sk.bytes().all(|byte| byte.is_ascii_digit()).then_some(Self::RateLimit),
+            "NE" => Self::of_told(user(id)?, sk),
+            _ => None,
+        }
+    }
+
+    /// What lies in a user's own partition.
+    fn of_user(id: UserId, sk: &str) -> Option<Self> {
+        match sk {
+            "P" => return Some(Self::Profile(id)),
+            "P#n" => return Some(Self::Account(id)),
+            "P#f" => return Some(Self::Followers(id)),
+            "G#F" => return Some(Self::Failures(id)),
+            "G#K" => return Some(Self::Credentials(id)),
+            "NM" => return Some(Self::ReadMark(id)),
+            _ => {}
+        }
+        let after = |prefix: &str| sk.strip_prefix(prefix);
+        if let Some(session) = after(key::SESSION) {
+            Some(Self::Session(id, SessionId::from_ulid(parse_ulid(session).ok()?)))
+        } else if let Some(author) = after(key::MERGED) {
+            Some(Self::Merged { user: id, author: user(author)? })
+        } else if let Some(other) = after(key::NEGATIVE) {
+            Some(Self::Negative { user: id, other: user(other)? })
+        } else if let Some(to) = after(key::FOLLOW) {
+            Some(Self::Follow { from: id, to: user(to)? })
+        } else if let Some(liked) = after(key::LIKE) {
+            Some(Self::Like { user: id, post: post(liked)? })
+        } else if let Some(notification) = after("NT#") {
+            Some(Self::Notification(id, NotificationId::from_ulid(parse_ulid(notification).ok()?)))
+        } else {
+            after("I#").map(|_| Self::Idempotency(Some(id)))
+        }
+    }
+
+    /// What is kept of the notifications that were told to a user.
+    fn of_told(id: UserId, sk: &str) -> Option<Self> {
+        let (kind, rest) = sk.split_once('#')?;
+        match kind {
+            "E" => Some(Self::NotificationEvent(id, NotificationId::from_ulid(parse_ulid(rest).ok()?))),
+            "D" => rest.rsplit_once('#').and_then(|(target, actor)| {
+                is_target(target).then_some(Self::NotificationDone(user(actor).map(|_| id)?))
+            }),
+            "G" => is_target(rest).then_some(Self::NotificationGroup(id)),
+            _ => None,
+        }
+    }
+
+    /// Its name in the chart.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Profile(_) => "Profile",
+            Self::Account(_) => "Account",
+            Self::Followers(_) => "Followers",
+            Self::Failures(_) => "Failures",
+            Self::Credentials(_) => "Credentials",
+            Self::Session(..) => "Session",
+            Self::Merged { .. } => "Merged",
+            Self::Negative { .. } => "Negative",
+            Self::Follow { .. } => "Follow",
+            Self::Like { .. } => "Like",
+            Self::FollowerRow { .. } => "FollowerRow",
+            Self::FollowingRow { .. } => "FollowingRow",
+            Self::Overflow { .. } => "Overflow",
+            Self::LikeRow { .. } => "LikeRow",
+            Self::Post(_) => "Post",
+            Self::TimelineRow { .. } => "TimelineRow",
+            Self::NameGuard => "NameGuard",
+            Self::EmailGuard => "EmailGuard",
+            Self::MailToken(_) => "MailToken",
+            Self::Idempotency(_) => "Idempotency",
+            Self::RateLimit => "RateLimit",
+            Self::ReadMark(_) => "ReadMark",
+            Self::Notification(..) => "Notification",
+            Self::NotificationEvent(..) => "NotificationEvent",
+            Self::NotificationDone(_) => "NotificationDone",
+            Self::NotificationGroup(_) => "NotificationGroup",
+        }
+    }
+
+    /// Whether every item of its kind ends by a ttl.
+    pub const fn expires(&self) -> bool {
+        matches!(
+            self,
+            Self::Failures(_)
+                | Self::Session(..)
+                | Self::Negative { .. }
+                | Self::TimelineRow { .. }
+                | Self::MailToken(_)
+                | Self::Idempotency(_)
+                | Self::RateLimit
+                | Self::Notification(..)
+                | Self::NotificationEvent(..)
+                | Self::NotificationDone(_)
+                | Self::NotificationGroup(_)
+        )
+    }
+}
+
+fn user(text: &str) -> Option<UserId> {
+    parse_ulid(text).ok().map(UserId::from_ulid)
+}
+
+fn post(suffix: &str) -> Option<PostId> {
+    PostId::from_suffix(suffix).ok()
+}
+
+/// `edge#other`
+fn ledger_row(sk: &str) -> Option<(Ulid, UserId)> {
+    let (edge, other) = sk.split_once('#')?;
+    Some((parse_ulid(edge).ok()?, user(other)?))
+}
+
+/// `kind#post`, where the post may be missing.
+fn is_target(text: &str) -> bool {
+    let kinds = [NotificationKind::Follow, NotificationKind::Like];
+    text.split_once('#').is_some_and(|(kind, target)| {
+        kinds.iter().any(|known| known.as_str() == kind) && (target.is_empty() || post(target).is_some())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_another_form_is_no_entity() {
+        let id = "01HF7YAT000000000000000001";
+        let user = format!("U#{id}");
+        for sk in ["P", "NM", &format!("F#{id}"), &format!("L#{id}.{id}"), &format!("NT#{id}"), "I#any"] {
+            assert!(EntityKey::read(&user, sk).is_some(), "{sk}");
+        }
+        for (pk, sk) in [
+            ("PING", "PING"),
+            (&user, "P#x"),
+            (&user, "F#"),
+            (&user, &format!("F#{}", id.to_lowercase())),
+            (&user, &format!("F#{id}#")),
+            (&user, &format!("H#2#{id}")),
+            ("U#", "P"),
+            ("U#1", "P"),
+            (&format!("LK#{id}"), &format!("{id}#{id}")),
+            (&format!("FL#{id}"), id),
+            (&format!("A#{id}"), id),
+            ("N#ann", "E"),
+            ("IA#one", "I#other"),
+            ("RL#login", "soon"),
+            (&format!("NE#{id}"), &format!("G#wave#{id}.{id}")),
+            (&format!("NE#{id}"), "D#like#"),
+        ] {
+            assert_eq!(EntityKey::read(pk, sk), None, "{pk} {sk}");
+        }
+    }
+}
