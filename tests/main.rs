@@ -34,3 +34,4 @@ mod samples;
 mod sessions;
 mod throttle;
 mod tokens;
+mod turns;

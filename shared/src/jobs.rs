@@ -16,15 +16,27 @@ use ulid::Ulid;
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum FanoutJob {
     /// A post is to reach its author's followers; `after` is where an earlier message of this job stopped.
-    PostCreated { post: PostId, after: Option<String> },
+    PostCreated { post: PostId, after: Option<Stop> },
     /// A post is gone; its likes go too.
     PostDeleted { post: PostId },
     /// `from` follows `to` now: the newest posts come into the timeline.
     Followed { from: UserId, to: UserId },
     /// `from` does not follow `to` any more: their posts leave the timeline.
     Unfollowed { from: UserId, to: UserId },
-    /// An author has crossed `FanoutLimit`: from now on the followers merge.
-    Crossed { author: UserId, after: Option<String> },
+    /// An author has crossed `FanoutLimit`, which began this epoch: the followers learn to merge.
+    Crossed { author: UserId, epoch: u64, after: Option<String> },
+    /// An author has come back below it, which began this epoch: the followers' merging gets its end.
+    CameBack { author: UserId, epoch: u64, after: Option<String> },
+}
+
+/// Where a message stopped, and in which list: the next one goes on in it, however posts are delivered by then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// Among all followers.
+    Followers { after: String },
+    /// Among those an author who is merged pushes to all the same, in this epoch.
+    Overflow { epoch: u64, after: String },
 }
 
 /// Work for the `notify` function.

@@ -135,16 +135,21 @@ async fn likes(app: &App, post: PostId, edges: HashMap<UserId, Edge>) -> Result<
 
 async fn follows(app: &App, to: UserId, edges: HashMap<UserId, Edge>) -> Result<Vec<Job>> {
     let edges: Vec<_> = edges.into_iter().collect();
-    let crossed = store::ledgers::settle_follows(app, to, edges.clone()).await?;
+    if let Some(turn) = store::ledgers::settle_follows(app, to, edges.clone()).await? {
+        let (author, epoch, after) = (to, turn.epoch, None);
+        let walk = match turn.to_merging {
+            true => FanoutJob::Crossed { author, epoch, after },
+            false => FanoutJob::CameBack { author, epoch, after },
+        };
+        app.jobs().send(vec![Job::Fanout(walk)]).await?;
+        store::delivery::walk_sent(app, to, turn).await?;
+    }
     let timeline = |(from, edge): &(UserId, Edge)| match edge.stands() {
         true => Job::Fanout(FanoutJob::Followed { from: *from, to }),
         false => Job::Fanout(FanoutJob::Unfollowed { from: *from, to }),
     };
     let mut jobs: Vec<Job> = edges.iter().map(timeline).collect();
     jobs.extend(notify(Topic { kind: NotificationKind::Follow, owner: to, post: None }, &edges));
-    if crossed {
-        jobs.push(Job::Fanout(FanoutJob::Crossed { author: to, after: None }));
-    }
     Ok(jobs)
 }
 

@@ -5,9 +5,10 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use shared::clock::Timestamp;
 use shared::error::Result;
 use shared::ids::{PostId, UserId};
-use shared::jobs::{FanoutJob, Job};
+use shared::jobs::{FanoutJob, Job, Stop};
 use shared::lambda::each_message;
 use shared::models::user::Delivery;
+use shared::store::delivery;
 use shared::store::likes;
 use shared::store::timelines;
 use shared::table::Read;
@@ -33,28 +34,48 @@ async fn run(app: &App, job: FanoutJob) -> Result<()> {
         FanoutJob::PostDeleted { post } => forget_likes(app, post).await,
         FanoutJob::Followed { from, to } => back_fill(app, from, to).await,
         FanoutJob::Unfollowed { from, to } => remove(app, from, to).await,
-        FanoutJob::Crossed { author, after } => cross(app, author, after).await,
+        FanoutJob::Crossed { author, epoch, after } => cross(app, author, epoch, after).await,
+        FanoutJob::CameBack { author, epoch, after } => come_back(app, author, epoch, after).await,
     }
 }
 
 /// Pushes a post to the author's followers; of an author who is merged at read, to those alone who merge enough others.
-async fn push(app: &App, post: PostId, after: Option<String>) -> Result<()> {
-    let author = post.author;
-    let is_first = after.is_none();
-    let pulled = store::ledgers::delivery(app, author).await? == Delivery::Pull;
-    let (owners, next) = match pulled {
-        true => store::timelines::overflow(app, author, CHUNK, after.as_deref()).await?,
-        false => followers(app, author, after.as_deref(), Read::Eventual).await?,
-    };
-    if next.is_some() {
-        app.jobs().send(vec![Job::Fanout(FanoutJob::PostCreated { post, after: next })]).await?;
+async fn push(app: &App, post: PostId, after: Option<Stop>) -> Result<()> {
+    match after {
+        Some(Stop::Followers { after }) => push_to_all(app, post, Some(after)).await,
+        Some(Stop::Overflow { epoch, after }) => push_to_overflow(app, post, epoch, Some(after)).await,
+        None => match delivery::of(app, post.author).await? {
+            author if author.mode == Delivery::Pull => push_to_overflow(app, post, author.epoch, None).await,
+            _ => push_to_all(app, post, None).await,
+        },
     }
+}
+
+async fn push_to_all(app: &App, post: PostId, after: Option<String>) -> Result<()> {
+    let (owners, next) = followers(app, post.author, after.as_deref(), Read::Eventual).await?;
+    push_on(app, post, next.map(|after| Stop::Followers { after })).await?;
     timelines::push(app, post, owners).await?;
-    if is_first && !pulled {
+    if after.is_none() {
         // Whoever followed a moment ago may be missing above, and the back-fill may have been before this post.
-        timelines::push(app, post, recent_followers(app, author).await?).await?;
+        timelines::push(app, post, recent_followers(app, post.author).await?).await?;
     }
     Ok(())
+}
+
+async fn push_to_overflow(app: &App, post: PostId, epoch: u64, after: Option<String>) -> Result<()> {
+    let (owners, next) = timelines::overflow(app, post.author, CHUNK, after.as_deref()).await?;
+    // The list is whole only while its epoch lasts: when the author comes back it is emptied.
+    if delivery::of(app, post.author).await?.epoch != epoch {
+        return push_to_all(app, post, None).await;
+    }
+    push_on(app, post, next.map(|after| Stop::Overflow { epoch, after })).await?;
+    timelines::push(app, post, owners).await
+}
+
+/// Sends what is left to the next message.
+async fn push_on(app: &App, post: PostId, stop: Option<Stop>) -> Result<()> {
+    let job = stop.map(|stop| Job::Fanout(FanoutJob::PostCreated { post, after: Some(stop) }));
+    app.jobs().send(job.into_iter().collect()).await
 }
 
 type Followers = (Vec<UserId>, Option<String>);
@@ -100,18 +121,22 @@ async fn forget_likes(app: &App, post: PostId) -> Result<()> {
     }
 }
 
-/// An author has crossed the limit: every follower learns to merge, then the pushing ends. Until then both happen,
-/// which doubles nothing, for a feed takes each post once.
-async fn cross(app: &App, author: UserId, after: Option<String>) -> Result<()> {
-    if after.is_none() {
-        store::ledgers::set_delivery(app, author, Delivery::Push, Delivery::Crossing).await?;
-    }
+/// An author has crossed the limit: every follower learns to merge, then the pushing ends.
+async fn cross(app: &App, author: UserId, epoch: u64, after: Option<String>) -> Result<()> {
     let (owners, next) = followers(app, author, after.as_deref(), Read::Strong).await?;
-    for owner in owners {
-        store::ledgers::merge(app, owner, author).await?;
+    if !delivery::merge(app, author, epoch, &owners).await? {
+        return Ok(());
     }
     match next {
-        Some(_) => app.jobs().send(vec![Job::Fanout(FanoutJob::Crossed { author, after: next })]).await,
-        None => store::ledgers::set_delivery(app, author, Delivery::Crossing, Delivery::Pull).await,
+        Some(_) => app.jobs().send(vec![Job::Fanout(FanoutJob::Crossed { author, epoch, after: next })]).await,
+        None => delivery::pull(app, author, epoch).await,
     }
+}
+
+/// An author has come back: every follower's merging gets its end.
+async fn come_back(app: &App, author: UserId, epoch: u64, after: Option<String>) -> Result<()> {
+    let (owners, next) = followers(app, author, after.as_deref(), Read::Strong).await?;
+    delivery::end_merging(app, author, epoch, &owners).await?;
+    let next = next.map(|after| Job::Fanout(FanoutJob::CameBack { author, epoch, after: Some(after) }));
+    app.jobs().send(next.into_iter().collect()).await
 }

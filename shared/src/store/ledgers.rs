@@ -4,18 +4,17 @@
 //! and the mark's condition decides. Of two consumers at the same edge one is refused, reads the edge again, and finds
 //! nothing left to do.
 
+use super::delivery::{self, Turn};
 use super::edges::{self, Edge};
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
-use crate::models::user::{Delivery, Followers};
+use crate::models::user::{Delivery, Followers, MergedRow};
 use crate::table::client::TRANSACTION_OPS;
 use crate::table::design::{Key, key};
-use crate::table::{Condition, Op, Order, Read, Refused};
+use crate::table::{Condition, Op, Read, Refused};
 use serde_json::json;
 
-/// Authors a viewer's feed merges; the rest are pushed to this viewer all the same.
-pub const MAX_MERGED: usize = 20;
 /// Refusals in a row before an edge goes back to the stream.
 const ATTEMPTS: usize = 8;
 
@@ -55,108 +54,70 @@ pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -
     Ok(())
 }
 
-/// Counts follows of one account that came, and uncounts those that went. Answers whether the account has more
-/// followers than are pushed to.
+/// Counts follows of one account that came, and uncounts those that went. Answers the turn of its delivery whose walk
+/// is to be sent; [`delivery::walk_sent`] is told when it was.
 ///
 /// # Errors
 /// Unavailable: some may be done, and doing all again is right.
-pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<bool> {
+pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Option<Turn>> {
     let mut work = Work::new(edges, move |from| key::follow(from, to));
-    let mut crossed = false;
-    // An edge takes up to seven operations: itself, two ledger rows, the actor's count, and how it is delivered.
-    while let Some(batch) = work.batch((TRANSACTION_OPS - 1) / 7) {
+    if work.edges.is_empty() {
+        // Settled before, by a run that may have ended before it sent the walk.
+        return Ok(delivery::of(app, to).await?.turn_due());
+    }
+    let mut turn = None;
+    while let Some(batch) = work.batch((TRANSACTION_OPS - 1) / OPS_PER_FOLLOW) {
         let followers: Option<Followers> = app.table().get(&key::followers(to), Read::Strong).await?;
         let Some(followers) = followers else {
             let gone = work.take().into_iter().map(|(from, _)| Op::delete(key::follow(from, to)));
             app.table().batch_write(gone.collect()).await?;
             continue;
         };
+        turn = followers.turn_due().or(turn);
         let mut ops = Ops::default();
         for (from, edge) in batch {
-            let rows = follow_rows(app, *from, to, *edge, followers.mode).await?;
+            let rows = follow_rows(app, *from, *edge, &followers).await?;
             ops.edge(*from, key::follow(*from, to), *edge, rows);
         }
-        let total = followers.n.saturating_add_signed(ops.net);
-        // So that no follower slips between two ways of delivery.
-        let same_mode = Condition::equal("mode", followers.mode);
-        let counter = Op::update(key::followers(to)).add("n", ops.net).when(same_mode);
+        let (counter, turned) = delivery::count(&followers, ops.net, app.config().fanout_limit);
         match ops.commit(app, counter).await? {
             Outcome::Done => {
                 work.done();
-                crossed |= total > app.config().fanout_limit && followers.mode == Delivery::Push;
+                turn = turned.or(turn);
             }
             Outcome::Refused(users) => work.reread(app, &users).await?,
             Outcome::CounterGone => work.again()?,
         }
     }
-    Ok(crossed)
+    Ok(turn)
 }
 
+/// The edge, two ledger rows, the actor's count, and two rows of how it is delivered.
+const OPS_PER_FOLLOW: usize = 6;
+
 /// What a follow that comes or goes writes beside itself.
-async fn follow_rows(app: &App, from: UserId, to: UserId, edge: Edge, mode: Delivery) -> Result<Vec<Op>> {
+async fn follow_rows(app: &App, from: UserId, edge: Edge, author: &Followers) -> Result<Vec<Op>> {
+    let to = author.id;
     let (follower, following) = (key::follower_row(to, edge.at, from), key::following_row(from, edge.at, to));
     let count = |n| Op::update(key::account(from)).add("following", n).when(Condition::Exists);
     Ok(match edge.pending() {
         0 => Vec::new(),
         1 => {
             let mut ops = vec![Op::put(follower, &row())?, Op::put(following, &row())?, count(1)];
-            if mode != Delivery::Push {
-                ops.push(Op::put(merging(app, from, to).await?, &row())?);
+            if author.mode != Delivery::Push {
+                ops.push(Op::put(delivery::row(app, from, to).await?, &MergedRow { epoch: author.epoch })?);
             }
             ops
         }
         _ => {
             let mut ops = vec![Op::delete(follower), Op::delete(following), count(-1)];
-            if mode != Delivery::Push {
+            // Whatever the mode is now: an earlier one may have left them.
+            if author.epoch > 0 {
                 ops.extend([Op::delete(key::merged(from, to)), Op::delete(key::overflow(to, from))]);
             }
             ops
         }
     })
-}
-
-/// Where it is kept that this follower merges this author: among the follower's merged authors, or, when these are
-/// enough, with the author, who then pushes to this one follower.
-async fn merging(app: &App, from: UserId, author: UserId) -> Result<Key> {
-    let range = key::merged_authors(from);
-    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, MAX_MERGED + 1, None).await?;
-    let merged = key::merged(from, author);
-    let is_known = rows.items.iter().any(|item| item.sk() == merged.sk());
-    Ok(if is_known || rows.items.len() < MAX_MERGED { merged } else { key::overflow(author, from) })
-}
-
-/// Lets an existing follower merge an author who has crossed the limit. A follower who left meanwhile is passed over.
-///
-/// # Errors
-/// Unavailable.
-pub async fn merge(app: &App, from: UserId, author: UserId) -> Result<()> {
-    let stands = Condition::All(vec![Condition::Exists, Condition::Without("un")]);
-    let ops = vec![Op::check(key::follow(from, author), stands), Op::put(merging(app, from, author).await?, &row())?];
-    match app.table().transact(ops).await {
-        Ok(()) => Ok(()),
-        Err(error) => error.refused().map(|_| ()),
-    }
-}
-
-/// How an author's posts are delivered.
-///
-/// # Errors
-/// Unavailable.
-pub async fn delivery(app: &App, author: UserId) -> Result<Delivery> {
-    let followers = app.table().get::<Followers>(&key::followers(author), Read::Strong).await?;
-    Ok(followers.map(|followers| followers.mode).unwrap_or_default())
-}
-
-/// Moves an author's delivery on, if it stands where the caller believes.
-///
-/// # Errors
-/// Unavailable.
-pub async fn set_delivery(app: &App, author: UserId, from: Delivery, to: Delivery) -> Result<()> {
-    let op = Op::update(key::followers(author)).set("mode", to).when(Condition::equal("mode", from));
-    match app.table().write(op).await {
-        Ok(_) => Ok(()),
-        Err(error) => error.refused().map(|_| ()),
-    }
 }
 
 /// Edges still to be settled.

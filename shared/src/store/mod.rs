@@ -1,6 +1,7 @@
 //! One file per aggregate, one function per access pattern (the numbers are the chart's in `table::design`).
 
 pub mod cards;
+pub mod delivery;
 pub mod edges;
 pub mod follows;
 pub mod idempotency;

@@ -51,7 +51,8 @@ pub async fn push(app: &App, post: PostId, owners: impl IntoIterator<Item = User
     app.table().batch_write(rows.collect::<Result<_, _>>()?).await.map_err(Error::from)
 }
 
-/// Followers of a merged author who merge enough others: they are pushed to all the same.
+/// Followers of a merged author who merge enough others: they are pushed to all the same. Read strongly, for a follow's
+/// back-fill may have been before the post that goes to them.
 ///
 /// # Errors
 /// Unavailable.
@@ -62,7 +63,7 @@ pub async fn overflow(
     after: Option<&str>,
 ) -> Result<(Vec<UserId>, Option<String>)> {
     let range = key::overflows(author);
-    let rows = app.table().query(&range, Order::OldestFirst, Read::Eventual, limit, after).await?;
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, limit, after).await?;
     Ok((rows.items.iter().filter_map(|row| key::ending(row.sk(), "")).collect(), rows.next))
 }
 

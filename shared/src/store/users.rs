@@ -64,7 +64,7 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
         following: 0,
         settings: Settings::default(),
     };
-    let followers = Followers { id, n: 0, mode: Default::default() };
+    let followers = Followers::new(id);
     let known = new.known_address.iter().cloned().collect();
     (profile, account, followers, Credentials { id, hash: new.password_hash.clone(), known })
 }

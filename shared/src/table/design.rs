@@ -8,11 +8,11 @@
 //! |---|---|---|---|---|
 //! | Profile | U#u | P | | the public card |
 //! | Account | U#u | P#n | | address, settings, posts_count, following_count |
-//! | Followers | U#u | P#f | | followers_count and how posts are delivered; the stream's consumer writes it |
+//! | Followers | U#u | P#f | | followers_count and how posts are delivered; only workers write it |
 //! | Failures | U#u | G#F | yes | failed sign-ins of the current window |
 //! | Credentials | U#u | G#K | | the password hash |
 //! | Session | U#u | H#0#session | yes | one sign-in; 10 at most |
-//! | Merged | U#u | H#1#author | | an author followed whose posts are merged at read; about 20 |
+//! | Merged | U#u | H#1#author | yes | an author followed whose posts are merged at read; about 20; ends if the author comes back |
 //! | Negative | U#u | H#3#other | yes | unfollowed lately: their rows in the timeline don't show |
 //! | Follow | U#a | F#b | | a follows b: the truth |
 //! | Like | U#u | L#post | | u likes the post: the truth |

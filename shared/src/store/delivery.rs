@@ -1,0 +1,215 @@
+//! How an author's posts reach the followers' feeds: pushed into timelines, or merged at read.
+//!
+//! ```text
+//!          above FanoutLimit             every follower merges
+//!   push ───────────────────> crossing ───────────────────────> pull
+//!    ^                           │                               │
+//!    └───────────────────────────┴───────────────────────────────┘
+//!               down at nine tenths of it (low_water)
+//! ```
+//!
+//! The turn up and the turn down are made by the very transaction that counts the follower too many or too few, and
+//! each begins a new epoch. That is the condition of every transaction that counts a follower, so each is counted as the
+//! epoch demands. What the followers before it need, a walk through them does, which may come late, again and in pieces:
+//! a row says which epoch wrote it, and an earlier one leaves it alone.
+//!
+//! On the way up posts are pushed until all followers merge. On the way down they are pushed from the turn on, and what
+//! was made before is merged until it is too old for a timeline. A feed takes each post once, so both at a time is right.
+
+use crate::App;
+use crate::error::Result;
+use crate::ids::UserId;
+use crate::models::post::TIMELINE_LIFETIME;
+use crate::models::user::{Delivery, Followers, MergedRow};
+use crate::table::client::TRANSACTION_OPS;
+use crate::table::design::{Key, TTL, key};
+use crate::table::{Condition, Op, Order, Read};
+use futures::{StreamExt, TryStreamExt};
+
+/// Authors a viewer's feed merges; the rest are pushed to this viewer all the same.
+pub const MAX_MERGED: usize = 20;
+/// Rows of merged authors read to count them: expired ones that are not yet swept take up room.
+const MERGED_ROWS: usize = 5 * MAX_MERGED;
+/// Followers looked at, or written to one by one, at once: each in a partition of its own.
+const FOLLOWERS_AT_ONCE: usize = 16;
+
+/// An author's delivery as it is.
+///
+/// # Errors
+/// Unavailable.
+pub async fn of(app: &App, author: UserId) -> Result<Followers> {
+    let followers = app.table().get(&key::followers(author), Read::Strong).await?;
+    Ok(followers.unwrap_or_else(|| Followers::new(author)))
+}
+
+/// A change of an author's delivery, which a walk through the followers follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Whether the followers are to merge, or to end it.
+    pub to_merging: bool,
+    pub epoch: u64,
+}
+
+impl Followers {
+    /// The turn whose walk nobody has sent yet.
+    pub(super) fn turn_due(&self) -> Option<Turn> {
+        self.walk_due.then_some(Turn { to_merging: self.mode != Delivery::Push, epoch: self.epoch })
+    }
+}
+
+/// So many followers bring an author back: a tenth below the limit, and at least one, so that one who comes and goes
+/// turns nothing.
+const fn low_water(limit: u64) -> u64 {
+    let tenth = limit / 10;
+    limit.saturating_sub(if tenth > 0 { tenth } else { 1 })
+}
+
+/// The write that counts followers, in the epoch they were read in, and turns the delivery if that takes their number
+/// over the mark. Its condition holds it to the side of the mark it is for, whoever else counts meanwhile.
+pub(super) fn count(author: &Followers, net: i64, limit: u64) -> (Op, Option<Turn>) {
+    let pushed = author.mode == Delivery::Push;
+    let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    // `n` before this write, above which it is above the mark after it.
+    let mark = signed(if pushed { limit } else { low_water(limit) }).saturating_sub(net);
+    let above = signed(author.n) > mark;
+    let op = Op::update(key::followers(author.id)).add("n", net).when(same_epoch(author.epoch));
+    let op = op.when(match above {
+        true => Condition::greater("n", mark),
+        false => Condition::less("n", mark.saturating_add(1)),
+    });
+    if above != pushed {
+        return (op, None);
+    }
+    let turn = Turn { to_merging: pushed, epoch: author.epoch + 1 };
+    let mode = if turn.to_merging { Delivery::Crossing } else { Delivery::Push };
+    (op.set("mode", mode).set("epoch", turn.epoch).set("walk_due", true), Some(turn))
+}
+
+fn same_epoch(epoch: u64) -> Condition {
+    let same = Condition::equal("epoch", epoch);
+    if epoch > 0 { same } else { Condition::Any(vec![Condition::Without("epoch"), same]) }
+}
+
+/// No row, or one of an earlier epoch.
+fn older_than(epoch: u64) -> Condition {
+    Condition::Any(vec![Condition::Without("epoch"), Condition::less("epoch", epoch)])
+}
+
+/// Notes that the walk of this turn is on the queue.
+///
+/// # Errors
+/// Unavailable.
+pub async fn walk_sent(app: &App, author: UserId, turn: Turn) -> Result<()> {
+    write(app, Op::update(key::followers(author)).remove("walk_due").when(same_epoch(turn.epoch))).await
+}
+
+/// Where it is kept that this follower merges this author: among the follower's merged authors, or, when these are
+/// enough, with the author, who then pushes to this one follower.
+pub(super) async fn row(app: &App, from: UserId, author: UserId) -> Result<Key> {
+    let range = key::merged_authors(from);
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, MERGED_ROWS, None).await?;
+    let merged = key::merged(from, author);
+    let is_known = rows.items.iter().any(|item| item.sk() == merged.sk());
+    Ok(if is_known || rows.items.len() < MAX_MERGED { merged } else { key::overflow(author, from) })
+}
+
+/// Lets followers merge an author who crossed the limit in this epoch. Who left meanwhile is passed over. False when
+/// the epoch is over: nobody else is to merge then.
+///
+/// # Errors
+/// Unavailable: some may be done, and doing all again is right.
+pub async fn merge(app: &App, author: UserId, epoch: u64, followers: &[UserId]) -> Result<bool> {
+    let rows = futures::stream::iter(followers.to_vec()).map(|from| row(app, from, author));
+    let rows: Vec<Key> = rows.buffered(FOLLOWERS_AT_ONCE).try_collect().await?;
+    let rows: Vec<(UserId, Key)> = followers.iter().copied().zip(rows).collect();
+    // One after the other, for all look at the author's epoch, and would get in each other's way.
+    for rows in rows.chunks((TRANSACTION_OPS - 1) / 2) {
+        if !merge_together(app, author, epoch, rows.to_vec()).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn merge_together(app: &App, author: UserId, epoch: u64, mut left: Vec<(UserId, Key)>) -> Result<bool> {
+    while !left.is_empty() {
+        let mut ops = vec![Op::check(key::followers(author), same_epoch(epoch))];
+        for (from, row) in &left {
+            // Counted, whether undone or not: if it is uncounted, the row goes with it; if it is made again, it stays.
+            ops.push(Op::check(key::follow(*from, author), Condition::equal("counted", true)));
+            ops.push(Op::put(row.clone(), &MergedRow { epoch })?.when(older_than(epoch)));
+        }
+        let refused = match app.table().transact(ops).await {
+            Ok(()) => return Ok(true),
+            Err(error) => error.refused()?,
+        };
+        if refused.has(0) {
+            return Ok(false);
+        }
+        // Who left, and whose row is there already.
+        let place = |index: usize| 1 + 2 * index;
+        let mut index = 0..;
+        left.retain(|_| index.next().is_some_and(|at| !refused.has(place(at)) && !refused.has(place(at) + 1)));
+    }
+    Ok(true)
+}
+
+/// Ends the pushing for an author all of whose followers merge since this epoch.
+///
+/// # Errors
+/// Unavailable.
+pub async fn pull(app: &App, author: UserId, epoch: u64) -> Result<()> {
+    let crossing = Condition::equal("mode", Delivery::Crossing);
+    write(app, Op::update(key::followers(author)).set("mode", Delivery::Pull).when(crossing).when(same_epoch(epoch)))
+        .await
+}
+
+/// Gives followers' merging of an author who came back in this epoch its end: when what was not pushed is too old for a
+/// timeline. What the author's later epochs wrote stays.
+///
+/// # Errors
+/// Unavailable: some may be done, and doing all again is right.
+pub async fn end_merging(app: &App, author: UserId, epoch: u64, followers: &[UserId]) -> Result<()> {
+    let until = (app.now() + TIMELINE_LIFETIME).seconds();
+    let end = |from| {
+        let merged = Op::update(key::merged(from, author)).set("epoch", epoch).set(TTL, until);
+        let merged = merged.when(Condition::Exists).when(older_than(epoch));
+        let overflow = Op::delete(key::overflow(author, from)).when(older_than(epoch));
+        futures::future::try_join(write(app, merged), write(app, overflow))
+    };
+    let ends = futures::stream::iter(followers.to_vec()).map(end).buffer_unordered(FOLLOWERS_AT_ONCE);
+    ends.try_for_each(|_| futures::future::ready(Ok(()))).await
+}
+
+/// A write that may find nothing to do.
+async fn write(app: &App, op: Op) -> Result<()> {
+    match app.table().write(op).await {
+        Ok(_) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What counting `net` followers more turns, for an author who has so many.
+    fn turn(mode: Delivery, n: u64, net: i64, limit: u64) -> Option<bool> {
+        let author = Followers { n, mode, epoch: 4, ..Followers::new(UserId::from_ulid(ulid::Ulid::nil())) };
+        count(&author, net, limit).1.map(|turn| turn.to_merging)
+    }
+
+    #[test]
+    fn delivery_turns_above_the_limit_and_a_tenth_below_it() {
+        assert_eq!(turn(Delivery::Push, 99, 1, 100), None);
+        assert_eq!(turn(Delivery::Push, 100, 1, 100), Some(true));
+        assert_eq!(turn(Delivery::Push, 105, -1, 100), Some(true), "the limit was lowered");
+        for merged in [Delivery::Crossing, Delivery::Pull] {
+            assert_eq!(turn(merged, 101, 3, 100), None);
+            assert_eq!(turn(merged, 92, -1, 100), None);
+            assert_eq!(turn(merged, 91, -1, 100), Some(false));
+            assert_eq!(turn(merged, 91, 1, 200), Some(false), "the limit was raised");
+        }
+        assert_eq!([1, 2, 9, 10, 25, 10_000].map(low_water), [0, 1, 8, 9, 23, 9_000]);
+    }
+}

@@ -1,0 +1,301 @@
+//! Authors who cross `FanoutLimit` both ways: whatever comes late, again or out of order, no post is lost or doubled.
+
+use crate::support::bulk::{Person, app_of, people};
+use crate::support::lists::{ids, newest_first, walk};
+use crate::support::services::{Items, audit, shuffled, text};
+use crate::support::{TestApp, set};
+use serde_json::{Value, json};
+use shared::ids::{PostId, UserId};
+use shared::models::post::TIMELINE_LIFETIME;
+use shared::store;
+use shared::table::design::key;
+use shared::table::{Op, Read};
+
+async fn app(fanout_limit: &str) -> TestApp {
+    TestApp::with(|options| set(options, "FanoutLimit", fanout_limit)).await
+}
+
+async fn follow(user: &Person, other: &Person) {
+    user.post(&format!("/users/{}/follow", other.id), None).await.expect(200);
+}
+
+async fn unfollow(user: &Person, other: &Person) {
+    user.delete(&format!("/users/{}/follow", other.id)).await.expect(200);
+}
+
+async fn post(author: &Person) -> String {
+    let post = author.post("/posts", json!({"content": author.name})).await.expect(201).json();
+    post["id"].as_str().expect("an id").to_owned()
+}
+
+async fn feed(user: &Person) -> Vec<String> {
+    ids(&walk(user, "/feed").await)
+}
+
+/// Twenty other authors to merge, which are enough: whoever crosses now pushes to this follower all the same.
+async fn merge_enough(app: &TestApp, user: &Person) {
+    let row = |n: u16| Op::put(key::merged(user.id, UserId::from_ulid(u128::from(n).into())), &json!({"epoch": 1}));
+    let rows = (0..20).map(|n| row(n).expect("an item")).collect();
+    app_of(app, "fanout").table().batch_write(rows).await.expect("rows");
+}
+
+/// Followers with a row of this post in their timeline.
+fn pushed(items: &Items, post: &str) -> usize {
+    let post: PostId = post.parse().expect("an id");
+    let author = format!("TL#{}", post.author.ulid());
+    items.keys().filter(|(pk, sk)| pk.starts_with("TL#") && *pk != author && *sk == post.suffix()).count()
+}
+
+fn number(item: &Value, name: &str) -> u64 {
+    item[name]["N"].as_str().map_or(0, |number| number.parse().expect("a number"))
+}
+
+/// Holds a settled author's rows to how the posts are delivered; answers mode and epoch.
+fn delivery(items: &Items, author: &Person) -> (String, u64) {
+    audit(items);
+    let author = author.id.ulid().to_string();
+    let followers = &items[&(format!("U#{author}"), "P#f".to_owned())];
+    let (mode, epoch) = (text(followers, "mode"), number(followers, "epoch"));
+    assert!(followers.get("walk_due").is_none(), "{followers}");
+    let row = |user: &str, pk: String, sk: String| (user.to_owned(), items.get(&(pk, sk)));
+    let follows = items.keys().filter(|(pk, sk)| pk.starts_with("U#") && *sk == format!("F#{author}"));
+    let users: Vec<String> = follows.map(|(pk, _)| pk[2..].to_owned()).collect();
+    for user in &users {
+        let (_, merged) = row(user, format!("U#{user}"), format!("H#1#{author}"));
+        let (_, overflow) = row(user, format!("FO#{author}"), user.clone());
+        match mode.as_str() {
+            "pull" => {
+                let lasting = merged.is_some_and(|row| row.get("ttl").is_none() && number(row, "epoch") == epoch);
+                assert!(lasting || overflow.is_some_and(|row| number(row, "epoch") == epoch), "{user}: {merged:?}");
+            }
+            "push" => {
+                assert!(merged.is_none_or(|row| number(row, "ttl") > 0), "{user}: {merged:?}");
+                assert_eq!(overflow, None);
+            }
+            other => panic!("settled, yet {other}"),
+        }
+    }
+    let is_row = |pk: &str, sk: &str| pk == format!("FO#{author}") || sk == format!("H#1#{author}");
+    for (pk, sk) in items.keys().filter(|(pk, sk)| is_row(pk, sk)) {
+        let user = if pk.starts_with("FO#") { sk } else { &pk[2..] };
+        assert!(users.iter().any(|follower| follower == user), "{pk} {sk} outlived the follow");
+    }
+    (mode, epoch)
+}
+
+#[tokio::test]
+async fn an_author_who_falls_below_the_limit_pushes_again() {
+    let app = app("4").await;
+    let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 6).await);
+    merge_enough(&app, &users[0]).await;
+    for user in &users {
+        follow(user, star).await;
+    }
+    app.settle().await;
+    assert_eq!(delivery(&app.table().await, star), ("pull".into(), 1));
+    let mut posts = vec![post(star).await];
+    app.settle().await;
+    assert_eq!(pushed(&app.table().await, &posts[0]), 1, "to the one who merges enough others");
+    unfollow(&users[5], star).await;
+    unfollow(&users[4], star).await;
+    app.settle().await;
+    assert_eq!(delivery(&app.table().await, star), ("pull".into(), 1), "four are between the marks");
+
+    unfollow(&users[3], star).await;
+    app.settle().await;
+    let items = app.table().await;
+    assert_eq!(delivery(&items, star), ("push".into(), 2));
+    let merged = &items[&(format!("U#{}", users[1].id.ulid()), format!("H#1#{}", star.id.ulid()))];
+    let ends = number(merged, "ttl").abs_diff((app_of(&app, "fanout").now() + TIMELINE_LIFETIME).seconds());
+    assert!(ends < 60, "as long as a post of today shows: {merged}");
+    posts.push(post(star).await);
+    app.settle().await;
+    assert_eq!(pushed(&app.table().await, &posts[1]), 3);
+    // The limit itself is not above it.
+    follow(&users[3], star).await;
+    app.settle().await;
+    assert_eq!(delivery(&app.table().await, star), ("push".into(), 2));
+    for user in &users[..4] {
+        assert_eq!(feed(user).await, newest_first(posts.clone()), "{}", user.name);
+    }
+
+    follow(&users[4], star).await;
+    app.settle().await;
+    assert_eq!(delivery(&app.table().await, star), ("pull".into(), 3));
+    posts.push(post(star).await);
+    app.settle().await;
+    assert_eq!(pushed(&app.table().await, &posts[2]), 1);
+    for user in &users[..5] {
+        assert_eq!(feed(user).await, newest_first(posts.clone()), "{}", user.name);
+    }
+    assert_eq!(feed(&users[5]).await, [""; 0]);
+}
+
+/// The workers, each message when the test wants it.
+struct Workers<'a> {
+    app: &'a TestApp,
+    seen: usize,
+    seed: u64,
+    /// Messages not worked on yet.
+    late: Vec<String>,
+    /// Messages worked on already.
+    done: Vec<String>,
+}
+
+impl<'a> Workers<'a> {
+    async fn take_over(app: &'a TestApp, seed: u64) -> Self {
+        app.settle().await;
+        app.pause_workers().await;
+        Self { app, seen: app.stream().await.len(), seed, late: Vec::new(), done: Vec::new() }
+    }
+
+    /// Hands over what the stream has that is new, out of order, twice, and takes the messages that come of it.
+    async fn dispatch(&mut self) {
+        self.seed += 1;
+        let records = self.app.stream().await.split_off(self.seen);
+        self.seen += records.len();
+        self.app.dispatch(&shuffled(&[records.clone(), records].concat(), self.seed), 7).await;
+        self.late.extend(self.app.take_messages("FANOUT_QUEUE_URL").await);
+    }
+
+    /// Works on one in `part` of what waits, out of order, with some of what was worked on before.
+    async fn work(&mut self, part: usize) {
+        self.seed += 1;
+        let mut waiting = shuffled(&self.late, self.seed);
+        let now = waiting.split_off(waiting.len() - waiting.len().div_ceil(part));
+        self.late = waiting;
+        let again: Vec<String> = shuffled(&self.done, self.seed).into_iter().take(5).collect();
+        self.app.work("fanout", &shuffled(&[now.clone(), again].concat(), self.seed)).await;
+        self.done.extend(now);
+        self.late.extend(self.app.take_messages("FANOUT_QUEUE_URL").await);
+    }
+
+    async fn finish(mut self) {
+        while !self.late.is_empty() {
+            self.work(1).await;
+        }
+        self.app.resume_workers().await;
+        self.app.settle().await;
+    }
+}
+
+#[tokio::test]
+async fn turns_both_ways_with_late_and_repeated_work_lose_and_double_nothing() {
+    for seed in [10, 20, 30] {
+        let app = app("5").await;
+        let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 9).await);
+        // Four stay throughout, one of whom merges enough others.
+        let (staying, coming) = users.split_at(4);
+        merge_enough(&app, &users[0]).await;
+        for user in staying {
+            follow(user, star).await;
+        }
+        let mut workers = Workers::take_over(&app, seed).await;
+        let mut posts = Vec::new();
+        for round in 0..7 {
+            posts.push(post(star).await);
+            for (n, user) in coming.iter().enumerate() {
+                match round % 2 {
+                    0 => follow(user, star).await,
+                    _ => unfollow(user, star).await,
+                }
+                if n == round % 5 {
+                    posts.push(post(star).await);
+                    workers.dispatch().await;
+                    workers.work(2).await;
+                }
+            }
+            posts.push(post(star).await);
+            workers.dispatch().await;
+            workers.work(2).await;
+            posts.push(post(star).await);
+        }
+        // Some change their minds before anybody has looked.
+        unfollow(&coming[0], star).await;
+        unfollow(&coming[1], star).await;
+        follow(&coming[1], star).await;
+        workers.dispatch().await;
+        workers.finish().await;
+        let items = app.table().await;
+        let (mode, epoch) = delivery(&items, star);
+        assert!(mode == "pull" && epoch >= 5, "{mode} {epoch}");
+        let posts = newest_first(posts);
+        assert!(posts.len() > 20, "more than a back-fill makes good");
+        for user in staying.iter().chain(&coming[1..]) {
+            assert_eq!(feed(user).await, posts, "seed {seed}, {}", user.name);
+        }
+        assert_eq!(feed(&coming[0]).await, [""; 0]);
+        for user in &coming[1..] {
+            unfollow(user, star).await;
+        }
+        app.settle().await;
+        assert_eq!(delivery(&app.table().await, star), ("push".into(), epoch + 1));
+        let posts = newest_first([posts, vec![post(star).await]].concat());
+        app.settle().await;
+        assert_eq!(pushed(&app.table().await, &posts[0]), 4);
+        for user in staying {
+            assert_eq!(feed(user).await, posts, "seed {seed}, {}", user.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_nobody_was_told_of_is_told_when_the_record_comes_again() {
+    let app = app("2").await;
+    let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 3).await);
+    follow(&users[0], star).await;
+    follow(&users[1], star).await;
+    let mut workers = Workers::take_over(&app, 1).await;
+    follow(&users[2], star).await;
+    // A worker counts the follow that is one too many, and dies.
+    let dispatch = app_of(&app, "dispatch");
+    let edge = store::follows::edge(&dispatch, users[2].id, star.id, Read::Strong).await.expect("an answer");
+    let edges = vec![(users[2].id, edge.expect("an edge"))];
+    let turn = store::ledgers::settle_follows(&dispatch, star.id, edges).await.expect("counted");
+    assert!(turn.is_some_and(|turn| turn.to_merging && turn.epoch == 1), "{turn:?}");
+    workers.dispatch().await;
+    workers.finish().await;
+    assert_eq!(delivery(&app.table().await, star), ("pull".into(), 1));
+}
+
+#[tokio::test]
+async fn who_leaves_and_returns_while_the_followers_learn_to_merge_merges_too() {
+    let app = app("2").await;
+    let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 3).await);
+    follow(&users[0], star).await;
+    follow(&users[1], star).await;
+    let mut workers = Workers::take_over(&app, 1).await;
+    follow(&users[2], star).await;
+    workers.dispatch().await;
+    unfollow(&users[0], star).await;
+    workers.work(1).await;
+    follow(&users[0], star).await;
+    workers.finish().await;
+    assert_eq!(delivery(&app.table().await, star), ("pull".into(), 1));
+    let post = post(star).await;
+    for user in &users {
+        assert_eq!(feed(user).await, std::slice::from_ref(&post), "{}", user.name);
+    }
+}
+
+#[tokio::test]
+async fn a_post_on_its_way_to_an_overflow_that_is_gone_reaches_all() {
+    let app = app("2").await;
+    let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 3).await);
+    for user in &users {
+        merge_enough(&app, user).await;
+        follow(user, star).await;
+    }
+    let mut workers = Workers::take_over(&app, 1).await;
+    let id = post(star).await;
+    // A worker has done some of the overflow and dies; then the author comes back.
+    unfollow(&users[1], star).await;
+    unfollow(&users[2], star).await;
+    workers.dispatch().await;
+    workers.late.retain(|message| !message.contains("post_created"));
+    let after = json!({"overflow": {"epoch": 1, "after": users[1].id.ulid().to_string()}});
+    workers.late.push(json!({"job": "post_created", "post": id, "after": after}).to_string());
+    workers.finish().await;
+    assert_eq!(delivery(&app.table().await, star), ("push".into(), 2));
+    assert_eq!(feed(&users[0]).await, [id]);
+}
