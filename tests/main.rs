@@ -17,6 +17,7 @@ mod accounts;
 mod contract;
 mod conventions;
 mod cursors;
+mod faults;
 mod feed;
 mod graph;
 mod journeys;

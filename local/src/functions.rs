@@ -1,5 +1,6 @@
 //! The functions' doors. Each takes one event as JSON and answers in JSON, as on Lambda.
 
+use crate::faults::Delivery;
 use futures::future::{BoxFuture, FutureExt};
 use lambda_http::lambda_runtime::{Context, LambdaEvent};
 use lambda_http::request::LambdaRequest;
@@ -86,6 +87,9 @@ pub enum InvokeError {
     /// It was ended.
     #[error("it took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// A fault of the profile it runs under ended it.
+    #[error("it was killed")]
+    Killed,
 }
 
 impl Function {
@@ -95,10 +99,17 @@ impl Function {
 
     /// Runs it once. It runs on when the caller has gone, and a panic ends nothing but this invocation.
     pub(crate) async fn invoke(&self, event: Vec<u8>) -> Result<Vec<u8>, InvokeError> {
+        self.invoke_under(None, event).await
+    }
+
+    /// The same under faults, which may kill it.
+    pub(crate) async fn invoke_under(&self, faults: Option<&Delivery>, event: Vec<u8>) -> Result<Vec<u8>, InvokeError> {
         let task = tokio::spawn((self.handler)(event));
         let abort = task.abort_handle();
+        let _armed = faults.and_then(|faults| faults.arm(task.abort_handle()));
         let result = match tokio::time::timeout(self.timeout, task).await {
             Ok(Ok(result)) => result.map_err(InvokeError::Failed),
+            Ok(Err(killed)) if killed.is_cancelled() => Err(InvokeError::Killed),
             Ok(Err(panic)) => Err(InvokeError::Failed(panic.to_string())),
             Err(_) => {
                 abort.abort();

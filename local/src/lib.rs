@@ -5,6 +5,8 @@
 
 /// The data folder.
 mod data;
+/// What goes wrong on AWS, injected.
+mod faults;
 /// The functions' doors.
 mod functions;
 /// API Gateway.
@@ -23,11 +25,13 @@ mod triggers;
 pub mod wire;
 
 pub use data::{Data, DataError};
+pub use faults::{Fault, FaultLayer, Faults, Profile};
 pub use functions::InvokeError;
 pub use functions::openapi_parts;
 pub use triggers::{Pattern, Unsettled};
 
 use data::Folder;
+use faults::replica::Replica;
 use functions::Function;
 use gateway::Server;
 use serde_json::Value;
@@ -68,6 +72,8 @@ pub struct Options {
     pub workers: bool,
     /// Whether the functions' calls of DynamoDB go through [`Wire`].
     pub record_wire: bool,
+    /// What is to go wrong, if anything.
+    pub faults: Option<Faults>,
     /// In place of every queue's own, which are minutes.
     pub visibility_timeout: Option<Duration>,
 }
@@ -82,6 +88,7 @@ impl Default for Options {
             environment: BTreeMap::new(),
             workers: true,
             record_wire: false,
+            faults: None,
             visibility_timeout: None,
         }
     }
@@ -120,7 +127,7 @@ pub enum StartError {
 /// The addresses the functions were given for the services.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
-    /// DynamoDB, or the recorder in front of it.
+    /// DynamoDB, or the recorder in front of it. With faults each function has its own instead; here are none.
     pub dynamodb: String,
     /// SQS.
     pub sqs: String,
@@ -146,6 +153,8 @@ struct Services {
     ses: Arc<Ses>,
     s3: S3,
     wire: Option<Wire>,
+    faults: Option<FaultLayer>,
+    replica: Option<Arc<Replica>>,
 }
 
 /// A running host. Dropping it ends it at once; [`Self::stop`] lets what runs come to its end.
@@ -192,6 +201,11 @@ impl Local {
     /// The recorder, if [`Options::record_wire`] asked for it.
     pub fn wire(&self) -> Option<&Wire> {
         self.services.wire.as_ref()
+    }
+
+    /// The faults, if [`Options::faults`] asked for them.
+    pub fn faults(&self) -> Option<&FaultLayer> {
+        self.services.faults.as_ref()
     }
 
     /// What the template says.
@@ -260,6 +274,9 @@ impl Local {
         server.stop(DRAIN).await;
         triggers.stop(DRAIN).await;
         drop(triggers);
+        if let Some(replica) = services.replica.and_then(Arc::into_inner) {
+            replica.stop().await;
+        }
         if let Some(dynamodb) = Arc::into_inner(services.dynamodb) {
             let _ = tokio::time::timeout(CLOSE, dynamodb.stop()).await;
         }

@@ -1,7 +1,7 @@
 //! `cargo run`: the whole service on this machine.
 
 use clap::Parser;
-use local::{Data, Local, Options};
+use local::{Data, FaultLayer, Faults, Local, Options, Profile};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,6 +35,12 @@ struct Arguments {
     /// A value for one of the template's parameters, such as AppUrl=https://app.example.com; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
+    /// Let go wrong what goes wrong on AWS: stale reads, conflicts, throttling, redelivery, or a mix of all
+    #[arg(long, value_enum, value_name = "PROFILE")]
+    faults: Option<Profile>,
+    /// What the dice for faults start from, to meet the same ones again [default: any]
+    #[arg(long, value_name = "N", requires = "faults")]
+    fault_seed: Option<u64>,
     /// Print the OpenAPI document of all functions, and end: cargo run -- --print-openapi > openapi.json
     #[arg(long)]
     print_openapi: bool,
@@ -59,6 +65,10 @@ impl Arguments {
             data: if self.ephemeral { Data::Ephemeral } else { Data::Dir(self.data_dir.clone()) },
             template: self.template.clone(),
             parameters,
+            faults: self.faults.map(|profile| match self.fault_seed {
+                Some(seed) => Faults { profile, seed },
+                None => Faults::new(profile),
+            }),
             ..Options::default()
         }
     }
@@ -88,6 +98,9 @@ impl Arguments {
         writeln!(out, "Docs           {url}/docs")?;
         writeln!(out, "Mail           {url}/_local/mail")?;
         writeln!(out, "Data           {data}")?;
+        if let Some(Faults { profile, seed }) = local.faults().map(FaultLayer::faults) {
+            writeln!(out, "Faults         {profile}, seed {seed}")?;
+        }
         writeln!(out, "Stop           Ctrl-C")?;
         out.flush()
     }

@@ -1,6 +1,8 @@
 //! From options to a running host: folder, port, template, services, functions, triggers.
 
 use crate::data::{Data, Folder};
+use crate::faults::FaultLayer;
+use crate::faults::replica::Replica;
 use crate::functions::{self, Function};
 use crate::gateway::Gateway;
 use crate::gateway::cors::CorsRules;
@@ -49,6 +51,8 @@ impl Local {
             dynamodb: services.dynamodb.clone(),
             sqs: services.sqs.clone(),
             table: template.model.table.name.clone(),
+            faults: services.faults.clone(),
+            replica: services.replica.clone(),
             written,
             gate: Arc::new(RwLock::new(())),
         };
@@ -92,6 +96,7 @@ async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<S
         redrive: queue.redrive_policy.as_ref().map(|to| (to.dead_letter_queue.clone(), to.max_receive_count)),
     });
     let dir = folder.path();
+    let faults = options.faults.map(FaultLayer::new);
     let table = async {
         let dynamodb = DynamoDb::start(dir, durability).await?;
         dynamodb.create_table(&model.table.properties).await?;
@@ -99,15 +104,22 @@ async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<S
     };
     let (dynamodb, sqs, ses, s3) = futures::try_join!(
         table,
-        Sqs::start(dir, durability, queues.collect()),
+        Sqs::start_under(faults.as_ref().map(FaultLayer::post), dir, durability, queues.collect()),
         Ses::start(dir, durability),
         S3::start(dir, &model.buckets, (ACCESS_KEY_ID, SECRET_ACCESS_KEY)),
     )?;
+    let dynamodb = Arc::new(dynamodb);
+    let replica = match &faults {
+        Some(faults) if faults.needs_replica() => {
+            Some(Arc::new(Replica::start(dynamodb.clone(), &model.table.name).await?))
+        }
+        _ => None,
+    };
     let wire = match options.record_wire {
         true => Some(Wire::start(dynamodb.endpoint()).await?),
         false => None,
     };
-    Ok(Services { dynamodb: Arc::new(dynamodb), sqs, ses: Arc::new(ses), s3, wire })
+    Ok(Services { dynamodb, sqs, ses: Arc::new(ses), s3, wire, faults, replica })
 }
 
 impl Services {
@@ -119,6 +131,15 @@ impl Services {
             s3: self.s3.endpoint().to_owned(),
             ses: self.ses.endpoint().to_owned(),
         }
+    }
+
+    /// The same for one function: under faults its way to DynamoDB is its own.
+    fn endpoints_of(&self, function: &str, endpoints: &Endpoints) -> std::io::Result<Endpoints> {
+        let mut endpoints = endpoints.clone();
+        if let Some(faults) = &self.faults {
+            endpoints.dynamodb = faults.proxy(function, &endpoints.dynamodb, self.replica.as_deref())?;
+        }
+        Ok(endpoints)
     }
 }
 
@@ -159,7 +180,8 @@ impl Template {
         let mut environments = BTreeMap::new();
         for function in &self.model.functions {
             let given = self.model.environment(function, &bindings).map_err(|error| self.error(error))?;
-            let mut environment = lambda_environment(function, endpoints);
+            let endpoints = services.endpoints_of(&function.binary, endpoints)?;
+            let mut environment = lambda_environment(function, &endpoints);
             environment.extend(given);
             environment.extend(options.environment.clone());
             environments.insert(function.binary.clone(), environment);

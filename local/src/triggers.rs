@@ -9,6 +9,8 @@ mod tests;
 
 pub use filter::Pattern;
 
+use crate::faults::FaultLayer;
+use crate::faults::replica::Replica;
 use crate::functions::Function;
 use crate::services::dynamodb::DynamoDb;
 use crate::services::sqs::{Counts, Sqs};
@@ -18,7 +20,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use stream::StreamReader;
+use stream::{Shard, StreamReader};
 use tokio::sync::{Mutex, Notify, OwnedRwLockWriteGuard, RwLock};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -35,6 +37,9 @@ pub(crate) struct Sources {
     pub(crate) dynamodb: Arc<DynamoDb>,
     pub(crate) sqs: Sqs,
     pub(crate) table: String,
+    pub(crate) faults: Option<FaultLayer>,
+    /// For reads that are not strong.
+    pub(crate) replica: Option<Arc<Replica>>,
     /// Told after whatever may have written to the table.
     pub(crate) written: Arc<Notify>,
     /// Each step of a trigger holds it for reading; who holds it for writing sees no worker run.
@@ -71,9 +76,12 @@ impl Triggers {
             match event {
                 Event::HttpApi(_) => {}
                 Event::Stream(trigger) => {
-                    let reader = Arc::new(StreamReader::new(sources, trigger, function).await?);
-                    triggers.streams.push(reader.clone());
-                    triggers.tasks.spawn(reader.run());
+                    for shard in Shard::all(sources.faults.as_ref(), &function.name) {
+                        let reader = StreamReader::new(sources.clone(), trigger, function.clone(), shard).await?;
+                        let reader = Arc::new(reader);
+                        triggers.streams.push(reader.clone());
+                        triggers.tasks.spawn(reader.run());
+                    }
                 }
                 Event::Queue(trigger) => {
                     triggers.queues.push(trigger.queue.clone());
@@ -139,7 +147,7 @@ impl Triggers {
         }
     }
 
-    /// Streams that are not at their end and queues that are not empty.
+    /// Streams that are not at their end, queues that are not empty, a replica that is behind.
     async fn to_do(&self) -> Vec<String> {
         let mut left = Vec::new();
         for stream in &self.streams {
@@ -152,6 +160,11 @@ impl Triggers {
                 Ok(counts) if counts == Counts::default() => {}
                 counts => left.push(format!("{queue}: {counts:?}")),
             }
+        }
+        if let Some(replica) = &self.sources.replica
+            && !replica.is_caught_up().await
+        {
+            left.push("the replica is behind".to_owned());
         }
         left
     }

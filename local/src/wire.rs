@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_LENGTH;
 use http::request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -43,8 +44,7 @@ pub struct Wire {
 }
 
 struct Inner {
-    upstream: String,
-    client: Client<HttpConnector, Full<Bytes>>,
+    upstream: Upstream,
     delay: Mutex<Duration>,
     calls: Mutex<Vec<Call>>,
 }
@@ -52,14 +52,8 @@ struct Inner {
 impl Wire {
     /// Serves what `upstream`, an endpoint, answers.
     pub async fn start(upstream: &str) -> io::Result<Self> {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let inner = Arc::new(Inner {
-            upstream: upstream.to_owned(),
-            client: Client::builder(TokioExecutor::new()).build(connector),
-            delay: Mutex::default(),
-            calls: Mutex::default(),
-        });
+        let upstream = Upstream::new(upstream);
+        let inner = Arc::new(Inner { upstream, delay: Mutex::default(), calls: Mutex::default() });
         let (listener, endpoint) = listen()?;
         let router = Router::new().fallback(handle).layer(DefaultBodyLimit::disable()).with_state(inner.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
@@ -120,14 +114,37 @@ async fn handle(State(wire): State<Arc<Inner>>, parts: request::Parts, body: Byt
 }
 
 impl Inner {
-    /// What lies between a request and its answer, and so the place for faults.
-    async fn exchange(&self, parts: request::Parts, body: Bytes) -> io::Result<(StatusCode, HeaderMap, Bytes)> {
+    /// What lies between a request and its answer.
+    async fn exchange(&self, parts: request::Parts, body: Bytes) -> io::Result<Answer> {
         let delay = *lock(&self.delay);
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        let mut request = http::Request::post(&self.upstream).body(Full::new(body)).map_err(io::Error::other)?;
-        *request.headers_mut() = parts.headers;
+        self.upstream.exchange(parts.headers, body).await
+    }
+}
+
+/// Status, headers and body.
+pub(crate) type Answer = (StatusCode, HeaderMap, Bytes);
+
+/// The service behind a proxy.
+pub(crate) struct Upstream {
+    endpoint: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Upstream {
+    pub(crate) fn new(endpoint: &str) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self { endpoint: endpoint.to_owned(), client: Client::builder(TokioExecutor::new()).build(connector) }
+    }
+
+    pub(crate) async fn exchange(&self, mut headers: HeaderMap, body: Bytes) -> io::Result<Answer> {
+        // It goes by the body, which a proxy may have changed.
+        headers.remove(CONTENT_LENGTH);
+        let mut request = http::Request::post(&self.endpoint).body(Full::new(body)).map_err(io::Error::other)?;
+        *request.headers_mut() = headers;
         let (parts, body) = self.client.request(request).await.map_err(io::Error::other)?.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         Ok((parts.status, parts.headers, body))
@@ -135,7 +152,7 @@ impl Inner {
 }
 
 /// `DynamoDB_20120810.Query` is `Query`.
-fn operation(headers: &HeaderMap) -> String {
+pub(crate) fn operation(headers: &HeaderMap) -> String {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     target.rsplit('.').next().unwrap_or_default().to_owned()
 }

@@ -2,20 +2,25 @@
 
 use super::sqlite::{Sqlite, blocking};
 use super::{ACCOUNT, Durability, REGION, listen};
+use dynoxide::actions::batch_write_item::BatchWriteItemRequest;
 use dynoxide::actions::create_table::CreateTableRequest;
 use dynoxide::actions::get_records::{GetRecordsRequest, Record};
 use dynoxide::actions::get_shard_iterator::GetShardIteratorRequest;
+use dynoxide::actions::update_table::UpdateTableRequest;
 use dynoxide::actions::update_time_to_live::UpdateTimeToLiveRequest;
-use dynoxide::{Database, DynoxideError, streams};
+use dynoxide::{Database, DynoxideError, ImportOptions, Item, streams};
 use futures::FutureExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use shared::clock::Clock;
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+const FILE: &str = "dynamodb.sqlite";
 
 /// What Dynoxide adds to its sequence numbers to show 21 digits.
 const SEQUENCE_BASE: u128 = 100_000_000_000_000_000_000;
@@ -25,6 +30,9 @@ const STREAM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Stream records deleted at once: writers wait for each chunk.
 const TRIM_CHUNK: usize = 500;
+
+/// Deletes that one batch takes.
+const BATCH: usize = 25;
 
 /// How long a stop waits for requests that are running.
 const GRACE: Duration = Duration::from_secs(1);
@@ -56,7 +64,7 @@ pub struct StreamRecord {
 impl DynamoDb {
     /// Opens or makes `dynamodb.sqlite` in `dir` and serves it.
     pub async fn start(dir: &Path, durability: Durability) -> io::Result<Self> {
-        let path = dir.join("dynamodb.sqlite");
+        let path = dir.join(FILE);
         let (database, file) = blocking(move || open(&path, durability)).await?;
         let (listener, endpoint) = listen()?;
         let (stop, stopped) = oneshot::channel();
@@ -123,6 +131,43 @@ impl DynamoDb {
     /// Deletes the items whose time to live has passed; AWS does so within days, and tells the stream.
     pub async fn sweep_ttl(&self) -> io::Result<()> {
         self.call(|database| database.sweep_ttl().map(drop).map_err(io::Error::other)).await
+    }
+
+    /// The place of the newest change; None if the stream keeps none.
+    pub async fn end_of_stream(&self, table: &str) -> io::Result<Option<String>> {
+        let table = table.to_owned();
+        let newest = self.file.call(move |file| {
+            let newest = "SELECT MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records WHERE table_name = ?1";
+            file.query_row(newest, [table], |row| row.get::<_, Option<u64>>(0))
+        });
+        Ok(newest.await?.map(|number| (SEQUENCE_BASE + u128::from(number)).to_string()))
+    }
+
+    /// A database of its own with all that is here now, without a stream; its file goes into `dir`.
+    pub async fn copy(&self, dir: &Path, table: &str) -> io::Result<Self> {
+        let path = dir.join(FILE).to_string_lossy().into_owned();
+        self.call(move |database| database.vacuum_into(&path).map_err(io::Error::other)).await?;
+        let copy = Self::start(dir, Durability::Fast).await?;
+        let no_stream = json!({ "TableName": table, "StreamSpecification": { "StreamEnabled": false } });
+        let no_stream: UpdateTableRequest = parse(no_stream)?;
+        copy.call(move |database| database.update_table(no_stream).map(drop).map_err(io::Error::other)).await?;
+        Ok(copy)
+    }
+
+    /// Does what changes of another database's stream tell of, all of them at once.
+    pub async fn apply(&self, table: &str, changes: &[StreamRecord]) -> io::Result<()> {
+        let (puts, deletes) = last_images(changes)?;
+        let table = table.to_owned();
+        self.call(move |database| {
+            database.import_items(&table, puts, ImportOptions::default()).map_err(io::Error::other)?;
+            for keys in deletes.chunks(BATCH) {
+                let deletes: Vec<_> = keys.iter().map(|key| json!({ "DeleteRequest": { "Key": key } })).collect();
+                let delete: BatchWriteItemRequest = parse(json!({ "RequestItems": { &table: deletes } }))?;
+                database.batch_write_item(delete).map_err(io::Error::other)?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Finishes the requests that are running, then closes the file. Dropping does the same without waiting.
@@ -218,6 +263,20 @@ fn stream_record(mut record: Record, arn: &str) -> dynoxide::Result<StreamRecord
         serde_json::to_value(record).map_err(|error| DynoxideError::InternalServerError(error.to_string()))?;
     event["eventSourceARN"] = arn.into();
     Ok(StreamRecord { sequence, event })
+}
+
+/// The items that stand after these changes, and the keys of those that are gone.
+fn last_images(changes: &[StreamRecord]) -> io::Result<(Vec<Item>, Vec<Value>)> {
+    let changes = changes.iter().map(|record| &record.event["dynamodb"]);
+    let last: HashMap<String, &Value> = changes.map(|change| (change["Keys"].to_string(), change)).collect();
+    let (mut puts, mut deletes) = (Vec::new(), Vec::new());
+    for change in last.into_values() {
+        match change.get("NewImage") {
+            Some(image) => puts.push(parse(image.clone())?),
+            None => deletes.push(change["Keys"].clone()),
+        }
+    }
+    Ok((puts, deletes))
 }
 
 fn trim(file: &rusqlite::Connection, table: &str, up_to: i64, before: u64) -> rusqlite::Result<usize> {

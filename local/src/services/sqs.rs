@@ -4,6 +4,7 @@ mod protocol;
 
 use super::sqlite::Sqlite;
 use super::{ACCOUNT, Durability, REGION, listen};
+use crate::faults::Post;
 use md5::{Digest, Md5};
 use rusqlite::Error::{FromSqlConversionFailure, ToSqlConversionFailure};
 use rusqlite::types::Type;
@@ -40,6 +41,9 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     -- Whoever had received a message died with the process that held the queues: nobody is to be waited for.
     UPDATE messages SET visible_at = 0 WHERE received > 0;";
+
+/// Under faults a message is drawn from so many times as many as are asked for.
+const MIXED: usize = 4;
 
 /// A queue, as the template describes it.
 #[derive(Clone, Debug)]
@@ -110,16 +114,28 @@ pub struct Sqs {
     changed: Arc<Notify>,
     /// Told when a message was hidden for some time.
     hidden: Arc<Notify>,
+    faults: Option<Arc<Post>>,
     endpoint: String,
 }
 
 impl Sqs {
     /// Opens or makes `queues.sqlite` in `dir` and serves it. Messages are kept by their queue's name.
     pub async fn start(dir: &Path, durability: Durability, queues: Vec<QueueSpec>) -> io::Result<Self> {
+        Self::start_under(None, dir, durability, queues).await
+    }
+
+    /// The same under faults.
+    pub(crate) async fn start_under(
+        faults: Option<Post>,
+        dir: &Path,
+        durability: Durability,
+        queues: Vec<QueueSpec>,
+    ) -> io::Result<Self> {
         let file = Sqlite::open(&dir.join("queues.sqlite"), durability, SCHEMA)?;
         let (listener, endpoint) = listen()?;
         let queues = queues.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
-        let sqs = Self { file, queues: Arc::new(queues), changed: Arc::default(), hidden: Arc::default(), endpoint };
+        let (changed, hidden, faults) = (Arc::default(), Arc::default(), faults.map(Arc::new));
+        let sqs = Self { file, queues: Arc::new(queues), changed, hidden, faults, endpoint };
         tokio::spawn(sqs.clone().tell_in_time());
         tokio::spawn(axum::serve(listener, protocol::router(sqs.clone())).into_future());
         Ok(sqs)
@@ -141,9 +157,15 @@ impl Sqs {
     }
 
     /// Sends messages, each hidden for its delay, all or none of them; answers their ids.
-    pub async fn send(&self, name: &str, messages: Vec<NewMessage>) -> io::Result<Vec<String>> {
-        let queue = self.queue(name)?.name.clone();
-        let ids = self.file.call(move |file| insert(file, &queue, &messages)).await?;
+    pub async fn send(&self, name: &str, mut messages: Vec<NewMessage>) -> io::Result<Vec<String>> {
+        let (queue, count) = (self.queue(name)?, messages.len());
+        // Nobody waits for what is in a dead-letter queue.
+        if let Some(faults) = self.faults.as_ref().filter(|_| queue.redrive.is_some()) {
+            faults.spread(&mut messages);
+        }
+        let queue = queue.name.clone();
+        let mut ids = self.file.call(move |file| insert(file, &queue, &messages)).await?;
+        ids.truncate(count);
         self.changed.notify_waiters();
         self.hidden.notify_one();
         Ok(ids)
@@ -157,7 +179,8 @@ impl Sqs {
 
     async fn receive_for(&self, name: &str, max: usize, timeout: Duration) -> io::Result<Vec<Message>> {
         let queue = self.queue(name)?.clone();
-        let messages = self.file.call(move |file| receive(file, &queue, max, timeout)).await?;
+        let faults = self.faults.clone();
+        let messages = self.file.call(move |file| receive(file, &queue, max, timeout, faults.as_deref())).await?;
         if !messages.is_empty() {
             self.hidden.notify_one();
         }
@@ -175,6 +198,7 @@ impl Sqs {
     pub async fn make_visible(&self, name: &str, receipt: &str, delay: Duration) -> io::Result<()> {
         let queue = self.queue(name)?.name.clone();
         let (number, received) = parse_receipt(receipt)?;
+        let delay = self.faults.as_ref().map_or(delay, |faults| faults.shorten(delay));
         self.file
             .call(move |file| {
                 file.execute(
@@ -295,11 +319,25 @@ fn insert(file: &mut Connection, queue: &str, messages: &[NewMessage]) -> rusqli
     Ok(ids)
 }
 
-fn receive(file: &mut Connection, queue: &QueueSpec, max: usize, timeout: Duration) -> rusqlite::Result<Vec<Message>> {
+fn receive(
+    file: &mut Connection,
+    queue: &QueueSpec,
+    max: usize,
+    timeout: Duration,
+    faults: Option<&Post>,
+) -> rusqlite::Result<Vec<Message>> {
     let now = now();
     let transaction = file.transaction()?;
     loop {
-        let found = visible(&transaction, &queue.name, now, max)?;
+        let found = match faults.filter(|faults| faults.mixes()) {
+            Some(faults) => {
+                let mut found = visible(&transaction, &queue.name, now, max * MIXED)?;
+                faults.shuffle(&mut found);
+                found.truncate(max);
+                found
+            }
+            None => visible(&transaction, &queue.name, now, max)?,
+        };
         let buried = bury(&transaction, queue, &found, now)?;
         if buried == 0 {
             let numbers = found.into_iter().map(|(number, _)| number);

@@ -1,6 +1,7 @@
 //! A queue as a Lambda event source.
 
 use super::{Sources, failures};
+use crate::faults::Delivery;
 use crate::functions::Function;
 use crate::services::REGION;
 use crate::services::sqs::{Message, MessageAttribute, Sqs};
@@ -18,17 +19,18 @@ const AFTER_ERROR: Duration = Duration::from_secs(1);
 /// Starts the pollers of one trigger.
 pub(crate) fn spawn(tasks: &mut JoinSet<()>, sources: &Arc<Sources>, trigger: &QueueTrigger, function: &Arc<Function>) {
     let pollers = trigger.maximum_concurrency().unwrap_or(CONCURRENCY).min(CONCURRENCY);
+    let faults = sources.faults.as_ref().map(|faults| Arc::new(faults.delivery(&function.name, &trigger.queue)));
     for _ in 0..pollers {
-        tasks.spawn(run(sources.clone(), trigger.clone(), function.clone()));
+        tasks.spawn(run(sources.clone(), trigger.clone(), function.clone(), faults.clone()));
     }
 }
 
-async fn run(sources: Arc<Sources>, trigger: QueueTrigger, function: Arc<Function>) {
+async fn run(sources: Arc<Sources>, trigger: QueueTrigger, function: Arc<Function>, faults: Option<Arc<Delivery>>) {
     loop {
         let changed = sources.sqs.changed();
         let step = {
             let _open = sources.gate.read().await;
-            step(&sources, &trigger, &function).await
+            step(&sources, &trigger, &function, faults.as_deref()).await
         };
         match step {
             Ok(true) => {}
@@ -42,20 +44,54 @@ async fn run(sources: Arc<Sources>, trigger: QueueTrigger, function: Arc<Functio
 }
 
 /// Handles one batch, if there is one.
-async fn step(sources: &Sources, trigger: &QueueTrigger, function: &Function) -> io::Result<bool> {
+async fn step(
+    sources: &Sources,
+    trigger: &QueueTrigger,
+    function: &Function,
+    faults: Option<&Delivery>,
+) -> io::Result<bool> {
     let messages = sources.sqs.receive(&trigger.queue, trigger.batch_size).await?;
     if messages.is_empty() {
         return Ok(false);
     }
     let arn = Sqs::queue_arn(&trigger.queue);
     let records: Vec<_> = messages.iter().map(|message| record(message, &arn)).collect();
-    let answer = function.invoke(json!({ "Records": records }).to_string().into_bytes()).await;
+    let mortal = faults.filter(|_| messages.iter().all(may_fail));
+    let answer = function.invoke_under(mortal, json!({ "Records": records }).to_string().into_bytes()).await;
     sources.written.notify_waiters();
     let names_failures = !trigger.function_response_types.is_empty();
-    let done = answer.map(|answer| handled(&messages, &answer, names_failures)).unwrap_or_default();
+    let mut done = answer.map(|answer| handled(&messages, &answer, names_failures)).unwrap_or_default();
+    if let Some(faults) = faults {
+        let (sqs, queue) = (&sources.sqs, &trigger.queue);
+        done = give_back(sqs, queue, messages, done, faults).await?;
+    }
     // The others become visible again when their time is up.
     sources.sqs.delete(&trigger.queue, &done).await?;
     Ok(true)
+}
+
+/// Makes what was not handled visible again soon, and some of what was; answers what is left of that.
+async fn give_back(
+    sqs: &Sqs,
+    queue: &str,
+    messages: Vec<Message>,
+    mut done: Vec<String>,
+    faults: &Delivery,
+) -> io::Result<Vec<String>> {
+    for message in messages {
+        let receipt = &message.receipt_handle;
+        if !done.contains(receipt) || may_fail(&message) && faults.again() {
+            done.retain(|done| done != receipt);
+            sqs.make_visible(queue, receipt, faults.soon()).await?;
+        }
+    }
+    Ok(done)
+}
+
+/// Whether it will be received often enough yet to be handled.
+fn may_fail(message: &Message) -> bool {
+    let received = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    received.is_some_and(Delivery::may_fail)
 }
 
 /// One element of `Records` in Lambda's SQS event.

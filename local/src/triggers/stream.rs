@@ -2,11 +2,13 @@
 
 use super::filter::Pattern;
 use super::{Sources, failures};
-use crate::functions::Function;
+use crate::faults::{Delivery, FaultLayer};
+use crate::functions::{Function, InvokeError};
 use crate::services::dynamodb::StreamRecord;
 use crate::template::StreamTrigger;
 use serde_json::{Value, json};
 use shared::clock::{Clock, Timestamp};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,12 +19,54 @@ const POLL: Duration = Duration::from_millis(200);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
+/// The streams API gives no more at once.
+const MOST_RECORDS: usize = 1_000;
+
+/// A part of the stream: the items of some partitions. Without faults it is all of it.
+pub(crate) struct Shard {
+    /// What its position is kept under.
+    name: String,
+    index: usize,
+    count: usize,
+    faults: Option<Delivery>,
+}
+
+impl Shard {
+    /// The shards of which a function reads the stream.
+    pub(crate) fn all(faults: Option<&FaultLayer>, function: &str) -> Vec<Self> {
+        let count = faults.map_or(1, FaultLayer::shards);
+        let shard = |index| {
+            let name = if count == 1 { function.to_owned() } else { format!("{function} shard {index}") };
+            Self { faults: faults.map(|faults| faults.delivery(function, &name)), name, index, count }
+        };
+        (0..count).map(shard).collect()
+    }
+
+    fn holds(&self, event: &Value) -> bool {
+        if self.count == 1 {
+            return true;
+        }
+        let mut hasher = DefaultHasher::new();
+        event["dynamodb"]["Keys"]["PK"].to_string().hash(&mut hasher);
+        hasher.finish() % self.count as u64 == self.index as u64
+    }
+}
+
+/// What came of a batch.
+enum Delivered {
+    Done,
+    /// The record of this index failed first.
+    FailedAt(usize),
+    Killed,
+}
+
 /// One function's place in the stream.
 pub(crate) struct StreamReader {
     sources: Arc<Sources>,
     trigger: StreamTrigger,
     patterns: Vec<Pattern>,
     function: Arc<Function>,
+    shard: Shard,
     /// The last record that needs no more attention; kept on disk too.
     position: Mutex<Option<String>>,
 }
@@ -55,14 +99,19 @@ impl StreamReader {
         sources: Arc<Sources>,
         trigger: &StreamTrigger,
         function: Arc<Function>,
+        shard: Shard,
     ) -> io::Result<Self> {
         let patterns = trigger.filters().map(Pattern::parse).collect::<Result<_, _>>().map_err(io::Error::other)?;
-        let position = Mutex::new(sources.sqs.checkpoint(&function.name).await?);
-        Ok(Self { sources, trigger: trigger.clone(), patterns, function, position })
+        let mut position = sources.sqs.checkpoint(&shard.name).await?;
+        if position.is_none() {
+            // The shard's first run: what was read before is not its to read.
+            position = sources.sqs.checkpoint(&function.name).await?;
+        }
+        Ok(Self { sources, trigger: trigger.clone(), patterns, function, shard, position: Mutex::new(position) })
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.function.name
+        &self.shard.name
     }
 
     pub(crate) fn position(&self) -> Option<String> {
@@ -101,17 +150,31 @@ impl StreamReader {
         if let Some(batch) = pending.batches.pop() {
             return self.deliver(batch, pending).await;
         }
-        let mut records = self.read(self.trigger.batch_size).await?;
+        let mut records = self.read(self.trigger.batch_size * self.shard.count).await?;
         let Some(up_to) = records.last().map(|record| record.sequence.clone()) else {
             return Ok(Step::Idle);
         };
-        records.retain(|record| self.lets_through(&record.event));
+        records.retain(|record| self.shard.holds(&record.event) && self.lets_through(&record.event));
         if records.is_empty() {
             self.advance(up_to).await?;
         } else {
-            pending.batches.push(Batch { records, up_to });
+            pending.batches = self.batches(records, up_to);
         }
         Ok(Step::Progress)
+    }
+
+    /// The records divided, the next batch last: without faults into one.
+    fn batches(&self, mut records: Vec<StreamRecord>, mut up_to: String) -> Vec<Batch> {
+        let most = self.trigger.batch_size;
+        let mut batches = Vec::new();
+        // From the end, so that each batch ends where the one behind it starts.
+        while !records.is_empty() {
+            let size = self.shard.faults.as_ref().map_or(most, |faults| faults.batch_size(most));
+            let last = records.split_off(records.len().saturating_sub(size));
+            let before = last_sequence(&records);
+            batches.push(Batch { records: last, up_to: std::mem::replace(&mut up_to, before) });
+        }
+        batches
     }
 
     fn lets_through(&self, event: &Value) -> bool {
@@ -119,33 +182,40 @@ impl StreamReader {
     }
 
     async fn deliver(&self, mut batch: Batch, pending: &mut Pending) -> io::Result<Step> {
-        let failed = self.invoke(&batch.records).await;
+        let delivered = self.invoke(&batch.records).await;
         self.sources.written.notify_waiters();
-        match failed {
-            None => {
+        match delivered {
+            // From the position that was kept on all comes again, in other batches.
+            Delivered::Done if self.shard.faults.as_ref().is_some_and(Delivery::again) => *pending = Pending::default(),
+            Delivered::Done => {
                 pending.failures = 0;
                 self.advance(batch.up_to).await?;
             }
+            Delivered::Killed => {
+                let wait = self.shard.faults.as_ref().map_or(FIRST_BACKOFF, Delivery::soon);
+                pending.batches.push(batch);
+                return Ok(Step::Failed { wait });
+            }
             // What came before the first failure is done.
-            Some(first) if first > 0 => {
+            Delivered::FailedAt(first) if first > 0 => {
                 let records = batch.records.split_off(first);
                 pending.failures = 0;
                 self.advance(last_sequence(&batch.records)).await?;
                 pending.batches.push(Batch { records, up_to: batch.up_to });
             }
-            Some(_) if self.trigger.bisect_batch_on_function_error && batch.records.len() > 1 => {
+            Delivered::FailedAt(_) if self.trigger.bisect_batch_on_function_error && batch.records.len() > 1 => {
                 let records = batch.records.split_off(batch.records.len() / 2);
                 let up_to = last_sequence(&batch.records);
                 pending.batches.push(Batch { records, up_to: batch.up_to });
                 pending.batches.push(Batch { records: batch.records, up_to });
             }
-            Some(_) if self.trigger.maximum_retry_attempts.is_none_or(|most| pending.failures < most) => {
+            Delivered::FailedAt(_) if self.may_retry(pending.failures) => {
                 let wait = FIRST_BACKOFF.saturating_mul(1 << pending.failures.min(10)).min(LONGEST_BACKOFF);
                 pending.failures += 1;
                 pending.batches.push(batch);
                 return Ok(Step::Failed { wait });
             }
-            Some(_) => {
+            Delivered::FailedAt(_) => {
                 self.give_up(&batch.records, pending.failures).await?;
                 pending.failures = 0;
                 self.advance(batch.up_to).await?;
@@ -154,21 +224,27 @@ impl StreamReader {
         Ok(Step::Progress)
     }
 
-    /// The index of the first record that failed, if one did.
-    async fn invoke(&self, records: &[StreamRecord]) -> Option<usize> {
+    fn may_retry(&self, failures: u32) -> bool {
+        self.trigger.maximum_retry_attempts.is_none_or(|most| failures < most)
+    }
+
+    async fn invoke(&self, records: &[StreamRecord]) -> Delivered {
         let events: Vec<_> = records.iter().map(|record| &record.event).collect();
         let event = json!({ "Records": events }).to_string().into_bytes();
-        let Ok(answer) = self.function.invoke(event).await else {
-            return Some(0);
+        let answer = match self.function.invoke_under(self.shard.faults.as_ref(), event).await {
+            Ok(answer) => answer,
+            Err(InvokeError::Killed) => return Delivered::Killed,
+            Err(_) => return Delivered::FailedAt(0),
         };
         if self.trigger.function_response_types.is_empty() {
-            return None;
+            return Delivered::Done;
         }
         let index = |failed: &String| records.iter().position(|record| record.sequence == *failed).unwrap_or(0);
-        failures(&answer).iter().map(index).min()
+        failures(&answer).iter().map(index).min().map_or(Delivered::Done, Delivered::FailedAt)
     }
 
     async fn read(&self, limit: usize) -> io::Result<Vec<StreamRecord>> {
+        let limit = limit.min(MOST_RECORDS);
         self.sources.dynamodb.read_stream(&self.sources.table, self.position().as_deref(), limit).await
     }
 

@@ -98,6 +98,8 @@ async fn host(dir: &TempDir, answer: fn(&[String], &[Value]) -> Value) -> Host {
         dynamodb: Arc::new(dynamodb),
         sqs: sqs.clone(),
         table: model.table.name.clone(),
+        faults: None,
+        replica: None,
         written: Arc::default(),
         gate: Arc::default(),
     };
