@@ -2,7 +2,6 @@
 
 use crate::support::bulk::people;
 use crate::support::lists::{ids, newest_first, page_ids, walk};
-use crate::support::services::audit;
 use crate::support::{TestApp, User, set};
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -155,7 +154,7 @@ async fn a_follow_brings_the_newest_twenty() {
     follow(&ann, &bob).await;
     app.settle().await;
     assert_eq!(feed(&ann).await, posts[..20]);
-    audit(&app.table().await);
+    app.audit().await;
 }
 
 #[tokio::test]
@@ -187,7 +186,7 @@ async fn whoever_cannot_decide_ends_where_the_last_word_says() {
         assert_eq!(timeline(&app, &user).await, expected.len(), "{name}");
     }
     assert_eq!(bob.get("/users").await.json()["followers_count"], 2);
-    audit(&app.table().await);
+    app.audit().await;
 }
 
 #[tokio::test]
@@ -208,7 +207,7 @@ async fn changes_of_mind_at_once_settle_on_one_state() {
     };
     join_all((0..48).map(|n| act(n % 4, n / 4 + n))).await;
     app.settle().await;
-    audit(&app.table().await);
+    app.audit().await;
     let all = page_ids(&bob, "/tweets?limit=20").await;
     for user in &users {
         let following = user.get("/users/bob").await.json()["following"] == true;

@@ -2,7 +2,6 @@
 
 use crate::support::bulk::people;
 use crate::support::lists::{ids, page_ids, walk};
-use crate::support::services::audit;
 use crate::support::{Client, TestApp};
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -46,7 +45,7 @@ async fn ones_own_follow_shows_from_the_next_request_on() {
     app.settle().await;
     assert_eq!(bob.get("/users").await.json()["followers_count"], 0);
     assert_eq!(ann.get("/users").await.json()["following_count"], 0);
-    audit(&app.table().await);
+    app.audit().await;
 }
 
 #[tokio::test]
@@ -65,7 +64,7 @@ async fn somebody_is_named_by_id_or_name() {
         }
     }
     app.settle().await;
-    audit(&app.table().await);
+    app.audit().await;
 }
 
 #[tokio::test]
@@ -147,7 +146,7 @@ async fn follows_at_once_settle_on_one_state() {
     };
     join_all((0..120).map(act)).await;
     app.settle().await;
-    audit(&app.table().await);
+    app.audit().await;
     for user in &users {
         let mut following = Vec::new();
         for other in users.iter().filter(|other| other.id != user.id) {

@@ -1,7 +1,6 @@
 //! Stories from beginning to end.
 
 use crate::support::lists::{ids, page_ids, walk};
-use crate::support::services::audit;
 use crate::support::{PASSWORD, TestApp, token_in, until};
 use local::Data;
 use serde_json::json;
@@ -77,7 +76,7 @@ async fn a_restart_forgets_nothing() {
     assert_eq!(walk(&bob, "/notifications").await.len(), 2);
     assert_eq!(ids(&walk(&bob, "/users/me/followers").await).len(), 1);
     assert_eq!(app.mails().await.len(), mails, "no mail is sent twice");
-    audit(&app.table().await);
+    app.audit().await;
     app.sign_in("bob", PASSWORD).await.post_text("After.").await;
     app.settle().await;
     assert_eq!(page_ids(&ann, "/feed").await.len(), 3);

@@ -2,7 +2,6 @@
 
 use crate::support::bulk::people;
 use crate::support::lists::{ids, page_ids, walk};
-use crate::support::services::audit;
 use crate::support::{Client, TestApp};
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -63,7 +62,7 @@ async fn ones_own_like_shows_from_the_next_request_on() {
     app.settle().await;
     assert_eq!(seen(&ann, &post).await, state(false, 1));
     assert_eq!(unlike(&ann, &post).await, state(false, 1), "what was never liked");
-    audit(&app.table().await);
+    app.audit().await;
 }
 
 #[tokio::test]
@@ -86,7 +85,7 @@ async fn a_toggle_flips() {
     app.resume_workers().await;
     app.settle().await;
     assert_eq!(seen(&ann, &post).await, state(false, 0));
-    audit(&app.table().await);
+    app.audit().await;
 }
 
 #[tokio::test]
@@ -114,7 +113,7 @@ async fn what_was_liked_and_unliked_before_it_was_counted_is_counted_right() {
         app.settle().await;
         assert_eq!(seen(&ann, &post).await, state(false, expected), "round {round}");
         assert_eq!(walk(&ann, &format!("/posts/{post}/likes?limit=3")).await.len() as u64, expected);
-        audit(&app.table().await);
+        app.audit().await;
     }
 }
 
@@ -136,7 +135,7 @@ async fn likes_at_once_settle_on_one_state() {
     };
     join_all((0..90).map(act)).await;
     app.settle().await;
-    audit(&app.table().await);
+    app.audit().await;
     for post in [&one, &two] {
         let mut likers = Vec::new();
         for user in &users {
@@ -251,7 +250,7 @@ async fn likes_of_a_post_that_is_deleted_meanwhile_leave_nothing() {
     let items = app.table().await;
     let left = items.keys().find(|(pk, sk)| pk.starts_with("LK#") || sk.starts_with("L#"));
     assert_eq!(left, None);
-    audit(&items);
+    app.audit().await;
 }
 
 #[tokio::test]

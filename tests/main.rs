@@ -14,6 +14,7 @@ mod readme;
 mod support;
 
 mod accounts;
+mod audit;
 mod contract;
 mod conventions;
 mod cursors;

@@ -2,7 +2,7 @@
 
 use crate::support::bulk::{Person, people};
 use crate::support::lists::{ids, newest_first, page_ids, walk};
-use crate::support::services::{Items, audit};
+use crate::support::services::Items;
 use crate::support::{Client, TestApp, set};
 use futures::future::join_all;
 use serde_json::json;
@@ -58,7 +58,7 @@ async fn crossing_the_limit_changes_no_feed() {
     }
     let items = app.table().await;
     assert_eq!(count(&items, "U#", "H#1#"), 4, "all four merge");
-    audit(&items);
+    app.audit().await;
     posts.push(post(star).await);
     for user in &users {
         assert_eq!(feed(user).await, newest_first(posts.clone()), "merged from the next request on");
@@ -82,7 +82,7 @@ async fn crossing_the_limit_changes_no_feed() {
     assert_eq!(feed(&users[0]).await, [""; 0]);
     let items = app.table().await;
     assert_eq!(count(&items, "U#", "H#1#"), 3);
-    audit(&items);
+    app.audit().await;
     star.delete(&format!("/posts/{}", posts[1])).await.expect(204);
     assert_eq!(feed(&users[1]).await, [posts[2].clone(), posts[0].clone()]);
 }
@@ -102,7 +102,7 @@ async fn a_crossing_amid_posts_and_follows_loses_and_doubles_nothing() {
     futures::future::join(leaving, post(star)).await;
     follow(&users[0], star).await;
     app.settle().await;
-    audit(&app.table().await);
+    app.audit().await;
     let posts = page_ids(star, "/tweets").await;
     assert_eq!(posts.len(), 17);
     for (number, user) in users.iter().enumerate() {
@@ -169,7 +169,7 @@ async fn more_merged_authors_than_a_feed_merges_are_pushed_again() {
     }
     let items = app.table().await;
     assert_eq!((count(&items, "U#", "H#1#"), count(&items, "FO#", "")), (40, 6));
-    audit(&items);
+    app.audit().await;
     let posts = newest_first(join_all(stars.iter().map(post)).await);
     app.settle().await;
     let items = app.table().await;
@@ -189,6 +189,6 @@ async fn more_merged_authors_than_a_feed_merges_are_pushed_again() {
     app.settle().await;
     let items = app.table().await;
     assert_eq!((count(&items, "U#", "H#1#"), count(&items, "FO#", "")), (20, 3));
-    audit(&items);
+    app.audit().await;
     assert_eq!(feed(&readers[1]).await, posts);
 }

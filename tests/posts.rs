@@ -1,7 +1,6 @@
 //! Writing, reading, editing and deleting posts; lists of somebody's posts; reading without signing in.
 
 use crate::support::lists::{ids, newest_first, page_ids, walk};
-use crate::support::services::audit;
 use crate::support::{TestApp, User, set};
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -189,7 +188,7 @@ async fn a_deleted_post_is_gone_for_everybody_at_once() {
     let items = app.table().await;
     let left = items.keys().find(|(pk, sk)| pk.starts_with("LK#") || sk.starts_with("L#"));
     assert_eq!(left, None, "its likes go with it");
-    audit(&items);
+    app.audit().await;
 }
 
 #[tokio::test]
@@ -209,7 +208,7 @@ async fn of_changes_at_once_each_is_made_or_refused() {
     assert!(deletions.iter().all(|answer| [204, 404, 412].contains(&answer.status)));
     assert_eq!(posts_count(&ann, "me").await, 0);
     app.settle().await;
-    audit(&app.table().await);
+    app.audit().await;
 }
 
 #[tokio::test]

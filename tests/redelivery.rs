@@ -2,7 +2,7 @@
 
 use crate::support::bulk::{Person, people};
 use crate::support::lists::{ids, walk};
-use crate::support::services::{Items, audit, shuffled};
+use crate::support::services::{Items, shuffled};
 use crate::support::{TestApp, set};
 use futures::future::join_all;
 use serde_json::json;
@@ -82,7 +82,7 @@ async fn what_comes_again_changes_nothing() {
     let people = life(&app).await;
     app.settle().await;
     let (before, feeds_before, mails) = (settled_table(&app).await, feeds(&people).await, app.mails().await.len());
-    audit(&before);
+    app.audit().await;
     app.pause_workers().await;
     let records = app.stream().await;
     assert!(records.len() > 100, "{} records", records.len());
@@ -106,7 +106,7 @@ async fn what_comes_out_of_order_ends_in_the_same_state() {
         let records = app.stream().await;
         app.dispatch(&shuffled(&records, seed), batch).await;
         work_twice(&app, seed).await;
-        audit(&app.table().await);
+        app.audit().await;
         let seen = feeds(&people).await;
         let table = settled_table(&app).await;
         app.resume_workers().await;
@@ -138,7 +138,7 @@ async fn merged_authors_stay_merged_when_all_comes_again() {
     app.dispatch(&shuffled(&records, 4), 9).await;
     work_twice(&app, 4).await;
     let items = app.table().await;
-    audit(&items);
+    app.audit().await;
     assert_eq!(merged(&items), merged(&counts));
     assert_eq!(feeds(&people).await, seen);
 }

@@ -3,6 +3,8 @@
 //! The functions run as they do on AWS: each has the environment that the template gives it, gets its events as JSON
 //! in AWS's own forms, and talks to the services with the SDK.
 
+/// What in a table does not fit together.
+pub mod audit;
 /// The data folder.
 mod data;
 /// What goes wrong on AWS, injected.
@@ -186,6 +188,15 @@ impl Local {
     /// Everything a function's process would find in its environment; empty if there is no such function.
     pub fn environment(&self, function: &str) -> BTreeMap<String, String> {
         self.environments.get(function).cloned().unwrap_or_default()
+    }
+
+    /// Audits the table as settled, by the functions' clock.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub async fn audit(&self) -> Result<audit::Report, audit::AuditError> {
+        let source = audit::Source::embedded(self.services.dynamodb.endpoint(), self.table_name());
+        audit::run(&source, self.clock.now(), true).await
     }
 
     /// Where the services are.

@@ -1,6 +1,7 @@
 //! `cargo run`: the whole service on this machine.
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
+use local::audit::{Target, audit};
 use local::{Data, FaultLayer, Faults, Local, Options, Profile};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -9,7 +10,38 @@ use tracing_subscriber::EnvFilter;
 
 /// Perch on this machine: the API, its workers and the AWS services they need, in one process.
 #[derive(Parser)]
-#[command(name = "perch", version)]
+#[command(name = "perch", version, args_conflicts_with_subcommands = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Arguments,
+}
+
+/// What else it can do than serve.
+#[derive(Subcommand)]
+enum Command {
+    /// Tell what in a table does not fit together: counters, ledgers, guards, timelines; 1 at the end if anything
+    Audit(AuditArguments),
+}
+
+#[derive(Args)]
+struct AuditArguments {
+    /// The data folder; no run may use it meanwhile
+    #[arg(long, default_value = ".perch", value_name = "FOLDER", conflicts_with = "table")]
+    data_dir: PathBuf,
+    /// A table on AWS instead, by AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+    /// Another address for that table than AWS's own
+    #[arg(long, value_name = "URL", requires = "table")]
+    endpoint_url: Option<String>,
+    /// Nothing is under way: an edge that is not counted is a finding too
+    #[arg(long)]
+    settled: bool,
+}
+
+#[derive(Args)]
 struct Arguments {
     /// The port the API listens on, on this machine only; 0 takes any that is free
     #[arg(long, default_value_t = 3000)]
@@ -108,7 +140,10 @@ impl Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let CommandLine { command, serve: arguments } = CommandLine::parse();
+    if let Some(Command::Audit(arguments)) = command {
+        return Box::pin(run_audit(arguments)).await;
+    }
     if arguments.print_openapi {
         return print_openapi().map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS);
     }
@@ -126,6 +161,23 @@ async fn main() -> ExitCode {
     stop.await;
     local.stop().await;
     ExitCode::SUCCESS
+}
+
+/// 0 for a clean table, 1 for one with findings, 2 for one that can't be audited.
+async fn run_audit(arguments: AuditArguments) -> ExitCode {
+    let AuditArguments { data_dir, table, endpoint_url: endpoint, settled } = arguments;
+    let target = table.map_or(Target::Folder(data_dir), |name| Target::Table { name, endpoint });
+    let report = match audit(&target, settled).await {
+        Ok(report) => report,
+        Err(error) => {
+            fail(&error);
+            return ExitCode::from(2);
+        }
+    };
+    match writeln!(std::io::stdout().lock(), "{report}") {
+        Ok(()) if report.is_clean() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
 }
 
 fn print_openapi() -> std::io::Result<()> {

@@ -20,8 +20,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-const FILE: &str = "dynamodb.sqlite";
-
 /// What Dynoxide adds to its sequence numbers to show 21 digits.
 const SEQUENCE_BASE: u128 = 100_000_000_000_000_000_000;
 
@@ -62,9 +60,12 @@ pub struct StreamRecord {
 }
 
 impl DynamoDb {
-    /// Opens or makes `dynamodb.sqlite` in `dir` and serves it.
+    /// The file that holds it, in the data folder.
+    pub const FILE: &str = "dynamodb.sqlite";
+
+    /// Opens or makes its file in `dir` and serves it.
     pub async fn start(dir: &Path, durability: Durability) -> io::Result<Self> {
-        let path = dir.join(FILE);
+        let path = dir.join(Self::FILE);
         let (database, file) = blocking(move || open(&path, durability)).await?;
         let (listener, endpoint) = listen()?;
         let (stop, stopped) = oneshot::channel();
@@ -145,7 +146,7 @@ impl DynamoDb {
 
     /// A database of its own with all that is here now, without a stream; its file goes into `dir`.
     pub async fn copy(&self, dir: &Path, table: &str) -> io::Result<Self> {
-        let path = dir.join(FILE).to_string_lossy().into_owned();
+        let path = dir.join(Self::FILE).to_string_lossy().into_owned();
         self.call(move |database| database.vacuum_into(&path).map_err(io::Error::other)).await?;
         let copy = Self::start(dir, Durability::Fast).await?;
         let no_stream = json!({ "TableName": table, "StreamSpecification": { "StreamEnabled": false } });

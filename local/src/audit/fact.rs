@@ -1,0 +1,81 @@
+//! What stands in the table twice.
+
+use super::book::Sides;
+use shared::ids::{NotificationId, PostId, UserId};
+use ulid::Ulid;
+
+/// Something that two sides of the table tell of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Fact {
+    /// A post's counter; its ledger's rows.
+    Likes(PostId),
+    /// A counted edge; its row in the post's ledger.
+    LikeRow { post: PostId, edge: Ulid, user: UserId },
+    /// An account's counter; its ledger's rows.
+    Followers(UserId),
+    /// Likewise.
+    Following(UserId),
+    /// A counted edge; its row in the ledger of the one who is followed.
+    FollowerRow { to: UserId, edge: Ulid, from: UserId },
+    /// A counted edge; its row in the ledger of the one who follows.
+    FollowingRow { from: UserId, edge: Ulid, to: UserId },
+    /// An account's counter; its posts.
+    Posts(UserId),
+    /// A post; its row in the author's own timeline.
+    OwnRow(PostId),
+    /// A notification's count; its events.
+    Events { owner: UserId, group: NotificationId },
+    /// A profile's username; the guard that holds it, by its partition key.
+    Name { guard: String, user: UserId },
+    /// An account's address; the guard that holds it, by its partition key.
+    Address { guard: String, user: UserId },
+}
+
+impl Fact {
+    /// What is wrong, where the sides differ.
+    pub(super) fn finding(&self, sides: &Sides) -> Option<String> {
+        let (said, found) = (sides.said.unwrap_or(0), sides.found);
+        if said == found {
+            return None;
+        }
+        let counter = |name: &str, of: String, rows: &str| match sides.said {
+            Some(said) => format!("{name} of {of} is {said}, its {rows} {found}"),
+            None => format!("{of} is gone, but its {rows} {found} for {name}"),
+        };
+        let lacks = said > found;
+        Some(match self {
+            Self::Likes(post) => counter("likes_count", post.to_string(), "ledger has"),
+            Self::Followers(user) => counter("followers_count", user.to_string(), "ledger has"),
+            Self::Following(user) => counter("following_count", user.to_string(), "ledger has"),
+            Self::Posts(user) => counter("posts_count", user.to_string(), "partition has"),
+            Self::Events { owner, group } => counter("n", format!("{group} of {owner}"), "events are"),
+            Self::LikeRow { post, edge, user } => {
+                pair(lacks, &format!("the like of {post} by {user}"), &format!("the post's ledger (edge {edge})"))
+            }
+            Self::FollowerRow { to, edge, from } => {
+                pair(lacks, &format!("the follow of {to} by {from}"), &format!("the ledger of {to} (edge {edge})"))
+            }
+            Self::FollowingRow { from, edge, to } => {
+                pair(lacks, &format!("the follow of {to} by {from}"), &format!("the ledger of {from} (edge {edge})"))
+            }
+            Self::OwnRow(post) if lacks => format!("{post} is not in its author's own timeline"),
+            Self::OwnRow(post) => format!("{post} is gone, but stands in its author's own timeline"),
+            Self::Name { guard, user } if lacks => {
+                format!("{user} has a username that no guard ({guard}) holds for it")
+            }
+            Self::Name { guard, user } => format!("the guard {guard} holds a username for {user}, who has another"),
+            Self::Address { guard, user } if lacks => {
+                format!("{user} has an address that no guard ({guard}) holds for it")
+            }
+            Self::Address { guard, user } => format!("the guard {guard} holds an address for {user}, who has another"),
+        })
+    }
+}
+
+/// An edge and its ledger row, of which one is there too many.
+fn pair(lacks: bool, edge: &str, ledger: &str) -> String {
+    match lacks {
+        true => format!("{edge} is counted, but has no row in {ledger}"),
+        false => format!("{edge} is not counted, but has a row in {ledger}"),
+    }
+}

@@ -1,0 +1,338 @@
+//! One walk through the table.
+
+use super::AuditError;
+use super::book::{Book, Side};
+use super::fact::Fact;
+use super::person::Person;
+use super::report::{Findings, Report};
+use super::source::{Row, Source, text};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use shared::clock::Timestamp;
+use shared::ids::{NotificationId, PostId, UserId};
+use shared::models::notification::{
+    NOTIFICATION_LIFETIME, Notification, NotificationDone, NotificationEvent, NotificationGroup,
+};
+use shared::models::post::{Post, TIMELINE_LIFETIME};
+use shared::models::session::{Failures, MailToken, Session};
+use shared::models::user::{Account, Credentials, Delivery, Followers, Guard, Profile};
+use shared::models::viewer::Negative;
+use shared::store::edges::Edge;
+use shared::store::idempotency::Kept;
+use shared::table::design::{EntityKey, PARTITION_KEY, SORT_KEY, TTL, key};
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+/// What ends so soon is not held to what may have ended already: the sides of a fact end within seconds of each other,
+/// and ids tell their time by the clocks of several machines.
+pub(super) const SOON: Duration = Duration::from_secs(3600);
+
+/// A walk, and what it has come to know.
+pub(super) struct Walk<B> {
+    pub(super) book: B,
+    pub(super) findings: Findings,
+    pub(super) units: f64,
+    now: Timestamp,
+    /// Whether nothing may be under way.
+    settled: bool,
+    items: BTreeMap<&'static str, u64>,
+    expired: u64,
+    unsettled: u64,
+    person: Person,
+    /// Rows of this page by the timeline's owner and the author, who must be followed or hidden.
+    shown: BTreeMap<(UserId, UserId), u64>,
+}
+
+impl<B: Book> Walk<B> {
+    pub(super) fn new(book: B, now: Timestamp, settled: bool) -> Self {
+        Self {
+            book,
+            findings: Findings::default(),
+            units: 0.0,
+            now,
+            settled,
+            items: BTreeMap::new(),
+            expired: 0,
+            unsettled: 0,
+            person: Person::default(),
+            shown: BTreeMap::new(),
+        }
+    }
+
+    /// Walks from one end to the other.
+    pub(super) async fn run(mut self, source: &Source) -> Result<Self, AuditError> {
+        let mut after = None;
+        loop {
+            let page = source.page(after.take()).await?;
+            self.units += page.units;
+            page.rows.into_iter().for_each(|row| self.take(row));
+            self.look_up_shown(source).await?;
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        self.turn_to(None);
+        Ok(self)
+    }
+
+    pub(super) fn report(self, started: Instant) -> Report {
+        let (findings, more) = self.findings.into_parts();
+        let Self { items, expired, unsettled, units: read_units, .. } = self;
+        Report { findings, more, items, expired, unsettled, read_units, took: started.elapsed() }
+    }
+
+    fn take(&mut self, row: Row) {
+        let (pk, sk) = (text(&row, PARTITION_KEY).to_owned(), text(&row, SORT_KEY).to_owned());
+        let ttl = row.get(TTL).and_then(|ttl| ttl.as_n().ok()).and_then(|ttl| ttl.parse::<u64>().ok());
+        if ttl.is_some_and(|ttl| ttl <= self.now.seconds()) {
+            self.expired += 1;
+            return;
+        }
+        let Some(entity) = EntityKey::read(&pk, &sk) else {
+            self.findings.push(format!("{pk} {sk} is the key of no entity"));
+            return;
+        };
+        *self.items.entry(entity.name()).or_default() += 1;
+        let name = entity.name();
+        if entity.expires() && ttl.is_none() {
+            self.findings.push(format!("the {name} at {pk} {sk} has no ttl and would stay for ever"));
+            return;
+        }
+        if let Err(what) = self.enter(entity, &pk, row, ttl) {
+            self.findings.push(format!("the {name} at {pk} {sk} {what}"));
+        }
+    }
+
+    /// Enters what the item says.
+    fn enter(&mut self, entity: EntityKey, pk: &str, row: Row, ttl: Option<u64>) -> Result<(), String> {
+        if let Some(user) = owner(&entity) {
+            self.turn_to(Some(user));
+            self.person.enter(&entity);
+        }
+        match entity {
+            EntityKey::LikeRow { post, edge, user } => {
+                self.found(Fact::Likes(post));
+                self.found(Fact::LikeRow { post, edge, user });
+            }
+            EntityKey::FollowerRow { to, edge, from } => {
+                self.found(Fact::Followers(to));
+                self.found(Fact::FollowerRow { to, edge, from });
+            }
+            EntityKey::FollowingRow { from, edge, to } => {
+                self.found(Fact::Following(from));
+                self.found(Fact::FollowingRow { from, edge, to });
+            }
+            EntityKey::TimelineRow { owner, post } => self.timeline_row(owner, post, ttl),
+            EntityKey::Like { user, post } => {
+                let edge = self.edge(read(row)?, || format!("the like of {post} by {user}"));
+                if let Some(edge) = edge {
+                    self.said(Fact::LikeRow { post, edge: edge.at, user }, 1);
+                }
+            }
+            EntityKey::Follow { from, to } => {
+                let edge = self.edge(read(row)?, || format!("the follow of {to} by {from}"));
+                if let Some(Edge { at: edge, .. }) = edge {
+                    self.said(Fact::FollowerRow { to, edge, from }, 1);
+                    self.said(Fact::FollowingRow { from, edge, to }, 1);
+                }
+            }
+            EntityKey::Post(id) => self.post(id, &read(row)?)?,
+            EntityKey::Notification(owner, id) => self.notification(owner, id, &read(row)?)?,
+            EntityKey::NotificationEvent(owner, id) => self.event(owner, id, &read(row)?)?,
+            EntityKey::ReadMark(_) => self.person.mark(read(row)?),
+            EntityKey::NameGuard | EntityKey::EmailGuard => self.guard(&entity, pk, &read(row)?),
+            other => self.account(&other, row)?,
+        }
+        Ok(())
+    }
+
+    /// What an account is made of, and what has no counterpart.
+    fn account(&mut self, entity: &EntityKey, row: Row) -> Result<(), String> {
+        match *entity {
+            EntityKey::Profile(id) => {
+                let profile: Profile = read(row)?;
+                is_of(id, profile.id)?;
+                let guard = key::name_guard(&profile.username).pk().to_owned();
+                self.said(Fact::Name { guard, user: id }, 1);
+            }
+            EntityKey::Account(id) => {
+                let account: Account = read(row)?;
+                is_of(id, account.id)?;
+                let guard = key::email_guard(&account.email).pk().to_owned();
+                self.said(Fact::Address { guard, user: id }, 1);
+                self.said(Fact::Posts(id), account.posts);
+                self.said(Fact::Following(id), account.following);
+            }
+            EntityKey::Followers(id) => {
+                let followers: Followers = read(row)?;
+                is_of(id, followers.id)?;
+                self.said(Fact::Followers(id), followers.n);
+                if followers.mode == Delivery::Crossing {
+                    self.under_way(|| format!("{id} is between two ways of delivery"));
+                }
+            }
+            EntityKey::Credentials(id) => is_of(id, read::<Credentials>(row)?.id)?,
+            EntityKey::Session(user, id) => {
+                let session: Session = read(row)?;
+                is_of(user, session.user)?;
+                is_of(id, session.id)?;
+            }
+            EntityKey::MailToken(id) => is_of(id, read::<MailToken>(row)?.id)?,
+            EntityKey::Failures(_) => readable::<Failures>(row)?,
+            EntityKey::Negative { .. } => readable::<Negative>(row)?,
+            EntityKey::Idempotency(_) => readable::<Kept>(row)?,
+            EntityKey::NotificationDone(_) => readable::<NotificationDone>(row)?,
+            EntityKey::NotificationGroup(_) => readable::<NotificationGroup>(row)?,
+            // Rows whose key says it all, and counts of calls.
+            _ => readable::<IgnoredAny>(row)?,
+        }
+        Ok(())
+    }
+
+    fn said(&mut self, fact: Fact, n: u64) {
+        self.book.enter(fact, Side::Said, n);
+    }
+
+    fn found(&mut self, fact: Fact) {
+        self.book.enter(fact, Side::Found, 1);
+    }
+
+    /// Notes what is not settled, which is a finding where all should be.
+    fn under_way(&mut self, what: impl FnOnce() -> String) {
+        self.unsettled += 1;
+        if self.settled {
+            self.findings.push(what());
+        }
+    }
+
+    /// The edge, if counters hold it.
+    fn edge(&mut self, edge: Edge, what: impl Fn() -> String) -> Option<Edge> {
+        if edge.undone {
+            self.under_way(|| format!("{} was undone, but is not removed yet", what()));
+        } else if !edge.counted {
+            self.under_way(|| format!("{} is not counted yet", what()));
+        }
+        edge.counted.then_some(edge)
+    }
+
+    fn post(&mut self, id: PostId, post: &Post) -> Result<(), String> {
+        is_of(id, post.id)?;
+        self.said(Fact::Likes(id), post.likes);
+        self.found(Fact::Posts(id.author));
+        if self.lasts(id.created_at() + TIMELINE_LIFETIME) {
+            self.said(Fact::OwnRow(id), 1);
+        }
+        Ok(())
+    }
+
+    fn timeline_row(&mut self, owner: UserId, post: PostId, ttl: Option<u64>) {
+        if owner != post.author {
+            if ttl.is_some_and(|ttl| self.lasts(Timestamp::from_millis(ttl.saturating_mul(1_000)))) {
+                *self.shown.entry((owner, post.author)).or_default() += 1;
+            }
+        } else if self.lasts(post.created_at() + TIMELINE_LIFETIME) {
+            self.found(Fact::OwnRow(post));
+        }
+    }
+
+    fn notification(&mut self, owner: UserId, id: NotificationId, notification: &Notification) -> Result<(), String> {
+        is_of(id, notification.id)?;
+        self.person.notification(notification);
+        if self.lasts(id.created_at() + NOTIFICATION_LIFETIME) {
+            self.said(Fact::Events { owner, group: id }, notification.n);
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, owner: UserId, id: NotificationId, event: &NotificationEvent) -> Result<(), String> {
+        is_of(id, event.id)?;
+        if self.lasts(event.group.created_at() + NOTIFICATION_LIFETIME) {
+            self.found(Fact::Events { owner, group: event.group });
+        }
+        Ok(())
+    }
+
+    /// A guard that is kept for its old holder alone has no counterpart.
+    fn guard(&mut self, entity: &EntityKey, pk: &str, guard: &Guard) {
+        let (held, user) = (pk.to_owned(), guard.id);
+        match (entity, guard.free_at) {
+            (_, Some(_)) => {}
+            (EntityKey::NameGuard, None) => self.found(Fact::Name { guard: held, user }),
+            _ => self.found(Fact::Address { guard: held, user }),
+        }
+    }
+
+    fn lasts(&self, until: Timestamp) -> bool {
+        until > self.now + SOON
+    }
+
+    /// From one user's items to the next one's.
+    fn turn_to(&mut self, user: Option<UserId>) {
+        if !self.person.is(user) {
+            let last = std::mem::replace(&mut self.person, Person::new(user));
+            last.close(self.now, &mut self.findings);
+        }
+    }
+
+    /// Holds the timelines of this page to the follows and to what is hidden.
+    async fn look_up_shown(&mut self, source: &Source) -> Result<(), AuditError> {
+        let shown = std::mem::take(&mut self.shown);
+        let follows: Vec<_> = shown.keys().map(|(owner, author)| key::follow(*owner, *author)).collect();
+        let edges: HashMap<_, Edge> = self.look_up(source, &follows).await?;
+        let stands = |pair: &(UserId, UserId)| edges.get(pair).is_some_and(|edge| edge.stands());
+        let others: Vec<_> = shown.iter().filter(|(pair, _)| !stands(pair)).collect();
+        let negatives: Vec<_> = others.iter().map(|((owner, author), _)| key::negative(*owner, *author)).collect();
+        let negatives: HashMap<_, Negative> = self.look_up(source, &negatives).await?;
+        for (pair, rows) in others {
+            let hidden = negatives.get(pair).and_then(|negative| negative.unf_until);
+            if hidden.is_none_or(|until| until <= self.now) {
+                let (owner, author) = pair;
+                self.findings
+                    .push(format!("the timeline of {owner} shows {rows} posts of {author}, whom it does not follow"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is there of these items, by the two users that each key names.
+    async fn look_up<T: DeserializeOwned>(
+        &mut self,
+        source: &Source,
+        keys: &[shared::table::design::Key],
+    ) -> Result<HashMap<(UserId, UserId), T>, AuditError> {
+        let (rows, units) = source.get(keys).await?;
+        self.units += units;
+        let pair = |row: &Row| match EntityKey::read(text(row, PARTITION_KEY), text(row, SORT_KEY))? {
+            EntityKey::Follow { from, to } => Some((from, to)),
+            EntityKey::Negative { user, other } => Some((user, other)),
+            _ => None,
+        };
+        // What can't be read is a finding where the scan comes by it.
+        Ok(rows.into_iter().filter_map(|row| Some((pair(&row)?, read(row).ok()?))).collect())
+    }
+}
+
+/// Whose own partition it lies in.
+fn owner(entity: &EntityKey) -> Option<UserId> {
+    match *entity {
+        EntityKey::Profile(id) | EntityKey::Account(id) | EntityKey::Followers(id) => Some(id),
+        EntityKey::Failures(id) | EntityKey::Credentials(id) | EntityKey::Session(id, _) => Some(id),
+        EntityKey::Merged { user, .. } | EntityKey::Negative { user, .. } | EntityKey::Like { user, .. } => Some(user),
+        EntityKey::Follow { from, .. } => Some(from),
+        EntityKey::Idempotency(user) => user,
+        EntityKey::ReadMark(id) | EntityKey::Notification(id, _) => Some(id),
+        _ => None,
+    }
+}
+
+fn read<T: DeserializeOwned>(row: Row) -> Result<T, String> {
+    serde_dynamo::from_item(row).map_err(|error| format!("can't be read: {error}"))
+}
+
+fn readable<T: DeserializeOwned>(row: Row) -> Result<(), String> {
+    read::<T>(row).map(|_| ())
+}
+
+fn is_of<T: PartialEq + std::fmt::Display>(key: T, item: T) -> Result<(), String> {
+    if key == item { Ok(()) } else { Err(format!("names another id: {item}")) }
+}
