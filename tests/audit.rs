@@ -1,18 +1,16 @@
 //! The audit: what it finds, and what it takes.
 
 use crate::support::binaries::binaries;
-use crate::support::bulk::{app_of, people};
 use crate::support::services::{Items, text};
-use crate::support::{TestApp, alone, set, until};
-use futures::future::join_all;
+use crate::support::{TestApp, alone, until};
 use local::{Data, Local};
 use serde_json::{Value, json};
-use shared::models::post::TIMELINE_LIFETIME;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 mod crowd;
+mod damages;
 
 /// A settled table with an item of every kind that the audit holds to another, its workers at rest: gull and tern
 /// follow each other, gull has posted, tern likes it, gull has not read of either, and tern has read all.
@@ -35,25 +33,6 @@ async fn findings(app: &TestApp) -> Vec<String> {
     let report = Local::audit(app).await.expect("an audit");
     assert_eq!(report.is_clean(), report.findings.is_empty() && report.more == 0);
     report.findings
-}
-
-/// The one item whose keys start so.
-fn one(items: &Items, pk: &str, sk: &str) -> Value {
-    let mut found = items.iter().filter(|(key, _)| key.0.starts_with(pk) && key.1.starts_with(sk));
-    let (_, item) = found.next().unwrap_or_else(|| panic!("there is no {pk} {sk}"));
-    item.clone()
-}
-
-fn with(item: &Value, attribute: &str, value: Value) -> Value {
-    let mut item = item.clone();
-    item[attribute] = value;
-    item
-}
-
-fn without(item: &Value, attribute: &str) -> Value {
-    let mut item = item.clone();
-    item.as_object_mut().unwrap().remove(attribute);
-    item
 }
 
 /// Something done to the table behind the service's back.
@@ -91,17 +70,13 @@ fn plain(text: &str, names: &[(&str, &str)]) -> String {
     words.collect()
 }
 
-fn number(n: u64) -> Value {
-    json!({"N": n.to_string()})
-}
-
 #[tokio::test]
 async fn each_damage_is_found_and_named() {
     let (app, [gull, tern], post) = small_world().await;
     let items = app.table().await;
     let (g, t) = (gull.trim_start_matches("usr_"), tern.trim_start_matches("usr_"));
     let names = [(post.as_str(), "the post"), (&gull, "gull"), (&tern, "tern"), (g, "gull"), (t, "tern")];
-    for (damages, expected) in damages(&items, g, t) {
+    for (damages, expected) in damages::damages(&items, g, t) {
         for damage in &damages {
             damage.do_it(&app).await;
         }
@@ -115,184 +90,109 @@ async fn each_damage_is_found_and_named() {
     app.audit().await;
 }
 
-/// What is done to one item or a few, and what the audit says of it, sorted.
-fn damages(items: &Items, gull: &str, tern: &str) -> Vec<(Vec<Damage>, Vec<&'static str>)> {
-    let mut damages = of_edges(items, gull, tern);
-    damages.extend(of_posts(items, gull, tern));
-    damages.extend(of_notifications(items, gull));
-    damages.extend(of_accounts(items, gull, tern));
-    damages.extend(of_items(items, gull, tern));
-    damages
+/// How an audit by the binary ended, what it took and the most memory it had.
+struct Run {
+    code: i32,
+    told: String,
+    took: Duration,
+    /// KiB resident at most; 0 where the system does not tell.
+    peak: u64,
 }
 
-fn of_edges(items: &Items, gull: &str, tern: &str) -> Vec<(Vec<Damage>, Vec<&'static str>)> {
-    let (of_gull, of_tern) = (format!("U#{gull}"), format!("U#{tern}"));
-    let like_row = one(items, "LK#", "");
-    let second_row = with(&like_row, "SK", json!({"S": format!("01HF7YAT000000000000000001#{tern}")}));
-    let (like, follow) = (one(items, &of_tern, "L#"), one(items, &of_tern, "F#"));
-    let (followers, account) = (one(items, &of_gull, "P#f"), one(items, &of_gull, "P#n"));
-    let hidden = json!({"PK": {"S": of_tern}, "SK": {"S": format!("H#3#{gull}")}, "ttl": number(9_999_999_999),
-        "unf_until": number(9_999_999_999_000)});
-    let no_edge = vec![
-        "the follow of gull by tern is not counted, but has a row in the ledger of gull (edge _)",
-        "the follow of gull by tern is not counted, but has a row in the ledger of tern (edge _)",
-    ];
-    vec![
-        (
-            vec![Take(like_row)],
-            vec![
-                "likes_count of the post is 1, its ledger has 0",
-                "the like of the post by tern is counted, but has no row in the post's ledger (edge _)",
-            ],
-        ),
-        (
-            vec![Put(second_row)],
-            vec![
-                "likes_count of the post is 1, its ledger has 2",
-                "the like of the post by tern is not counted, but has a row in the post's ledger (edge _)",
-            ],
-        ),
-        (
-            vec![Put(without(&like, "counted"))],
-            vec![
-                "the like of the post by tern is not counted yet",
-                "the like of the post by tern is not counted, but has a row in the post's ledger (edge _)",
-            ],
-        ),
-        (
-            vec![Put(with(&like, "un", json!({"BOOL": true})))],
-            vec!["the like of the post by tern was undone, but is not removed yet"],
-        ),
-        (vec![Put(with(&followers, "n", number(4)))], vec!["followers_count of gull is 4, its ledger has 1"]),
-        (vec![Put(with(&account, "following", number(0)))], vec!["following_count of gull is 0, its ledger has 1"]),
-        (
-            vec![Take(one(items, &format!("FL#{gull}"), ""))],
-            vec![
-                "followers_count of gull is 1, its ledger has 0",
-                "the follow of gull by tern is counted, but has no row in the ledger of gull (edge _)",
-            ],
-        ),
-        (
-            vec![Take(one(items, &format!("FW#{gull}"), ""))],
-            vec![
-                "following_count of gull is 1, its ledger has 0",
-                "the follow of tern by gull is counted, but has no row in the ledger of gull (edge _)",
-            ],
-        ),
-        (
-            vec![Take(follow.clone())],
-            [no_edge.as_slice(), &["the timeline of tern shows 1 posts of gull, whom it does not follow"]].concat(),
-        ),
-        (vec![Take(follow), Put(hidden)], no_edge),
-        (vec![Put(with(&followers, "mode", json!({"S": "crossing"})))], vec!["gull is between two ways of delivery"]),
-    ]
+async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+    let mut command = Command::new(binaries().await.join("perch"));
+    let started = Instant::now();
+    for name in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        command.env_remove(name);
+    }
+    command.envs(environment.iter().copied());
+    let mut process =
+        command.arg("audit").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (status, mut peak) = (format!("/proc/{}/status", process.id()), 0);
+    until(|| {
+        peak = peak.max(peak_memory(&status));
+        let ended = process.try_wait().unwrap();
+        async move { ended }
+    })
+    .await;
+    let took = started.elapsed();
+    let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
+    let told = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
+    Run { code: status.code().unwrap(), told, took, peak }
 }
 
-fn of_posts(items: &Items, gull: &str, tern: &str) -> Vec<(Vec<Damage>, Vec<&'static str>)> {
-    let (post, account) = (one(items, "A#", ""), one(items, &format!("U#{gull}"), "P#n"));
-    let own = one(items, &format!("TL#{gull}"), "");
-    let strangers = json!({"S": format!("01HF7YAT000000000000000001.{tern}")});
-    vec![
-        (vec![Put(with(&post, "likes", number(3)))], vec!["likes_count of the post is 3, its ledger has 1"]),
-        (vec![Put(with(&account, "posts", number(2)))], vec!["posts_count of gull is 2, its partition has 1"]),
-        (vec![Take(own.clone())], vec!["the post is not in its author's own timeline"]),
-        (
-            vec![Take(post)],
-            vec![
-                "posts_count of gull is 1, its partition has 0",
-                "the post is gone, but its ledger has 1 for likes_count",
-                "the post is gone, but stands in its author's own timeline",
-            ],
-        ),
-        // Of somebody whom gull follows, whether or not the post is there: no feed shows it.
-        (vec![Put(with(&own, "SK", strangers))], vec![]),
-    ]
+fn peak_memory(status: &str) -> u64 {
+    let text = std::fs::read_to_string(status).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-fn of_notifications(items: &Items, gull: &str) -> Vec<(Vec<Damage>, Vec<&'static str>)> {
-    let (of_gull, told) = (format!("U#{gull}"), format!("NE#{gull}"));
-    let (mark, group) = (one(items, &of_gull, "NM"), one(items, &of_gull, "NT#"));
-    let wrong = |n: &'static str| vec![n];
-    vec![
-        (
-            vec![Put(with(&mark, "unread", number(5)))],
-            wrong("the unread count of gull is 5, but 2 notifications are unread"),
-        ),
-        (
-            vec![Put(with(&group, "read", json!({"BOOL": true})))],
-            wrong("the unread count of gull is 2, but 1 notifications are unread"),
-        ),
-        (
-            vec![Put(with(&mark, "upto", mark["last"].clone()))],
-            wrong("the unread count of gull is 2, but 0 notifications are unread"),
-        ),
-        (vec![Put(with(&group, "n", number(2)))], wrong("n of ntf__ of gull is 2, its events are 1")),
-        (vec![Take(one(items, &told, "E#"))], wrong("n of ntf__ of gull is 1, its events are 0")),
-        (
-            vec![Take(group)],
-            vec![
-                "ntf__ of gull is gone, but its events are 1 for n",
-                "the unread count of gull is 2, but 1 notifications are unread",
-            ],
-        ),
-    ]
+/// A service on this folder, its workers at rest.
+async fn host(folder: &Path) -> TestApp {
+    TestApp::with(|options| {
+        options.data = Data::Dir(folder.to_owned());
+        options.workers = false;
+    })
+    .await
 }
 
-fn of_accounts(items: &Items, gull: &str, tern: &str) -> Vec<(Vec<Damage>, Vec<&'static str>)> {
-    let (name, profile) = (one(items, "N#gull", "N"), one(items, &format!("U#{gull}"), "P"));
-    let account = one(items, &format!("U#{gull}"), "P#n");
-    let terns = with(&name, "id", json!({"S": format!("usr_{tern}")}));
-    let old = with(&with(&name, "PK", json!({"S": "N#gull_then"})), "free_at", number(1));
-    let nobodys = json!({"PK": {"S": "U#01HF7YAT000000000000000001"}, "SK": {"S": "NM"}, "unread": number(0)});
-    let failures = json!({"PK": {"S": "U#01HF7YAT000000000000000001"}, "SK": {"S": "G#F"}, "ttl": number(9_999_999_999),
-        "window": number(1), "n": number(1)});
-    vec![
-        (vec![Take(name)], vec!["gull has a username that no guard (N#gull) holds for it"]),
-        (
-            vec![Put(terns)],
-            vec![
-                "gull has a username that no guard (N#gull) holds for it",
-                "the guard N#gull holds a username for tern, who has another",
-            ],
-        ),
-        (vec![Put(old)], vec![]),
-        (
-            vec![Put(with(&profile, "username", json!({"S": "puffin"})))],
-            vec![
-                "gull has a username that no guard (N#puffin) holds for it",
-                "the guard N#gull holds a username for gull, who has another",
-            ],
-        ),
-        (
-            vec![Put(with(&account, "email", json!({"S": "TERN@example.com"})))],
-            vec![
-                "gull has an address that no guard (E#Vo_ICfu4OJDKN82kZ_BOiA) holds for it",
-                "the guard E#9ILJO4gy6a4pKjpNjwkwDg holds an address for gull, who has another",
-            ],
-        ),
-        (vec![Take(one(items, &format!("U#{gull}"), "G#K"))], vec!["gull has an account without Credentials"]),
-        (vec![Put(nobodys)], vec!["usr__ has no account, but 1 items that belong to one"]),
-        // A failed sign-in at a name that nobody has.
-        (vec![Put(failures)], vec![]),
-    ]
+#[tokio::test]
+async fn the_command_says_by_its_code_what_it_found() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
+    let path = folder.to_str().unwrap();
+    let none = run(&["--data-dir", path], &[]).await;
+    assert_eq!((none.code, folder.exists()), (2, false), "{}", none.told);
+    assert!(none.told.contains("is no data folder"), "{}", none.told);
+
+    let app = host(&folder).await;
+    let (gull, tern) = (app.user("gull").await, app.user("tern").await);
+    gull.follow(&tern).await;
+    let used = run(&["--data-dir", path], &[]).await;
+    assert_eq!(used.code, 2);
+    assert!(used.told.contains("is in use by another run"), "{}", used.told);
+    // The same table by its address, as one on AWS would be.
+    let table = ["--table", app.table_name(), "--endpoint-url", &app.endpoints().dynamodb];
+    let nobody = run(&table, &[]).await;
+    assert_eq!(nobody.code, 2);
+    assert!(nobody.told.contains("lacks AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"), "{}", nobody.told);
+    let keys = [("AWS_DEFAULT_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    let elsewhere = run(&table, &keys).await;
+    assert!(elsewhere.code == 0 && elsewhere.told.contains("0 expired, 1 not settled"), "{}", elsewhere.told);
+    assert_eq!(run(&["--table", "none", "--endpoint-url", &app.endpoints().dynamodb], &keys).await.code, 2);
+    app.stop().await;
+
+    // Not counted, for no worker ran: that is a finding where all should be settled.
+    let open = run(&["--data-dir", path], &[]).await;
+    assert!(open.code == 0 && open.told.contains("0 findings"), "{}", open.told);
+    let strict = run(&["--data-dir", path, "--settled"], &[]).await;
+    let finding = format!("the follow of {} by {} is not counted yet\n", tern.id, gull.id);
+    assert!(strict.code == 1 && strict.told.starts_with(&finding), "{}", strict.told);
+    assert!(strict.told.contains("1 findings"), "{}", strict.told);
+    for wrong in [&["--data-dir", path, "--table", "Table"] as &[_], &["--endpoint-url", "http://x"], &["--port", "1"]]
+    {
+        assert_eq!(run(wrong, &[]).await.code, 2, "{wrong:?}");
+    }
 }
 
-fn of_items(items: &Items, gull: &str, tern: &str) -> Vec<(Vec<Damage>, Vec<&'static str>)> {
-    let session = one(items, &format!("U#{gull}"), "H#0#");
-    let credentials = one(items, &format!("U#{gull}"), "G#K");
-    let stray = json!({"PK": {"S": format!("U#{gull}")}, "SK": {"S": "Q#1"}});
-    vec![
-        (vec![Put(stray.clone())], vec!["U#gull Q#1 is the key of no entity"]),
-        // One whose time is over is as good as gone.
-        (vec![Put(with(&stray, "ttl", number(1)))], vec![]),
-        (vec![Put(without(&session, "ttl"))], vec!["the Session at U#gull H#0#_ has no ttl and would stay for ever"]),
-        (
-            vec![Put(without(&credentials, "hash"))],
-            vec!["the Credentials at U#gull G#K can't be read: missing field `hash`"],
-        ),
-        (
-            vec![Put(with(&credentials, "id", json!({"S": format!("usr_{tern}")})))],
-            vec!["the Credentials at U#gull G#K names another id: tern"],
-        ),
-    ]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_thousand_items_take_seconds_and_no_more_memory_than_twenty_thousand() {
+    let _alone = alone().await;
+    let folder = tempfile::tempdir().unwrap();
+    let app = host(folder.path()).await;
+    let table = app.table_name().to_owned();
+    app.stop().await;
+    let mut peaks = Vec::new();
+    for (name, items) in [("few", 20_000), ("many", 80_000)] {
+        let started = Instant::now();
+        crowd::write(folder.path(), &table, name, items / crowd::ITEMS_EACH + 1);
+        println!("{items} items written in {:?}", started.elapsed());
+        let run = run(&["--data-dir", folder.path().to_str().unwrap(), "--settled"], &[]).await;
+        assert_eq!(run.code, 0, "{}", run.told);
+        println!("{}\n{:?}, at most {} KiB", run.told, run.took, run.peak);
+        assert!(run.told.contains("items, 0 expired, 0 not settled"), "{}", run.told);
+        assert!(run.took < Duration::from_secs(30), "{:?}", run.took);
+        peaks.push(run.peak);
+    }
+    assert!(peaks[1] < peaks[0] + 8 * 1024, "{peaks:?}");
 }

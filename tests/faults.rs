@@ -1,7 +1,6 @@
 //! The service on AWS's own terms: whatever the fault layer does, all that was asked for is done, once.
 
 use crate::support::lists::{ids, newest_first, walk};
-use crate::support::services::audit;
 use crate::support::{TestApp, User};
 use local::{Fault, Faults, Profile};
 use serde_json::json;
@@ -17,7 +16,7 @@ async fn life(profile: Profile, kinds: &[Fault]) {
     }
     let posts = act(&people).await;
     app.settle().await;
-    audit(&app.table().await);
+    app.audit().await;
     check(&app, &people, &posts).await;
     println!("{:?}", faults.counts());
     for kind in kinds {

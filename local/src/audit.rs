@@ -9,6 +9,7 @@
 mod book;
 mod fact;
 mod person;
+mod questions;
 mod report;
 mod source;
 mod walk;

@@ -1,1 +1,179 @@
+//! A table of any size that fits together, written fast.
 
+use dynoxide::types::Item;
+use dynoxide::{Database, ImportOptions};
+use local::services::dynamodb::DynamoDb;
+use serde::Serialize;
+use serde_json::{Value, json};
+use shared::clock::{Clock, Timestamp};
+use shared::ids::{NotificationId, PostId, UserId, new_ulid};
+use shared::models::fields::FieldValue;
+use shared::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark};
+use shared::models::post::{Post, TIMELINE_LIFETIME, TimelineRow};
+use shared::models::user::{Account, Credentials, Email, Followers, Guard, Profile, Username};
+use shared::store::edges::Edge;
+use shared::table::design::{Key, PARTITION_KEY, SORT_KEY, key};
+use std::path::Path;
+use std::time::Duration;
+
+/// Items that each person adds: 6 of the account, 15 of follows, 35 of posts, 20 of likes, 7 of notifications.
+pub(super) const ITEMS_EACH: usize = 83;
+/// Whom each follows, and how many posts each has made.
+const AROUND: usize = 5;
+/// Posts each likes.
+const LIKES: usize = 10;
+/// People written at once.
+const AT_ONCE: usize = 100;
+
+/// Writes so many people, each of whom follows the next few in a circle, gets their posts, and likes some, straight into
+/// the database of a data folder that nobody uses.
+pub(super) fn write(folder: &Path, table: &str, name: &str, count: usize) {
+    let database = Database::new(folder.join(DynamoDb::FILE).to_str().unwrap()).unwrap();
+    let crowd = Crowd::new(name, count);
+    for start in (0..count).step_by(AT_ONCE) {
+        let mut items = Vec::new();
+        for n in start..count.min(start + AT_ONCE) {
+            crowd.account(n, &mut items);
+            crowd.follows(n, &mut items);
+            crowd.posts(n, &mut items);
+            crowd.likes(n, &mut items);
+            crowd.notifications(n, &mut items);
+        }
+        database.import_items(table, items, ImportOptions::default()).unwrap();
+    }
+}
+
+fn put(items: &mut Vec<Item>, key: Key, value: &impl Serialize) {
+    let mut item = serde_json::to_value(value).unwrap();
+    (item[PARTITION_KEY], item[SORT_KEY]) = (key.pk().into(), key.sk().into());
+    items.push(serde_json::from_value(attribute(&item)["M"].take()).unwrap());
+}
+
+/// A value as DynamoDB's JSON has it.
+fn attribute(value: &Value) -> Value {
+    match value {
+        Value::Null => json!({"NULL": true}),
+        Value::Bool(value) => json!({"BOOL": value}),
+        Value::Number(value) => json!({"N": value.to_string()}),
+        Value::String(value) => json!({"S": value}),
+        Value::Array(values) => json!({"L": values.iter().map(attribute).collect::<Vec<_>>()}),
+        Value::Object(values) => {
+            let values = values.iter().map(|(name, value)| (name.clone(), attribute(value)));
+            json!({"M": values.collect::<serde_json::Map<_, _>>()})
+        }
+    }
+}
+
+struct Crowd {
+    name: String,
+    now: Timestamp,
+    people: Vec<UserId>,
+    posts: Vec<[PostId; AROUND]>,
+}
+
+impl Crowd {
+    fn new(name: &str, count: usize) -> Self {
+        let now = Clock::default().now();
+        let people: Vec<_> = (0..count).map(|_| UserId::new(now)).collect();
+        let posts = people.iter().map(|author| std::array::from_fn(|_| PostId::new(now, *author))).collect();
+        Self { name: name.to_owned(), now, people, posts }
+    }
+
+    fn around(&self, n: usize) -> impl Iterator<Item = usize> {
+        let count = self.people.len();
+        (1..=AROUND).map(move |step| (n + step) % count)
+    }
+
+    fn ttl(&self, days: u64) -> u64 {
+        (self.now + Duration::from_secs(days * 24 * 3600)).seconds()
+    }
+
+    fn account(&self, n: usize, items: &mut Vec<Item>) {
+        let id = self.people[n];
+        let text = |text: String| Value::from(text);
+        let username = Username::parse(&text(format!("{}{n}", self.name))).unwrap();
+        let email = Email::parse(&text(format!("{}{n}@example.com", self.name))).unwrap();
+        let guard = Guard { id, free_at: None };
+        put(items, key::name_guard(&username), &guard);
+        put(items, key::email_guard(&email), &guard);
+        let profile = Profile {
+            id,
+            username,
+            full_name: None,
+            bio: None,
+            location: None,
+            website: None,
+            interests: Vec::new(),
+            ver: 1,
+        };
+        put(items, key::profile(id), &profile);
+        let (posts, following) = (AROUND as u64, AROUND as u64);
+        put(
+            items,
+            key::account(id),
+            &Account { id, email, verified: true, posts, following, settings: Default::default() },
+        );
+        put(items, key::followers(id), &Followers { n: following, ..Followers::new(id) });
+        put(items, key::credentials(id), &Credentials { id, hash: "no password".into(), known: Vec::new() });
+    }
+
+    fn edge(&self) -> Edge {
+        Edge { at: new_ulid(self.now), counted: true, undone: false }
+    }
+
+    fn follows(&self, n: usize, items: &mut Vec<Item>) {
+        let from = self.people[n];
+        for to in self.around(n).map(|other| self.people[other]) {
+            let edge = self.edge();
+            put(items, key::follow(from, to), &edge);
+            put(items, key::follower_row(to, edge.at, from), &json!({}));
+            put(items, key::following_row(from, edge.at, to), &json!({}));
+        }
+    }
+
+    fn posts(&self, n: usize, items: &mut Vec<Item>) {
+        let row = TimelineRow { ttl: (self.now + TIMELINE_LIFETIME).seconds() };
+        for id in self.posts[n] {
+            let likes = (LIKES / AROUND) as u64;
+            let post = Post {
+                id,
+                content: "Low tide.".into(),
+                hashtags: Vec::new(),
+                mentions: Vec::new(),
+                edited: None,
+                ver: 1,
+                likes,
+            };
+            put(items, key::post(id), &post);
+            put(items, key::timeline_row(self.people[n], id), &row);
+        }
+        for post in self.around(n).flat_map(|other| self.posts[other]) {
+            put(items, key::timeline_row(self.people[n], post), &row);
+        }
+    }
+
+    /// All posts of the next two.
+    fn likes(&self, n: usize, items: &mut Vec<Item>) {
+        let user = self.people[n];
+        for post in self.around(n).flat_map(|other| self.posts[other]).take(LIKES) {
+            let edge = self.edge();
+            put(items, key::like(user, post), &edge);
+            put(items, key::like_row(post, edge.at, user), &json!({}));
+        }
+    }
+
+    fn notifications(&self, n: usize, items: &mut Vec<Item>) {
+        let (owner, kind, ttl) = (self.people[n], NotificationKind::Follow, self.ttl(90));
+        let ids: Vec<_> = (0..AROUND).map(|_| NotificationId::new(self.now)).collect();
+        let (group, last) = (ids[0], ids[AROUND - 1]);
+        let actors = vec![self.people[0]];
+        let count = AROUND as u64;
+        let told = Notification { id: group, kind, post: None, actors, n: count, last, read: false, ttl };
+        put(items, key::notification(owner, group), &told);
+        put(items, key::read_mark(owner), &ReadMark { unread: 1, upto: None, last: Some(last) });
+        for id in ids {
+            let event = NotificationEvent { id, group, kind, post: None, actor: self.people[0], ttl };
+            put(items, key::notification_event(owner, id), &event);
+        }
+    }
+}

@@ -23,6 +23,8 @@ pub(super) enum Fact {
     Posts(UserId),
     /// A post; its row in the author's own timeline.
     OwnRow(PostId),
+    /// A follower of an author who is merged at read; the row that says so.
+    Merging { author: UserId, follower: UserId },
     /// A notification's count; its events.
     Events { owner: UserId, group: NotificationId },
     /// A profile's username; the guard that holds it, by its partition key.
@@ -60,6 +62,13 @@ impl Fact {
             }
             Self::OwnRow(post) if lacks => format!("{post} is not in its author's own timeline"),
             Self::OwnRow(post) => format!("{post} is gone, but stands in its author's own timeline"),
+            Self::Merging { author, follower } if lacks => {
+                format!("{follower} follows {author}, but merges no posts of it")
+            }
+            Self::Merging { author, follower } if said == 0 => {
+                format!("{follower} merges {author}, but does not follow")
+            }
+            Self::Merging { author, follower } => format!("{follower} merges {author} and is pushed to as well"),
             Self::Name { guard, user } if lacks => {
                 format!("{user} has a username that no guard ({guard}) holds for it")
             }

@@ -4,6 +4,7 @@ use super::AuditError;
 use super::book::{Book, Side};
 use super::fact::Fact;
 use super::person::Person;
+use super::questions::Questions;
 use super::report::{Findings, Report};
 use super::source::{Row, Source, text};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -14,12 +15,12 @@ use shared::models::notification::{
 };
 use shared::models::post::{Post, TIMELINE_LIFETIME};
 use shared::models::session::{Failures, MailToken, Session};
-use shared::models::user::{Account, Credentials, Delivery, Followers, Guard, Profile};
+use shared::models::user::{Account, Credentials, Delivery, Followers, Guard, MergedRow, Profile};
 use shared::models::viewer::Negative;
 use shared::store::edges::Edge;
 use shared::store::idempotency::Kept;
 use shared::table::design::{EntityKey, PARTITION_KEY, SORT_KEY, TTL, key};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What ends so soon is not held to what may have ended already: the sides of a fact end within seconds of each other,
@@ -31,15 +32,14 @@ pub(super) struct Walk<B> {
     pub(super) book: B,
     pub(super) findings: Findings,
     pub(super) units: f64,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     /// Whether nothing may be under way.
     settled: bool,
     items: BTreeMap<&'static str, u64>,
     expired: u64,
     unsettled: u64,
     person: Person,
-    /// Rows of this page by the timeline's owner and the author, who must be followed or hidden.
-    shown: BTreeMap<(UserId, UserId), u64>,
+    pub(super) questions: Questions,
 }
 
 impl<B: Book> Walk<B> {
@@ -54,7 +54,7 @@ impl<B: Book> Walk<B> {
             expired: 0,
             unsettled: 0,
             person: Person::default(),
-            shown: BTreeMap::new(),
+            questions: Questions::default(),
         }
     }
 
@@ -65,7 +65,7 @@ impl<B: Book> Walk<B> {
             let page = source.page(after.take()).await?;
             self.units += page.units;
             page.rows.into_iter().for_each(|row| self.take(row));
-            self.look_up_shown(source).await?;
+            self.answer(source).await?;
             match page.next {
                 Some(next) => after = Some(next),
                 None => break,
@@ -83,8 +83,8 @@ impl<B: Book> Walk<B> {
 
     fn take(&mut self, row: Row) {
         let (pk, sk) = (text(&row, PARTITION_KEY).to_owned(), text(&row, SORT_KEY).to_owned());
-        let ttl = row.get(TTL).and_then(|ttl| ttl.as_n().ok()).and_then(|ttl| ttl.parse::<u64>().ok());
-        if ttl.is_some_and(|ttl| ttl <= self.now.seconds()) {
+        let ttl = ttl(&row);
+        if self.is_over(&row) {
             self.expired += 1;
             return;
         }
@@ -115,12 +115,21 @@ impl<B: Book> Walk<B> {
                 self.found(Fact::LikeRow { post, edge, user });
             }
             EntityKey::FollowerRow { to, edge, from } => {
+                self.questions.follower(to, from);
                 self.found(Fact::Followers(to));
                 self.found(Fact::FollowerRow { to, edge, from });
             }
             EntityKey::FollowingRow { from, edge, to } => {
                 self.found(Fact::Following(from));
                 self.found(Fact::FollowingRow { from, edge, to });
+            }
+            EntityKey::Merged { user, author } => {
+                self.questions.merging(author, user, ttl.is_some());
+                readable::<MergedRow>(row)?;
+            }
+            EntityKey::Overflow { author, follower } => {
+                self.questions.merging(author, follower, false);
+                readable::<MergedRow>(row)?;
             }
             EntityKey::TimelineRow { owner, post } => self.timeline_row(owner, post, ttl),
             EntityKey::Like { user, post } => {
@@ -167,7 +176,7 @@ impl<B: Book> Walk<B> {
                 let followers: Followers = read(row)?;
                 is_of(id, followers.id)?;
                 self.said(Fact::Followers(id), followers.n);
-                if followers.mode == Delivery::Crossing {
+                if followers.mode == Delivery::Crossing || followers.walk_due {
                     self.under_way(|| format!("{id} is between two ways of delivery"));
                 }
             }
@@ -198,7 +207,7 @@ impl<B: Book> Walk<B> {
     }
 
     /// Notes what is not settled, which is a finding where all should be.
-    fn under_way(&mut self, what: impl FnOnce() -> String) {
+    pub(super) fn under_way(&mut self, what: impl FnOnce() -> String) {
         self.unsettled += 1;
         if self.settled {
             self.findings.push(what());
@@ -228,7 +237,7 @@ impl<B: Book> Walk<B> {
     fn timeline_row(&mut self, owner: UserId, post: PostId, ttl: Option<u64>) {
         if owner != post.author {
             if ttl.is_some_and(|ttl| self.lasts(Timestamp::from_millis(ttl.saturating_mul(1_000)))) {
-                *self.shown.entry((owner, post.author)).or_default() += 1;
+                self.questions.shown(owner, post.author);
             }
         } else if self.lasts(post.created_at() + TIMELINE_LIFETIME) {
             self.found(Fact::OwnRow(post));
@@ -266,6 +275,11 @@ impl<B: Book> Walk<B> {
         until > self.now + SOON
     }
 
+    /// Whether an item's time is over: it may lie there for days yet.
+    pub(super) fn is_over(&self, row: &Row) -> bool {
+        ttl(row).is_some_and(|ttl| ttl <= self.now.seconds())
+    }
+
     /// From one user's items to the next one's.
     fn turn_to(&mut self, user: Option<UserId>) {
         if !self.person.is(user) {
@@ -273,43 +287,11 @@ impl<B: Book> Walk<B> {
             last.close(self.now, &mut self.findings);
         }
     }
+}
 
-    /// Holds the timelines of this page to the follows and to what is hidden.
-    async fn look_up_shown(&mut self, source: &Source) -> Result<(), AuditError> {
-        let shown = std::mem::take(&mut self.shown);
-        let follows: Vec<_> = shown.keys().map(|(owner, author)| key::follow(*owner, *author)).collect();
-        let edges: HashMap<_, Edge> = self.look_up(source, &follows).await?;
-        let stands = |pair: &(UserId, UserId)| edges.get(pair).is_some_and(|edge| edge.stands());
-        let others: Vec<_> = shown.iter().filter(|(pair, _)| !stands(pair)).collect();
-        let negatives: Vec<_> = others.iter().map(|((owner, author), _)| key::negative(*owner, *author)).collect();
-        let negatives: HashMap<_, Negative> = self.look_up(source, &negatives).await?;
-        for (pair, rows) in others {
-            let hidden = negatives.get(pair).and_then(|negative| negative.unf_until);
-            if hidden.is_none_or(|until| until <= self.now) {
-                let (owner, author) = pair;
-                self.findings
-                    .push(format!("the timeline of {owner} shows {rows} posts of {author}, whom it does not follow"));
-            }
-        }
-        Ok(())
-    }
-
-    /// What is there of these items, by the two users that each key names.
-    async fn look_up<T: DeserializeOwned>(
-        &mut self,
-        source: &Source,
-        keys: &[shared::table::design::Key],
-    ) -> Result<HashMap<(UserId, UserId), T>, AuditError> {
-        let (rows, units) = source.get(keys).await?;
-        self.units += units;
-        let pair = |row: &Row| match EntityKey::read(text(row, PARTITION_KEY), text(row, SORT_KEY))? {
-            EntityKey::Follow { from, to } => Some((from, to)),
-            EntityKey::Negative { user, other } => Some((user, other)),
-            _ => None,
-        };
-        // What can't be read is a finding where the scan comes by it.
-        Ok(rows.into_iter().filter_map(|row| Some((pair(&row)?, read(row).ok()?))).collect())
-    }
+/// Seconds since the epoch.
+fn ttl(row: &Row) -> Option<u64> {
+    row.get(TTL)?.as_n().ok()?.parse().ok()
 }
 
 /// Whose own partition it lies in.
@@ -325,7 +307,7 @@ fn owner(entity: &EntityKey) -> Option<UserId> {
     }
 }
 
-fn read<T: DeserializeOwned>(row: Row) -> Result<T, String> {
+pub(super) fn read<T: DeserializeOwned>(row: Row) -> Result<T, String> {
     serde_dynamo::from_item(row).map_err(|error| format!("can't be read: {error}"))
 }
 

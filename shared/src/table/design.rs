@@ -12,7 +12,7 @@
 //! | Failures | U#u | G#F | yes | failed sign-ins of the current window |
 //! | Credentials | U#u | G#K | | the password hash |
 //! | Session | U#u | H#0#session | yes | one sign-in; 10 at most |
-//! | Merged | U#u | H#1#author | yes | an author followed whose posts are merged at read; about 20; ends if the author comes back |
+//! | Merged | U#u | H#1#author | may | an author followed whose posts are merged at read; about 20; ends if the author comes back |
 //! | Negative | U#u | H#3#other | yes | unfollowed lately: their rows in the timeline don't show |
 //! | Follow | U#a | F#b | | a follows b: the truth |
 //! | Like | U#u | L#post | | u likes the post: the truth |

@@ -5,7 +5,7 @@ use crate::ids::{NotificationId, PostId, SessionId, UserId, parse_ulid};
 use crate::models::notification::NotificationKind;
 
 /// What lies at a key. Hashes and the windows of counters are left out, for nobody reads them back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EntityKey {
     Profile(UserId),
     Account(UserId),

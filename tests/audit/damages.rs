@@ -1,0 +1,247 @@
+//! What may happen to a small world's items, and what the audit says of it.
+
+use super::Damage::{self, Put, Take};
+use crate::support::services::Items;
+use serde_json::{Value, json};
+
+/// What is done to one item or a few, and the findings, sorted.
+type Case = (Vec<Damage>, Vec<&'static str>);
+
+/// The one item whose keys start so.
+fn one(items: &Items, pk: &str, sk: &str) -> Value {
+    let mut found = items.iter().filter(|(key, _)| key.0.starts_with(pk) && key.1.starts_with(sk));
+    let (_, item) = found.next().unwrap_or_else(|| panic!("there is no {pk} {sk}"));
+    item.clone()
+}
+
+fn with(item: &Value, attribute: &str, value: Value) -> Value {
+    let mut item = item.clone();
+    item[attribute] = value;
+    item
+}
+
+fn without(item: &Value, attribute: &str) -> Value {
+    let mut item = item.clone();
+    item.as_object_mut().unwrap().remove(attribute);
+    item
+}
+
+fn number(n: u64) -> Value {
+    json!({"N": n.to_string()})
+}
+
+pub(super) fn damages(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
+    let mut damages = of_edges(items, gull, tern);
+    damages.extend(of_posts(items, gull, tern));
+    damages.extend(of_notifications(items, gull));
+    damages.extend(of_accounts(items, gull, tern));
+    damages.extend(of_deliveries(items, gull, tern));
+    damages.extend(of_items(items, gull, tern));
+    damages
+}
+
+fn of_edges(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
+    let (of_gull, of_tern) = (format!("U#{gull}"), format!("U#{tern}"));
+    let like_row = one(items, "LK#", "");
+    let second_row = with(&like_row, "SK", json!({"S": format!("01HF7YAT000000000000000001#{tern}")}));
+    let (like, follow) = (one(items, &of_tern, "L#"), one(items, &of_tern, "F#"));
+    let (followers, account) = (one(items, &of_gull, "P#f"), one(items, &of_gull, "P#n"));
+    let hidden = json!({"PK": {"S": of_tern}, "SK": {"S": format!("H#3#{gull}")}, "ttl": number(9_999_999_999),
+        "unf_until": number(9_999_999_999_000)});
+    let no_edge = vec![
+        "the follow of gull by tern is not counted, but has a row in the ledger of gull (edge _)",
+        "the follow of gull by tern is not counted, but has a row in the ledger of tern (edge _)",
+    ];
+    vec![
+        (
+            vec![Take(like_row)],
+            vec![
+                "likes_count of the post is 1, its ledger has 0",
+                "the like of the post by tern is counted, but has no row in the post's ledger (edge _)",
+            ],
+        ),
+        (
+            vec![Put(second_row)],
+            vec![
+                "likes_count of the post is 1, its ledger has 2",
+                "the like of the post by tern is not counted, but has a row in the post's ledger (edge _)",
+            ],
+        ),
+        (
+            vec![Put(without(&like, "counted"))],
+            vec![
+                "the like of the post by tern is not counted yet",
+                "the like of the post by tern is not counted, but has a row in the post's ledger (edge _)",
+            ],
+        ),
+        (
+            vec![Put(with(&like, "un", json!({"BOOL": true})))],
+            vec!["the like of the post by tern was undone, but is not removed yet"],
+        ),
+        (vec![Put(with(&followers, "n", number(4)))], vec!["followers_count of gull is 4, its ledger has 1"]),
+        (vec![Put(with(&account, "following", number(0)))], vec!["following_count of gull is 0, its ledger has 1"]),
+        (
+            vec![Take(one(items, &format!("FL#{gull}"), ""))],
+            vec![
+                "followers_count of gull is 1, its ledger has 0",
+                "the follow of gull by tern is counted, but has no row in the ledger of gull (edge _)",
+            ],
+        ),
+        (
+            vec![Take(one(items, &format!("FW#{gull}"), ""))],
+            vec![
+                "following_count of gull is 1, its ledger has 0",
+                "the follow of tern by gull is counted, but has no row in the ledger of gull (edge _)",
+            ],
+        ),
+        (
+            vec![Take(follow.clone())],
+            [no_edge.as_slice(), &["the timeline of tern shows gull, whom it does not follow (rows: 1)"]].concat(),
+        ),
+        (vec![Take(follow), Put(hidden)], no_edge),
+        (vec![Put(with(&followers, "mode", json!({"S": "crossing"})))], vec!["gull is between two ways of delivery"]),
+    ]
+}
+
+fn of_posts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
+    let (post, account) = (one(items, "A#", ""), one(items, &format!("U#{gull}"), "P#n"));
+    let own = one(items, &format!("TL#{gull}"), "");
+    let strangers = json!({"S": format!("01HF7YAT000000000000000001.{tern}")});
+    vec![
+        (vec![Put(with(&post, "likes", number(3)))], vec!["likes_count of the post is 3, its ledger has 1"]),
+        (vec![Put(with(&account, "posts", number(2)))], vec!["posts_count of gull is 2, its partition has 1"]),
+        (vec![Take(own.clone())], vec!["the post is not in its author's own timeline"]),
+        (
+            vec![Take(post)],
+            vec![
+                "posts_count of gull is 1, its partition has 0",
+                "the post is gone, but its ledger has 1 for likes_count",
+                "the post is gone, but stands in its author's own timeline",
+            ],
+        ),
+        // Of somebody whom gull follows, whether or not the post is there: no feed shows it.
+        (vec![Put(with(&own, "SK", strangers))], vec![]),
+    ]
+}
+
+fn of_notifications(items: &Items, gull: &str) -> Vec<Case> {
+    let (of_gull, told) = (format!("U#{gull}"), format!("NE#{gull}"));
+    let (mark, group) = (one(items, &of_gull, "NM"), one(items, &of_gull, "NT#"));
+    let wrong = |n: &'static str| vec![n];
+    vec![
+        (
+            vec![Put(with(&mark, "unread", number(5)))],
+            wrong("the unread count of gull is 5, but 2 notifications are unread"),
+        ),
+        (
+            vec![Put(with(&group, "read", json!({"BOOL": true})))],
+            wrong("the unread count of gull is 2, but 1 notifications are unread"),
+        ),
+        (
+            vec![Put(with(&mark, "upto", mark["last"].clone()))],
+            wrong("the unread count of gull is 2, but 0 notifications are unread"),
+        ),
+        (vec![Put(with(&group, "n", number(2)))], wrong("n of ntf__ of gull is 2, its events are 1")),
+        (vec![Take(one(items, &told, "E#"))], wrong("n of ntf__ of gull is 1, its events are 0")),
+        (
+            vec![Take(group)],
+            vec![
+                "ntf__ of gull is gone, but its events are 1 for n",
+                "the unread count of gull is 2, but 1 notifications are unread",
+            ],
+        ),
+    ]
+}
+
+fn of_accounts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
+    let (name, profile) = (one(items, "N#gull", "N"), one(items, &format!("U#{gull}"), "P"));
+    let account = one(items, &format!("U#{gull}"), "P#n");
+    let terns = with(&name, "id", json!({"S": format!("usr_{tern}")}));
+    let old = with(&with(&name, "PK", json!({"S": "N#gull_then"})), "free_at", number(1));
+    let nobodys = json!({"PK": {"S": "U#01HF7YAT000000000000000001"}, "SK": {"S": "NM"}, "unread": number(0)});
+    let failures = json!({"PK": {"S": "U#01HF7YAT000000000000000001"}, "SK": {"S": "G#F"}, "ttl": number(9_999_999_999),
+        "window": number(1), "n": number(1)});
+    vec![
+        (vec![Take(name)], vec!["gull has a username that no guard (N#gull) holds for it"]),
+        (
+            vec![Put(terns)],
+            vec![
+                "gull has a username that no guard (N#gull) holds for it",
+                "the guard N#gull holds a username for tern, who has another",
+            ],
+        ),
+        (vec![Put(old)], vec![]),
+        (
+            vec![Put(with(&profile, "username", json!({"S": "puffin"})))],
+            vec![
+                "gull has a username that no guard (N#puffin) holds for it",
+                "the guard N#gull holds a username for gull, who has another",
+            ],
+        ),
+        (
+            vec![Put(with(&account, "email", json!({"S": "TERN@example.com"})))],
+            vec![
+                "gull has an address that no guard (E#Vo_ICfu4OJDKN82kZ_BOiA) holds for it",
+                "the guard E#9ILJO4gy6a4pKjpNjwkwDg holds an address for gull, who has another",
+            ],
+        ),
+        (vec![Take(one(items, &format!("U#{gull}"), "G#K"))], vec!["gull has an account without Credentials"]),
+        (vec![Put(nobodys)], vec!["usr__ has no account, but 1 items that belong to one"]),
+        // A failed sign-in at a name that nobody has.
+        (vec![Put(failures)], vec![]),
+    ]
+}
+
+fn of_deliveries(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
+    let followers = one(items, &format!("U#{gull}"), "P#f");
+    let pulled = || Put(with(&followers, "mode", json!({"S": "pull"})));
+    let merged = |author: &str| {
+        let (pk, sk) = (format!("U#{tern}"), format!("H#1#{author}"));
+        json!({"PK": {"S": pk}, "SK": {"S": sk}, "epoch": number(1)})
+    };
+    let overflow = json!({"PK": {"S": format!("FO#{gull}")}, "SK": {"S": tern}, "epoch": number(1)});
+    let nobody = "01HF7YAT000000000000000001";
+    let strangers = with(&overflow, "SK", json!({"S": nobody}));
+    let ending = with(&merged(gull), "ttl", number(9_999_999_999));
+    vec![
+        (vec![pulled()], vec!["tern follows gull, but merges no posts of it"]),
+        (vec![pulled(), Put(merged(gull))], vec![]),
+        (vec![pulled(), Put(overflow.clone())], vec![]),
+        (vec![pulled(), Put(ending.clone())], vec!["tern follows gull, but merges no posts of it"]),
+        (vec![pulled(), Put(merged(gull)), Put(overflow.clone())], vec!["tern merges gull and is pushed to as well"]),
+        (vec![pulled(), Put(merged(gull)), Put(strangers.clone())], vec!["usr__ merges gull, but does not follow"]),
+        (vec![Put(strangers)], vec!["usr__ merges gull, but does not follow"]),
+        (vec![Put(merged(nobody))], vec!["tern merges usr__, but does not follow"]),
+        (vec![Put(merged(gull))], vec!["tern merges gull without an end, who pushes to all"]),
+        (vec![Put(overflow)], vec!["tern merges gull without an end, who pushes to all"]),
+        // As an author leaves them who came back.
+        (vec![Put(ending)], vec![]),
+        (
+            vec![Put(without(&merged(gull), "epoch"))],
+            vec![
+                "tern merges gull without an end, who pushes to all",
+                "the Merged at U#tern H#1#gull can't be read: missing field `epoch`",
+            ],
+        ),
+    ]
+}
+
+fn of_items(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
+    let session = one(items, &format!("U#{gull}"), "H#0#");
+    let credentials = one(items, &format!("U#{gull}"), "G#K");
+    let stray = json!({"PK": {"S": format!("U#{gull}")}, "SK": {"S": "Q#1"}});
+    vec![
+        (vec![Put(stray.clone())], vec!["U#gull Q#1 is the key of no entity"]),
+        // One whose time is over is as good as gone.
+        (vec![Put(with(&stray, "ttl", number(1)))], vec![]),
+        (vec![Put(without(&session, "ttl"))], vec!["the Session at U#gull H#0#_ has no ttl and would stay for ever"]),
+        (
+            vec![Put(without(&credentials, "hash"))],
+            vec!["the Credentials at U#gull G#K can't be read: missing field `hash`"],
+        ),
+        (
+            vec![Put(with(&credentials, "id", json!({"S": format!("usr_{tern}")})))],
+            vec!["the Credentials at U#gull G#K names another id: tern"],
+        ),
+    ]
+}
