@@ -5,7 +5,7 @@ mod queue;
 mod schedule;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use filter::Pattern;
 

@@ -1,5 +1,7 @@
 //! Each fault alone and always, as the SDK sees it.
 
+mod delivery;
+
 use super::rates::NONE;
 use super::*;
 use crate::functions::{Function, InvokeError};
@@ -71,6 +73,11 @@ async fn has(client: &Client, pk: &str, strongly: bool) -> bool {
     get.send().await.unwrap().item.is_some()
 }
 
+/// What comes in its time, or never.
+async fn in_time<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), what).await.expect("it comes")
+}
+
 impl Host {
     fn direct(&self) -> Client {
         client(self.dynamodb.endpoint(), 1)
@@ -102,13 +109,10 @@ async fn a_read_that_is_not_strong_is_late() {
         found.responses.unwrap().remove(TABLE).unwrap()
     };
     assert_eq!((scan().await, batch().await), (vec![key("old")], vec![key("old")]));
-    while !has(client, "new", false).await {
-        tokio::task::yield_now().await;
-    }
+    in_time(async { while !has(client, "new", false).await {} }).await;
     assert!(started.elapsed() >= replica::LAG, "{:?}", started.elapsed());
-    while !host.replica.as_ref().unwrap().is_caught_up().await {
-        tokio::task::yield_now().await;
-    }
+    let replica = host.replica.as_ref().unwrap();
+    in_time(async { while !replica.is_caught_up().await {} }).await;
     assert_eq!((scan().await, batch().await), (vec![key("new")], vec![key("new")]));
     assert!(host.count(Fault::Stale) > 5);
 }
@@ -279,8 +283,7 @@ async fn replica_speed() {
         host.client.batch_write_item().request_items(TABLE, writes).send().await.unwrap();
     }
     let written = started.elapsed();
-    while !host.replica.as_ref().unwrap().is_caught_up().await {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let replica = host.replica.as_ref().unwrap();
+    in_time(async { while !replica.is_caught_up().await {} }).await;
     eprintln!("20,000 items written in {written:?}, caught up {:?} later", started.elapsed() - written);
 }

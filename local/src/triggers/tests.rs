@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::Mutex as StdMutex;
 use tempfile::TempDir;
 
-const TEMPLATE: &str = r#"
+pub(crate) const TEMPLATE: &str = r#"
 Resources:
   Table:
     Type: AWS::DynamoDB::Table
@@ -54,51 +54,71 @@ Resources:
 /// What the functions got, in order: the keys or bodies of each batch.
 type Seen = Arc<StdMutex<Vec<Vec<String>>>>;
 
-struct Host {
+pub(crate) struct Host {
     triggers: Triggers,
-    client: Client,
-    sqs: Sqs,
+    pub(crate) client: Client,
+    pub(crate) sqs: Sqs,
     seen: Seen,
 }
 
 /// Starts the template's triggers on `dir`; `answer` gives the functions' answer to a batch, or panics.
 async fn host(dir: &TempDir, answer: fn(&[String], &[Value]) -> Value) -> Host {
-    let model = Model::parse(TEMPLATE, &BTreeMap::new()).unwrap();
+    host_under(None, TEMPLATE, dir, answer).await
+}
+
+/// The same under faults, where a function makes a call of DynamoDB for each record before it answers.
+pub(crate) async fn host_under(
+    faults: Option<&FaultLayer>,
+    template: &str,
+    dir: &TempDir,
+    answer: fn(&[String], &[Value]) -> Value,
+) -> Host {
+    let model = Model::parse(template, &BTreeMap::new()).unwrap();
     let dynamodb = DynamoDb::start(dir.path(), Durability::Fast).await.unwrap();
     dynamodb.create_table(&model.table.properties).await.unwrap();
     let queues = model.queues.iter().map(|queue| QueueSpec {
         name: queue.name.clone(),
-        visibility_timeout: Duration::from_millis(50),
+        // Under faults nobody waits for it, and calls take their time.
+        visibility_timeout: if faults.is_some() { Duration::from_secs(60) } else { Duration::from_millis(50) },
         redrive: queue.redrive_policy.as_ref().map(|to| (to.dead_letter_queue.clone(), to.max_receive_count)),
     });
-    let sqs = Sqs::start(dir.path(), Durability::Fast, queues.collect()).await.unwrap();
+    let post = faults.map(FaultLayer::post);
+    let sqs = Sqs::start_under(post, dir.path(), Durability::Fast, queues.collect()).await.unwrap();
     let client = Client::from_conf(sdk!(aws_sdk_dynamodb, dynamodb.endpoint()).build());
     let seen = Seen::default();
-    let handler: Handler = {
+    let handler = |name: &str| -> Handler {
         let seen = seen.clone();
+        let endpoint = faults.map(|faults| faults.proxy(name, dynamodb.endpoint(), None).unwrap());
+        let calls = endpoint.map(|endpoint| Client::from_conf(sdk!(aws_sdk_dynamodb, endpoint).build()));
         Arc::new(move |event| {
-            let seen = seen.clone();
+            let (seen, calls) = (seen.clone(), calls.clone());
             async move {
                 let event: Value = serde_json::from_slice(&event).unwrap();
                 let records = event["Records"].as_array().unwrap();
                 let text = |record: &Value| {
                     let key = &record["dynamodb"]["Keys"]["PK"]["S"];
-                    key.as_str().or(record["body"].as_str()).unwrap().to_owned()
+                    let key = key.as_str().or(record["body"].as_str()).unwrap();
+                    let version = record["dynamodb"]["NewImage"]["n"]["N"].as_str();
+                    version.map_or_else(|| key.to_owned(), |version| format!("{key} {version}"))
                 };
                 let batch: Vec<_> = records.iter().map(text).collect();
                 seen.lock().unwrap().push(batch.clone());
+                for _ in calls.iter().flat_map(|_| records) {
+                    let get = calls.as_ref().unwrap().get_item().table_name("Table");
+                    get.key("PK", AttributeValue::S("none".into())).send().await.unwrap();
+                }
                 Ok(answer(&batch, records).to_string().into_bytes())
             }
             .boxed()
         })
     };
     let functions = ["reader", "worker"]
-        .map(|name| (name.to_owned(), Arc::new(Function::new(name, Duration::from_secs(5), handler.clone()))));
+        .map(|name| (name.to_owned(), Arc::new(Function::new(name, Duration::from_secs(5), handler(name)))));
     let sources = Sources {
         dynamodb: Arc::new(dynamodb),
         sqs: sqs.clone(),
         table: model.table.name.clone(),
-        faults: None,
+        faults: faults.cloned(),
         replica: None,
         written: Arc::default(),
         gate: Arc::default(),
@@ -116,14 +136,14 @@ impl Host {
     }
 
     /// Lets the triggers run until nothing is left to do; answers what the functions saw.
-    async fn run(&self) -> Vec<Vec<String>> {
+    pub(crate) async fn run(&self) -> Vec<Vec<String>> {
         self.triggers.resume().await;
         self.triggers.settle(Duration::from_secs(20)).await.unwrap();
         std::mem::take(&mut *self.seen.lock().unwrap())
     }
 }
 
-fn all_done(_: &[String], _: &[Value]) -> Value {
+pub(crate) fn all_done(_: &[String], _: &[Value]) -> Value {
     json!({ "batchItemFailures": [] })
 }
 
