@@ -25,8 +25,8 @@ use shared::{App, store};
 use std::collections::{BTreeSet, HashMap};
 use tokio::time::Instant;
 
-/// Handles a batch of the stream, or of what was set aside, and names what failed. Lambda reads both answers alike, and
-/// of a stream's takes the first that is named.
+/// Handles a batch of the stream, or of what was set aside, and names what failed. Lambda reads both answers alike: a
+/// stream is read again from the first record that is named.
 pub async fn handle(app: &App, event: Value) -> SqsBatchResponse {
     if event["Records"][0]["eventSource"] != "aws:sqs" {
         return batch(app, event["Records"].as_array().map(Vec::as_slice).unwrap_or_default()).await;
