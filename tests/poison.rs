@@ -122,7 +122,7 @@ async fn what_is_replayed_once_its_cause_is_mended_comes_through() {
     app.put_item(account).await;
     app.replay("DispatchDlq", "DispatchQueue").await;
     app.settle().await;
-    assert_eq!(page_ids(&ghost, "/feed").await, [old.clone()]);
+    assert_eq!(page_ids(&ghost, "/feed").await, std::slice::from_ref(&old));
 
     // Notify: where the author's notifications stand can't be read.
     let mark = app.spoil(&format!("U#{}", bare(&author)), "NM", "last").await;

@@ -123,7 +123,7 @@ impl Changes {
     async fn settle(self, app: &App) -> Vec<usize> {
         let deadline = Instant::now() + SETTLE_TIMEOUT;
         let settle = |(target, (places, edges))| async move {
-            let settled = guarded(deadline, Group { target, edges }.settle(app)).await;
+            let settled = guarded(deadline, Box::pin(Group { target, edges }.settle(app))).await;
             (places, settled)
         };
         let settled = futures::stream::iter(self.groups).map(settle).buffer_unordered(GROUPS_AT_ONCE);
