@@ -64,6 +64,9 @@ pub const GROUPS_AT_ONCE: usize = 8;
 /// Followers written to by one message: 40 batches, well within a second. The next message goes on at once beside it.
 pub const FANOUT_CHUNK: usize = 1_000;
 
+/// Whoever took a mail upon itself and has not sent it by then is taken for dead: to take it and to send it are a call
+/// each. A job that finds a mail taken comes again for longer than that.
+pub const MAIL_LEASE: Duration = Duration::from_secs(20);
 /// A received message stays hidden so long: six times the function's timeout, as AWS advises ("Configuring a queue to
 /// use with Lambda"). It is also the longest wait between two tries.
 pub const VISIBILITY: Duration = Duration::from_secs(360);
@@ -150,6 +153,7 @@ mod tests {
         // To give back and to bury, or to set aside: two calls at most.
         assert!(MESSAGE_TIMEOUT + CALL_TIMEOUT * 2 < WORKER_TIMEOUT);
         assert!(SETTLE_TIMEOUT + CALL_TIMEOUT * 2 < WORKER_TIMEOUT);
+        assert!(CALL_TIMEOUT * 2 < MAIL_LEASE);
         assert!(WORKER_TIMEOUT * 6 <= VISIBILITY && RECEIVES < REDRIVE_RECEIVES);
         let waits: Duration = (0..TABLE_TRIES - 1).map(|n| doubled(TABLE_FIRST_WAIT, TABLE_LONGEST_WAIT, n)).sum();
         assert!(waits < Duration::from_secs(2) && waits < CALL_TIMEOUT);

@@ -1,15 +1,11 @@
 //! Who sends a mail. A job may come twice at the same moment; the item that the mail belongs to says who is at it.
 
 use crate::App;
+use crate::backpressure::MAIL_LEASE;
 use crate::error::{Error, Result};
 use crate::table::design::Key;
 use crate::table::{Condition, Op};
 use serde::Deserialize;
-use std::time::Duration;
-
-/// Whoever took a mail upon itself and has not sent it by then is taken for dead. Longer than a message may take, so
-/// that nobody sends a mail whose claim has run out; and a job that finds a mail claimed comes back for longer.
-const LEASE: Duration = Duration::from_secs(60);
 
 /// A mail that one has taken upon oneself.
 #[derive(Debug)]
@@ -31,7 +27,7 @@ struct Mailed {
 /// Unavailable, also when somebody else is at it: only once it was sent is there nothing left to do.
 pub(super) async fn claim(app: &App, item: Key) -> Result<Option<Claim>> {
     let now = app.now();
-    let until = (now + LEASE).seconds();
+    let until = (now + MAIL_LEASE).seconds();
     let free = Condition::Any(vec![Condition::Without("sending"), Condition::less("sending", now.seconds())]);
     let op = Op::update(item.clone()).set("sending", until).when(Condition::Exists);
     let Err(error) = app.table().write(op.when(Condition::Without("mailed")).when(free)).await else {
