@@ -3,11 +3,12 @@
 use crate::samples::{Sample, play, read, table};
 use crate::support::TestApp;
 use local::Pattern;
-use local::template::{Event, Function, Model};
+use local::template::{Event, Function, Model, QueueTrigger};
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::Config;
-use shared::config::GIVEN_TO_ALL;
+use shared::backpressure::Reading;
+use shared::config::{GIVEN_TO_ALL, OWN_QUEUE};
 use shared::http::openapi;
 use shared::http::paths::ALIASES;
 use shared::ids::{NotificationId, PostId, SessionId, UserId};
@@ -123,9 +124,10 @@ fn the_table_is_defined_alike_in_code_and_template() {
 }
 
 /// What AWS asks of queues that Lambda reads ("Creating and configuring an Amazon SQS event source mapping").
-#[test]
-fn nothing_asynchronous_is_lost_silently() {
-    let model = template();
+#[tokio::test]
+async fn nothing_asynchronous_is_lost_silently() {
+    let app = TestApp::start().await;
+    let model = app.model();
     let partial = ["ReportBatchItemFailures"];
     let mut dead_letters = BTreeSet::new();
     let mut sources = BTreeSet::new();
@@ -136,8 +138,12 @@ fn nothing_asynchronous_is_lost_silently() {
                     assert_eq!(trigger.function_response_types, partial, "{}", function.id);
                     let queue = model.queues.iter().find(|queue| queue.name == trigger.queue).unwrap();
                     assert!(queue.visibility_timeout() >= function.timeout * 6, "{}", queue.name);
+                    // Where the function believes it is.
+                    let names =
+                        [queue.name.as_str(), queue.redrive_policy.as_ref().unwrap().dead_letter_queue.as_str()];
+                    let urls = OWN_QUEUE.map(|variable| app.environment(&function.binary)[variable].clone());
+                    assert_eq!(urls.each_ref().map(|url| url.rsplit('/').next().unwrap()), names, "{}", function.id);
                     let redrive = queue.redrive_policy.as_ref().unwrap();
-                    assert_eq!(redrive.max_receive_count, 5, "{}", queue.name);
                     dead_letters.insert(redrive.dead_letter_queue.as_str());
                     sources.insert(queue.name.as_str());
                 }
@@ -155,6 +161,66 @@ fn nothing_asynchronous_is_lost_silently() {
     assert_eq!(alarmed(&model.resources), dead_letters.iter().map(|name| (*name).to_owned()).collect());
 }
 
+/// The limits that code and template must share; their reasons stand in `backpressure.rs`.
+#[test]
+fn the_limits_in_force_are_those_set_on_purpose() {
+    use shared::backpressure as limits;
+    let model = template();
+    let read = |trigger: &QueueTrigger| Reading {
+        batch: trigger.batch_size,
+        concurrency: trigger.maximum_concurrency().unwrap(),
+    };
+    let mut readings = BTreeMap::new();
+    for function in &model.functions {
+        let is_worker = !function.events.iter().any(|event| matches!(event, Event::HttpApi(_)));
+        let timeout = if is_worker { limits::WORKER_TIMEOUT } else { limits::API_FUNCTION_TIMEOUT };
+        assert_eq!(function.timeout, timeout, "{}", function.id);
+        for event in &function.events {
+            match event {
+                Event::Queue(trigger) => drop(readings.insert(trigger.queue.as_str(), read(trigger))),
+                Event::Stream(trigger) => {
+                    let source = &model.resources[&function.id]["Properties"]["Events"]["Changes"]["Properties"];
+                    assert_eq!(trigger.batch_size, limits::STREAM_BATCH);
+                    assert_eq!(trigger.maximum_retry_attempts, Some(limits::STREAM_RETRIES));
+                    assert_eq!(source["ParallelizationFactor"], limits::STREAM_BATCHES_PER_SHARD);
+                }
+                Event::HttpApi(_) | Event::Schedule(_) => {}
+            }
+        }
+    }
+    let expected =
+        [("DispatchQueue", limits::SET_ASIDE), ("FanoutQueue", limits::FANOUT), ("NotifyQueue", limits::NOTIFY)];
+    assert_eq!(readings, expected.into());
+    for queue in model.queues.iter().filter(|queue| readings.contains_key(queue.name.as_str())) {
+        assert_eq!(queue.visibility_timeout(), limits::VISIBILITY, "{}", queue.name);
+        let redrive = queue.redrive_policy.as_ref().unwrap();
+        assert_eq!(redrive.max_receive_count, limits::REDRIVE_RECEIVES, "{}", queue.name);
+    }
+}
+
+/// What a worker does with its queue beside receiving and deleting, which SAM lets it do.
+#[test]
+fn workers_may_put_back_and_bury() {
+    let model = template();
+    for function in &model.functions {
+        for event in &function.events {
+            let Event::Queue(trigger) = event else { continue };
+            let queue = model.queues.iter().find(|queue| queue.name == trigger.queue).unwrap();
+            let dlq = &queue.redrive_policy.as_ref().unwrap().dead_letter_queue;
+            let policies = &model.resources[&function.id]["Properties"]["Policies"];
+            let statements: Vec<_> =
+                policies.as_array().unwrap().iter().filter_map(|one| one["Statement"].as_array()).flatten().collect();
+            for (action, on) in [("sqs:ChangeMessageVisibility", &queue.name), ("sqs:SendMessage", dlq)] {
+                let arn = json!({"Fn::GetAtt": [on, "Arn"]});
+                let names =
+                    |resource: &Value| *resource == arn || resource.as_array().is_some_and(|all| all.contains(&arn));
+                let allowed = statements.iter().any(|one| one["Action"] == action && names(&one["Resource"]));
+                assert!(allowed, "{}: {action} on {on}", function.id);
+            }
+        }
+    }
+}
+
 /// The queues with an alarm that goes off at the first message.
 fn alarmed(resources: &Value) -> BTreeSet<String> {
     let alarms = resources.as_object().unwrap().values().filter(|one| one["Type"] == "AWS::CloudWatch::Alarm");
@@ -169,12 +235,13 @@ fn alarmed(resources: &Value) -> BTreeSet<String> {
 }
 
 /// What Lambda itself gives, and what only tests and laptops do.
-const NOT_OURS: [&str; 8] = [
+const NOT_OURS: [&str; 9] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_SESV2",
     "AWS_ENDPOINT_URL_SQS",
+    "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_REGION",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -190,7 +257,7 @@ async fn the_environment_read_is_the_environment_given() {
     let asked = asked.into_inner();
     // `RUST_LOG` is read before there is a configuration.
     let for_all = GIVEN_TO_ALL.into_iter().filter(|name| *name != "RUST_LOG");
-    let expected = for_all.chain(NOT_OURS).chain(["SIGNING_KEYS"]).map(str::to_owned).collect();
+    let expected = for_all.chain(NOT_OURS).chain(OWN_QUEUE).chain(["SIGNING_KEYS"]).map(str::to_owned).collect();
     assert_eq!(asked, expected);
 
     let app = TestApp::start().await;
@@ -199,6 +266,8 @@ async fn the_environment_read_is_the_environment_given() {
         let given = app.environment(&function.binary).into_keys().filter(|name| !name.starts_with("AWS_"));
         let mut given: BTreeSet<String> = given.collect();
         let has_keys = given.remove("SIGNING_KEYS");
+        let reads_queue = function.events.iter().any(|event| matches!(event, Event::Queue(_)));
+        OWN_QUEUE.iter().for_each(|name| assert_eq!(given.remove(*name), reads_queue, "{} {name}", function.id));
         assert_eq!(given, GIVEN_TO_ALL.map(str::to_owned).into(), "{}", function.id);
         // Who checks tokens needs the keys; who does not is better off without them.
         if let Some(part) = parts.get(function.binary.as_str()) {

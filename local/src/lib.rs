@@ -267,7 +267,7 @@ impl Local {
         self.services.sqs.counts(name).await
     }
 
-    /// Up to ten messages of a dead-letter queue, which hides them for its visibility timeout.
+    /// Up to ten messages of a dead-letter queue; they stay where they are.
     ///
     /// # Errors
     /// There is no such queue, or it can't be read.
@@ -276,7 +276,7 @@ impl Local {
             attributes: message.message_attributes.into_iter().map(|(name, one)| (name, one.string_value)).collect(),
             body: message.body,
         };
-        Ok(self.services.sqs.receive(queue, 10).await?.into_iter().map(letter).collect())
+        Ok(self.services.sqs.receive_for(queue, 10, Duration::ZERO).await?.into_iter().map(letter).collect())
     }
 
     /// Ends requests, workers and services in turn, in less than two seconds.

@@ -3,6 +3,7 @@
 //! No `aws-config`: Lambda gives region and credentials in the environment, and the default chain costs 80 ms of a
 //! cold start.
 
+use crate::backpressure::{CALL_TIMEOUT, CONNECT_TIMEOUT, FIRST_TRY_WAIT, TRIES, TRY_TIMEOUT};
 use crate::config::Config;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::SharedHttpClient;
@@ -10,7 +11,6 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_http_client::{Builder, tls};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 #[derive(Clone)]
 pub struct Aws(Arc<Inner>);
@@ -53,18 +53,17 @@ impl Aws {
         }
     }
 
-    /// A DynamoDB or SQS call answers in milliseconds; one that takes a second is lost and better asked again.
     pub fn timeouts(&self) -> TimeoutConfig {
         TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(1))
-            .operation_attempt_timeout(Duration::from_secs(3))
-            .operation_timeout(Duration::from_secs(8))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(TRY_TIMEOUT)
+            .operation_timeout(CALL_TIMEOUT)
             .build()
     }
 
     /// For what is lost on the way; conflicts and throttling of the table are `table::client`'s.
     pub fn retries(&self) -> RetryConfig {
-        RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))
+        RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(FIRST_TRY_WAIT)
     }
 }
 

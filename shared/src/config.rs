@@ -13,6 +13,10 @@ pub struct Config {
     pub table: String,
     pub fanout_queue: String,
     pub notify_queue: String,
+    /// None in functions that read no queue.
+    pub own_queue: Option<OwnQueue>,
+    /// The function's own name, for what it says of its work.
+    pub function: String,
     pub media_bucket: String,
     /// The API's own address, without a slash at the end; links start with it. Empty where a function behind the API
     /// is not told: its links are relative then, which HTTP allows.
@@ -30,6 +34,14 @@ pub struct Config {
     pub fanout_limit: u64,
     /// None in functions that neither check a token nor make one.
     pub keys: Option<Keys>,
+}
+
+/// The queue that a worker reads.
+#[derive(Clone, Debug)]
+pub struct OwnQueue {
+    pub url: String,
+    /// Where the worker buries what can't be done.
+    pub dead_letters: String,
 }
 
 /// What signs requests to AWS. Lambda gives each environment its role's credentials for its lifetime.
@@ -78,6 +90,9 @@ pub const GIVEN_TO_ALL: [&str; 14] = [
     "RUST_LOG",
 ];
 
+/// The variables that `template.yaml` gives to functions that read a queue.
+pub const OWN_QUEUE: [&str; 2] = ["OWN_QUEUE_URL", "OWN_DLQ_URL"];
+
 impl Config {
     /// Reads the process's environment.
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
@@ -104,6 +119,8 @@ impl Config {
             table: vars.text("TABLE_NAME"),
             fanout_queue: vars.text("FANOUT_QUEUE_URL"),
             notify_queue: vars.text("NOTIFY_QUEUE_URL"),
+            own_queue: vars.own_queue(),
+            function: vars.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
             media_bucket: vars.text("MEDIA_BUCKET"),
             public_url: vars.optional("PUBLIC_URL").unwrap_or_default().trim_end_matches('/').to_owned(),
             app_url: vars.optional("APP_URL").map(|url| url.trim_end_matches('/').to_owned()),
@@ -135,6 +152,16 @@ impl<L: Fn(&str) -> Option<String>> Vars<L> {
             self.problems.push(format!("{name} is not set"));
             String::new()
         })
+    }
+
+    fn own_queue(&mut self) -> Option<OwnQueue> {
+        let queue = (self.optional(OWN_QUEUE[0]), self.optional(OWN_QUEUE[1]));
+        match queue {
+            (Some(url), Some(dead_letters)) => return Some(OwnQueue { url, dead_letters }),
+            (None, None) => {}
+            _ => self.problems.push(format!("{} and {} belong together", OWN_QUEUE[0], OWN_QUEUE[1])),
+        }
+        None
     }
 
     fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str, fallback: T) -> T {

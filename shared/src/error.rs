@@ -188,6 +188,11 @@ impl Error {
         self.0.kind
     }
 
+    /// Whether the same may succeed later: a part of the service does not answer. All else stays as it is.
+    pub fn is_passing(&self) -> bool {
+        self.kind() == Kind::Unavailable
+    }
+
     pub fn status(&self) -> u16 {
         self.0.kind.parts().0
     }

@@ -1,14 +1,15 @@
 //! The messages workers receive. Each may come twice, late and out of order; each is safe to do again.
 
 use crate::aws::{Aws, sdk_config};
-use crate::config::Config;
+use crate::config::{Config, OwnQueue};
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
 use crate::models::notification::{Act, Topic};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use ulid::Ulid;
 
 /// Work for the `fanout` function.
@@ -70,11 +71,14 @@ struct Inner {
     endpoint: Option<String>,
     fanout_queue: String,
     notify_queue: String,
+    own_queue: Option<OwnQueue>,
     client: OnceLock<Client>,
 }
 
 /// SQS takes so many messages a batch (SQS developer guide, "Message quotas").
 const BATCH: usize = 10;
+/// Bytes a batch takes in all: SQS's limit until it grew to 1 MiB in 2025, which may not have reached every region.
+const BATCH_BYTES: usize = 256 * 1024;
 
 impl Jobs {
     pub fn new(aws: Aws, endpoint: Option<String>, config: &Config) -> Self {
@@ -83,6 +87,7 @@ impl Jobs {
             endpoint,
             fanout_queue: config.fanout_queue.clone(),
             notify_queue: config.notify_queue.clone(),
+            own_queue: config.own_queue.clone(),
             client: OnceLock::new(),
         }))
     }
@@ -110,8 +115,44 @@ impl Jobs {
         futures::future::try_join(both.0, both.1).await.map(|_| ())
     }
 
+    fn own_queue(&self) -> Result<&OwnQueue> {
+        self.0.own_queue.as_ref().ok_or_else(|| Error::internal("this function has no queue of its own"))
+    }
+
+    /// Sends messages to the function's own queue, or fails, as [`Self::send`] does.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn set_aside(&self, bodies: Vec<String>) -> Result<()> {
+        self.send_to(&self.own_queue()?.url, bodies).await
+    }
+
+    /// Has a message of the function's own queue come again after a wait, in whole seconds.
+    ///
+    /// # Errors
+    /// Unavailable: it comes again when the queue's visibility timeout is over.
+    pub async fn put_back(&self, receipt: &str, wait: Duration) -> Result<()> {
+        let seconds = i32::try_from(wait.as_secs()).unwrap_or(i32::MAX);
+        let change = self.client().change_message_visibility().queue_url(&self.own_queue()?.url);
+        let change = change.receipt_handle(receipt).visibility_timeout(seconds).send();
+        change.await.map(|_| ()).map_err(Error::unavailable)
+    }
+
+    /// Sends a message to the dead letters of the function's own queue, and says what there is to know of it.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn bury(&self, body: &str, about: &[(&str, String)]) -> Result<()> {
+        let mut send = self.client().send_message().queue_url(&self.own_queue()?.dead_letters).message_body(body);
+        for (name, value) in about {
+            let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            send = send.message_attributes(*name, value.map_err(Error::internal)?);
+        }
+        send.send().await.map(|_| ()).map_err(Error::unavailable)
+    }
+
     async fn send_to(&self, queue: &str, bodies: Vec<String>) -> Result<()> {
-        for chunk in bodies.chunks(BATCH) {
+        for chunk in batches(&bodies) {
             let entries = chunk.iter().enumerate().map(|(id, body)| {
                 SendMessageBatchRequestEntry::builder().id(id.to_string()).message_body(body).build()
             });
@@ -136,6 +177,38 @@ impl Jobs {
     }
 }
 
+/// As many at once as SQS takes; one that is too large goes alone.
+fn batches(bodies: &[String]) -> impl Iterator<Item = &[String]> {
+    let mut rest = bodies;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = rest.iter().take(BATCH).take_while(|body| {
+            bytes += body.len();
+            bytes <= BATCH_BYTES
+        });
+        let batch = rest.split_at(fits.count().max(1).min(rest.len()));
+        rest = batch.1;
+        (!batch.0.is_empty()).then_some(batch.0)
+    })
+}
+
 fn body(job: &impl Serialize) -> Result<String> {
     serde_json::to_string(job).map_err(Error::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_as_much_as_the_queue_takes() {
+        let sizes = |bodies: &[usize]| -> Vec<usize> {
+            let bodies: Vec<String> = bodies.iter().map(|size| "x".repeat(*size)).collect();
+            batches(&bodies).map(<[String]>::len).collect()
+        };
+        assert_eq!(sizes(&[]), Vec::<usize>::new());
+        assert_eq!(sizes(&[1; 23]), [10, 10, 3]);
+        assert_eq!(sizes(&[100_000; 5]), [2, 2, 1]);
+        assert_eq!(sizes(&[1, BATCH_BYTES, BATCH_BYTES + 1, 1]), [1, 1, 1, 1]);
+    }
 }

@@ -1,5 +1,6 @@
 //! The Lambda runtime's glue, for each function's `main`, and the loop over a queue's messages.
 
+use crate::backpressure::{MESSAGE_TIMEOUT, MESSAGES_AT_ONCE, RECEIVES, back_off};
 use crate::clock::Clock;
 use crate::{App, Config};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
@@ -8,6 +9,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::panic::AssertUnwindSafe;
+use tokio::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use lambda_runtime::Error;
@@ -35,7 +37,8 @@ where
     warm(&app).await;
     let (app, handle) = (&app, &handle);
     lambda_runtime::run(service_fn(
-        |event: LambdaEvent<E>| async move { Ok::<R, Error>(handle(app, event.payload).await) },
+        // On the heap, or the future's type grows deeper than the compiler follows.
+        |event: LambdaEvent<E>| async move { Ok::<R, Error>(Box::pin(handle(app, event.payload)).await) },
     ))
     .await
 }
@@ -54,35 +57,83 @@ async fn warm(app: &App) {
     let _ = app.table().ping().await;
 }
 
-/// Messages of one event that are worked on at once.
-const AT_ONCE: usize = 10;
-
-/// Handles each message of a queue's event on its own: `|job| do_it(app, job)`. One that fails, panics or is no `J` goes
-/// back to the queue, and in the end to the dead-letter queue, without the others.
-pub async fn each_message<J, F>(event: SqsEvent, handle: impl Fn(J) -> F) -> SqsBatchResponse
+/// Handles each message of the event of a worker's own queue, without the others: `|job| do_it(app, job)`.
+///
+/// One that fails for a passing reason, panics or takes too long comes again after a wait that grows. One that can
+/// never succeed (it is no `J`, or our data or request is wrong), or has come as often as is allowed, is sent to the
+/// queue's dead letters with the reason.
+pub async fn each_message<J, F>(app: &App, event: SqsEvent, handle: impl Fn(J) -> F) -> SqsBatchResponse
 where
     J: DeserializeOwned,
     F: Future<Output = crate::Result<()>>,
 {
+    let deadline = Instant::now() + MESSAGE_TIMEOUT;
     let one = |message: SqsMessage| {
         let job = read_job(message.body.as_deref().unwrap_or_default());
-        let work = futures::future::ready(job).and_then(&handle);
+        let work = guarded(deadline, futures::future::ready(job).and_then(&handle));
         async {
-            let reason = match AssertUnwindSafe(work).catch_unwind().await {
-                Ok(Ok(())) => return None,
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => String::from("the handler panicked"),
-            };
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = message.message_id.unwrap_or_default();
-            tracing::error!(message_id = failure.item_identifier, reason, "message failed");
-            Some(failure)
+            match work.await {
+                Ok(()) => None,
+                Err(error) => failed(app, message, &error).await,
+            }
         }
     };
-    let done = futures::stream::iter(event.records).map(one).buffer_unordered(AT_ONCE);
+    let done = futures::stream::iter(event.records).map(one).buffer_unordered(MESSAGES_AT_ONCE);
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = done.filter_map(futures::future::ready).collect().await;
     response
+}
+
+/// Runs work of which nothing else shall fail: a panic, and not being done by the deadline, are passing errors like any
+/// other.
+///
+/// # Errors
+/// The work's own, and these.
+pub async fn guarded<T>(deadline: Instant, work: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
+    match tokio::time::timeout_at(deadline, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+            Err(crate::Error::unavailable(format!("it panicked: {text}")))
+        }
+        Err(_) => Err(crate::Error::unavailable("it was not done in time")),
+    }
+}
+
+/// Buries a message or has it come again; what this answers stays on the queue.
+async fn failed(app: &App, message: SqsMessage, error: &crate::Error) -> Option<BatchItemFailure> {
+    let message_id = message.message_id.unwrap_or_default();
+    let receives = message.attributes.get("ApproximateReceiveCount").and_then(|n| n.parse().ok()).unwrap_or(1);
+    let reason = error.to_string();
+    tracing::error!(message_id, receives, reason, "message failed");
+    let next = if error.is_passing() && receives < RECEIVES {
+        app.jobs().put_back(message.receipt_handle.as_deref().unwrap_or_default(), back_off(receives)).await
+    } else {
+        let about = [
+            ("reason", attribute(&reason)),
+            ("function", attribute(&app.config().function)),
+            ("receives", receives.to_string()),
+            ("message_id", attribute(&message_id)),
+        ];
+        match app.jobs().bury(message.body.as_deref().unwrap_or_default(), &about).await {
+            Ok(()) => return None,
+            Err(error) => Err(error),
+        }
+    };
+    if let Err(error) = next {
+        // Then it comes again by itself, and the queue buries it in the end.
+        tracing::error!(message_id, %error, "a message that failed could not be moved");
+    }
+    let mut failure = BatchItemFailure::default();
+    failure.item_identifier = message_id;
+    Some(failure)
+}
+
+/// What SQS takes as an attribute: no control characters, not empty, and here not long.
+fn attribute(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1_000).collect();
+    if text.is_empty() { "unknown".into() } else { text }
 }
 
 fn read_job<J: DeserializeOwned>(body: &str) -> crate::Result<J> {
@@ -97,14 +148,25 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    async fn numbers(app: &str, event: SqsEvent) -> SqsBatchResponse {
-        each_message(event, |n| number(app, n)).await
+    /// An app whose services are nowhere.
+    fn app() -> App {
+        let variable = |name: &str| match name {
+            "FANOUT_LIMIT" => "1".to_owned(),
+            "AWS_ENDPOINT_URL_SQS" => "http://127.0.0.1:1".to_owned(),
+            _ => "off".to_owned(),
+        };
+        let config = Config::read(|name| (name != "SIGNING_KEYS").then(|| variable(name))).unwrap();
+        App::with_clock(config, Clock::default())
     }
 
-    async fn number(app: &str, n: u32) -> crate::Result<()> {
+    async fn numbers(app: App, event: SqsEvent) -> SqsBatchResponse {
+        each_message(&app, event, |n| number(&app, n)).await
+    }
+
+    async fn number(app: &App, n: u32) -> crate::Result<()> {
         tokio::task::yield_now().await;
         match n {
-            0 => Err(crate::Error::unavailable(app.to_owned())),
+            0 => Err(crate::Error::unavailable(app.config().region.clone())),
             1 => panic!("one"),
             _ => Ok(()),
         }
@@ -115,10 +177,27 @@ mod tests {
         let records = ["2", "0", "no number", "1", "3"].iter().enumerate();
         let records = records.map(|(id, body)| json!({"messageId": format!("m{id}"), "body": body}));
         let event = serde_json::from_value(json!({"Records": records.collect::<Vec<_>>()})).unwrap();
-        // The local host spawns its workers.
-        let response = tokio::spawn(async move { numbers(&String::from("app"), event).await }).await.unwrap();
+        // The local host spawns its workers. None can be moved, for there is no queue: all stay where they are.
+        let response = tokio::spawn(async move { numbers(app(), event).await }).await.unwrap();
         let mut failed: Vec<_> = response.batch_item_failures.iter().map(|one| one.item_identifier.as_str()).collect();
         failed.sort_unstable();
         assert_eq!(failed, ["m1", "m2", "m3"]);
+    }
+
+    #[tokio::test]
+    async fn what_hangs_or_panics_fails_like_anything_else() {
+        let hangs = guarded(Instant::now(), std::future::pending::<crate::Result<()>>()).await.unwrap_err();
+        let deadline = Instant::now() + MESSAGE_TIMEOUT;
+        let panics = guarded::<()>(deadline, async { panic!("at {}", "once") }).await.unwrap_err();
+        assert!(hangs.is_passing() && panics.is_passing());
+        assert!(hangs.to_string().contains("not done in time"), "{hangs}");
+        assert!(panics.to_string().contains("it panicked: at once"), "{panics}");
+    }
+
+    #[test]
+    fn a_reason_is_what_the_queue_takes() {
+        assert_eq!(attribute(""), "unknown");
+        assert_eq!(attribute("a\u{0}b\nc"), "a b c");
+        assert_eq!(attribute(&"ü".repeat(2_000)).chars().count(), 1_000);
     }
 }

@@ -1,5 +1,7 @@
 //! What two functions need. A guided tour, from the bottom up; each module uses only those above it.
 
+/// Every limit that is set on purpose.
+pub mod backpressure;
 /// Time, told in one place.
 pub mod clock;
 /// The environment, read in one place.

@@ -15,7 +15,7 @@ const SIGNATURE: &str =
 
 impl TestApp {
     /// One call of an embedded service: `("DynamoDB_20120810.Scan", …)`.
-    async fn aws(&self, endpoint: &str, target: &str, body: Value) -> Value {
+    pub(crate) async fn aws(&self, endpoint: &str, target: &str, body: Value) -> Value {
         let call = self.http.post(endpoint).header("x-amz-target", target);
         let call = call.header("authorization", SIGNATURE).header("x-amz-date", "20261120T203000Z");
         let call = call.header("content-type", "application/x-amz-json-1.0").body(body.to_string());
@@ -117,18 +117,24 @@ impl TestApp {
         }
     }
 
-    /// Hands messages to a worker in one event; all must be handled.
+    /// Hands messages to a worker, as many at once as it takes, and those that fail once more: two that are the same may
+    /// be in each other's way.
     pub(crate) async fn work(&self, function: &str, bodies: &[String]) {
         for bodies in bodies.chunks(10) {
             let records =
                 bodies.iter().enumerate().map(|(id, body)| json!({"messageId": id.to_string(), "body": body}));
             let event = json!({"Records": records.collect::<Vec<_>>()});
             let answer = self.invoke(function, &event).await.expect("an answer");
+            let failed = answer["batchItemFailures"].as_array().expect("a list");
+            let failed =
+                failed.iter().map(|one| one["itemIdentifier"].as_str().and_then(|id| id.parse::<usize>().ok()));
+            let again: Vec<_> = failed.map(|id| event["Records"][id.expect("a number")].clone()).collect();
+            let answer = self.invoke(function, &json!({"Records": again})).await.expect("an answer");
             assert_eq!(answer["batchItemFailures"], json!([]), "{event}");
         }
     }
 
-    fn queue_url(&self, variable: &str) -> String {
+    pub(crate) fn queue_url(&self, variable: &str) -> String {
         self.environment("dispatch").remove(variable).expect("a queue")
     }
 

@@ -2,139 +2,174 @@
 //!
 //! A batch may come again, longer or shorter; records of different items come in any order. Counters are settled by
 //! `store::ledgers`, which finds its work done the second time; jobs are safe to do again.
+//!
+//! A record that fails delays no other: it is set aside in the function's own queue, whence it comes again by itself,
+//! later and later, and ends in the dead letters when it can't be handled at all.
 
-use aws_lambda_events::event::dynamodb::{Event, EventRecord};
-use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+mod record;
+
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse};
 use futures::StreamExt;
-use shared::error::{Error, Result};
+use record::{Record, Subject, Target};
+use serde_json::Value;
+use shared::backpressure::{GROUPS_AT_ONCE, SETTLE_TIMEOUT};
+use shared::error::Result;
 use shared::ids::{PostId, UserId};
 use shared::jobs::{FanoutJob, Job, NotifyJob};
+use shared::lambda::{each_message, guarded};
 use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::store::edges::Edge;
 use shared::store::notifications::MOST_ACTS;
-use shared::table::design::EntityKey;
+use shared::table::Read;
 use shared::{App, store};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use tokio::time::Instant;
 
-/// Posts and accounts settled at once.
-const CONCURRENCY: usize = 8;
-
-/// Handles a batch, and names the first record that is to come again.
-pub async fn handle(app: &App, event: Event) -> DynamoDbEventResponse {
-    let sequence = |record: &EventRecord| record.change.sequence_number.clone();
-    let (mut changes, mut failed): (Changes, Option<usize>) = (Changes::default(), None);
-    for (place, record) in event.records.iter().enumerate() {
-        if let Err(error) = changes.read(place, record) {
-            tracing::error!(event_id = record.event_id, %error, "a stream record can't be read");
-            failed = Some(place);
-            // What came before it is done first; it comes again at the head of the next batch.
-            break;
+/// Handles a batch of the stream, or of what was set aside, and names what failed. Lambda reads both answers alike: a
+/// stream is read again from the first record that is named.
+pub async fn handle(app: &App, event: Value) -> SqsBatchResponse {
+    if event["Records"][0]["eventSource"] != "aws:sqs" {
+        return batch(app, event["Records"].as_array().map(Vec::as_slice).unwrap_or_default()).await;
+    }
+    match serde_json::from_value(event) {
+        Ok(event) => each_message(app, event, |record| again(app, record)).await,
+        Err(error) => {
+            tracing::error!(%error, "an event of the queue can't be read");
+            // No message's name: all of them come again.
+            failures([String::new()])
         }
     }
-    for place in changes.settle(app).await {
-        failed = Some(failed.map_or(place, |first| first.min(place)));
-    }
-    let first = failed.and_then(|place| sequence(&event.records[place]));
-    let failure = first.map(|number| {
-        let mut failure = DynamoDbBatchItemFailure::default();
-        failure.item_identifier = Some(number);
+}
+
+fn failures(items: impl IntoIterator<Item = String>) -> SqsBatchResponse {
+    let failure = |item| {
+        let mut failure = BatchItemFailure::default();
+        failure.item_identifier = item;
         failure
-    });
-    let mut response = DynamoDbEventResponse::default();
-    response.batch_item_failures = failure.into_iter().collect();
+    };
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = items.into_iter().map(failure).collect();
     response
 }
 
-/// What a batch says, the last word per edge, with the place of the first record of each group.
-#[derive(Default)]
-struct Changes {
-    likes: HashMap<PostId, Group>,
-    follows: HashMap<UserId, Group>,
-    jobs: Vec<(usize, Job)>,
+/// Settles what a batch of the stream says, and sets aside what fails.
+async fn batch(app: &App, records: &[Value]) -> SqsBatchResponse {
+    let (mut changes, mut failed) = (Changes::default(), BTreeSet::new());
+    for (place, record) in records.iter().enumerate() {
+        if let Err(error) = changes.add(place, record) {
+            tracing::error!(event_id = record["eventID"].as_str(), %error, "a stream record can't be read");
+            failed.insert(place);
+        }
+    }
+    failed.extend(changes.settle(app).await);
+    if failed.is_empty() {
+        return failures([]);
+    }
+    let bodies = failed.iter().map(|place| records[*place].to_string()).collect();
+    match app.jobs().set_aside(bodies).await {
+        Ok(()) => failures([]),
+        Err(error) => {
+            tracing::error!(%error, "records that failed could not be set aside");
+            let sequence = |place: &usize| records[*place]["dynamodb"]["SequenceNumber"].as_str();
+            failures(failed.iter().map(|place| sequence(place).unwrap_or_default().to_owned()))
+        }
+    }
 }
 
+/// Handles one record that was set aside. Minutes may have passed: an edge is taken as it is now.
+async fn again(app: &App, record: Value) -> Result<()> {
+    let record = Record::read(&record)?;
+    let jobs = match record.subject {
+        Subject::Edge { target, actor } => {
+            // One that is gone counts for nothing, but what else was to follow may not have.
+            let edge = current(app, target, actor).await?;
+            Group { target, edges: edge.into_iter().map(|edge| (actor, edge)).collect() }.settle(app).await?
+        }
+        Subject::Other(job) => vec![job],
+    };
+    app.jobs().send(jobs).await
+}
+
+async fn current(app: &App, target: Target, actor: UserId) -> Result<Option<Edge>> {
+    match target {
+        Target::Post(post) => store::likes::edge(app, actor, post, Read::Strong).await,
+        Target::Account(to) => store::follows::edge(app, actor, to, Read::Strong).await,
+    }
+}
+
+/// What a batch says, the last word per edge, with the places of the records that say it.
 #[derive(Default)]
-struct Group {
-    place: usize,
-    edges: HashMap<UserId, Edge>,
+struct Changes {
+    groups: HashMap<Target, (Vec<usize>, HashMap<UserId, Edge>)>,
+    jobs: Vec<(Vec<usize>, Job)>,
 }
 
 impl Changes {
-    fn read(&mut self, place: usize, record: &EventRecord) -> Result<()> {
-        let text = |name: &str| match record.change.keys.get(name) {
-            Some(serde_dynamo::AttributeValue::S(text)) => Ok(text.as_str()),
-            _ => Err(Error::internal("a record without our keys")),
-        };
-        let (pk, sk) = (text("PK")?, text("SK")?);
-        let is_removal = record.event_name == "REMOVE";
-        let edge = || serde_dynamo::from_item(record.change.new_image.clone()).map_err(Error::internal);
-        let first = || Group { place, edges: HashMap::new() };
-        match EntityKey::read(pk, sk) {
-            Some(EntityKey::Like { user, post }) if !is_removal => {
-                self.likes.entry(post).or_insert_with(first).edges.insert(user, edge()?);
+    fn add(&mut self, place: usize, record: &Value) -> Result<()> {
+        let record = Record::read(record)?;
+        match record.subject {
+            Subject::Edge { target, actor } => {
+                let edge = record.edge()?;
+                let (places, edges) = self.groups.entry(target).or_default();
+                places.push(place);
+                edges.insert(actor, edge);
             }
-            Some(EntityKey::Follow { from, to }) if !is_removal => {
-                self.follows.entry(to).or_insert_with(first).edges.insert(from, edge()?);
-            }
-            Some(EntityKey::Post(post)) => {
-                let created = FanoutJob::PostCreated { post, after: None };
-                let job = if is_removal { FanoutJob::PostDeleted { post } } else { created };
-                self.jobs.push((place, Job::Fanout(job)));
-            }
-            Some(EntityKey::MailToken(id)) => self.jobs.push((place, Job::Notify(NotifyJob::MailToken { id }))),
-            _ => {}
+            Subject::Other(job) => self.jobs.push((vec![place], job)),
         }
         Ok(())
     }
 
     /// Settles all counters, then sends the jobs that follow. Answers the places of the records that failed.
     async fn settle(self, app: &App) -> Vec<usize> {
-        let likes = self.likes.into_iter().map(|(post, group)| Task::Likes(post, group));
-        let follows = self.follows.into_iter().map(|(to, group)| Task::Follows(to, group));
-        let tasks: Vec<Task> = likes.chain(follows).collect();
-        let settled = futures::stream::iter(tasks).map(|task| task.run(app)).buffer_unordered(CONCURRENCY);
+        let deadline = Instant::now() + SETTLE_TIMEOUT;
+        let settle = |(target, (places, edges))| async move {
+            let settled = guarded(deadline, Box::pin(Group { target, edges }.settle(app))).await;
+            (places, settled)
+        };
+        let settled = futures::stream::iter(self.groups).map(settle).buffer_unordered(GROUPS_AT_ONCE);
         let (mut jobs, mut failed) = (self.jobs, Vec::new());
-        for (place, settled) in settled.collect::<Vec<_>>().await {
+        for (places, settled) in settled.collect::<Vec<_>>().await {
             match settled {
-                Ok(more) => jobs.extend(more.into_iter().map(|job| (place, job))),
+                Ok(more) => jobs.extend(more.into_iter().map(|job| (places.clone(), job))),
                 Err(error) => {
                     tracing::error!(%error, "edges could not be settled");
-                    failed.push(place);
+                    failed.extend(places);
                 }
             }
         }
-        let first = jobs.iter().map(|(place, _)| *place).min();
-        if let Err(error) = app.jobs().send(jobs.into_iter().map(|(_, job)| job).collect()).await {
+        let (places, jobs): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+        if let Err(error) = app.jobs().send(jobs).await {
             tracing::error!(%error, "jobs could not be sent");
-            failed.extend(first);
+            failed.extend(places.into_iter().flatten());
         }
         failed
     }
 }
 
-enum Task {
-    Likes(PostId, Group),
-    Follows(UserId, Group),
+/// Edges that end at one target, by their actors: they share a counter.
+struct Group {
+    target: Target,
+    edges: HashMap<UserId, Edge>,
 }
 
-impl Task {
-    async fn run(self, app: &App) -> (usize, Result<Vec<Job>>) {
-        match self {
-            Self::Likes(post, group) => (group.place, likes(app, post, group.edges).await),
-            Self::Follows(to, group) => (group.place, follows(app, to, group.edges).await),
+impl Group {
+    /// Settles the counter; what is to be done next.
+    async fn settle(self, app: &App) -> Result<Vec<Job>> {
+        let edges = self.edges.into_iter().collect();
+        match self.target {
+            Target::Post(post) => likes(app, post, edges).await,
+            Target::Account(to) => follows(app, to, edges).await,
         }
     }
 }
 
-async fn likes(app: &App, post: PostId, edges: HashMap<UserId, Edge>) -> Result<Vec<Job>> {
-    let edges: Vec<_> = edges.into_iter().collect();
+async fn likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -> Result<Vec<Job>> {
     store::ledgers::settle_likes(app, post, edges.clone()).await?;
     let topic = Topic { kind: NotificationKind::Like, owner: post.author, post: Some(post) };
     Ok(notify(topic, &edges).collect())
 }
 
-async fn follows(app: &App, to: UserId, edges: HashMap<UserId, Edge>) -> Result<Vec<Job>> {
-    let edges: Vec<_> = edges.into_iter().collect();
+async fn follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Vec<Job>> {
     if let Some(turn) = store::ledgers::settle_follows(app, to, edges.clone()).await? {
         let (author, epoch, after) = (to, turn.epoch, None);
         let walk = match turn.to_merging {

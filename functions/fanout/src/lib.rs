@@ -2,6 +2,7 @@
 //! leaves. Each job may come twice, late and out of order.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use shared::backpressure::FANOUT_CHUNK;
 use shared::clock::Timestamp;
 use shared::error::Result;
 use shared::ids::{PostId, UserId};
@@ -16,8 +17,6 @@ use shared::table::design::key;
 use shared::{App, store};
 use std::time::Duration;
 
-/// Followers written to by one message; the next message goes on while this one writes.
-const CHUNK: usize = 1_000;
 /// Posts that a new follow brings into the timeline.
 const BACK_FILL: usize = 20;
 /// So far back a follow may be missing from an eventually consistent read.
@@ -25,7 +24,7 @@ const STALE: Duration = Duration::from_secs(30);
 
 /// Handles a batch, each message on its own.
 pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
-    each_message(event, |job| run(app, job)).await
+    each_message(app, event, |job| run(app, job)).await
 }
 
 async fn run(app: &App, job: FanoutJob) -> Result<()> {
@@ -63,7 +62,7 @@ async fn push_to_all(app: &App, post: PostId, after: Option<String>) -> Result<(
 }
 
 async fn push_to_overflow(app: &App, post: PostId, epoch: u64, after: Option<String>) -> Result<()> {
-    let (owners, next) = timelines::overflow(app, post.author, CHUNK, after.as_deref()).await?;
+    let (owners, next) = timelines::overflow(app, post.author, FANOUT_CHUNK, after.as_deref()).await?;
     // The list is whole only while its epoch lasts: when the author comes back it is emptied.
     if delivery::of(app, post.author).await?.epoch != epoch {
         return push_to_all(app, post, None).await;
@@ -81,7 +80,7 @@ async fn push_on(app: &App, post: PostId, stop: Option<Stop>) -> Result<()> {
 type Followers = (Vec<UserId>, Option<String>);
 
 async fn followers(app: &App, author: UserId, after: Option<&str>, read: Read) -> Result<Followers> {
-    let rows = store::follows::follower_rows(app, author, CHUNK, after, read).await?;
+    let rows = store::follows::follower_rows(app, author, FANOUT_CHUNK, after, read).await?;
     Ok((rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect(), rows.next))
 }
 

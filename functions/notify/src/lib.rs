@@ -14,7 +14,7 @@ use tell::Turns;
 /// Handles each message on its own; those that fail go back to the queue.
 pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
     let turns = Turns::default();
-    each_message(event, |job| one(app, &turns, job)).await
+    each_message(app, event, |job| one(app, &turns, job)).await
 }
 
 async fn one(app: &App, turns: &Turns, job: NotifyJob) -> Result<()> {

@@ -1,10 +1,23 @@
-//! The mails' texts.
+//! The mails' texts, and how they are sent.
 
-use shared::Config;
+use shared::error::Result;
 use shared::mail::Mail;
 use shared::models::session::{MailAction, MailToken, unsubscribe_token};
 use shared::models::user::{Account, Email, Profile};
 use shared::secrets::Keys;
+use shared::store::mails::Claim;
+use shared::{App, Config};
+
+/// Sends a mail that was claimed.
+pub(crate) async fn send(app: &App, claim: Claim, mail: Mail) -> Result<()> {
+    match app.mailer().send(mail).await {
+        Ok(()) => claim.sent(app).await,
+        Err(error) => {
+            claim.release(app).await?;
+            Err(error)
+        }
+    }
+}
 
 /// Somebody follows the account.
 pub(crate) fn follow(config: &Config, keys: &Keys, account: &Account, actor: &Profile) -> Mail {

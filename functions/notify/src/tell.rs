@@ -76,15 +76,20 @@ fn ways(settings: &NotifySettings, kind: NotificationKind) -> Ways {
 /// Sends the mail that tells of a new follower, where the day's number is not reached.
 async fn mail(app: &App, topic: &Topic, act: &Act, account: &Account) -> Result<()> {
     let Some(actor) = store::users::profile(app, act.actor).await? else { return Ok(()) };
-    if !store::notifications::claim_mail(app, topic, act).await? {
-        return Ok(());
-    }
     let limit = if account.verified { MAILS_A_DAY } else { MAILS_A_DAY_UNVERIFIED };
-    let scope = format!("notification-mail#{}", topic.owner.ulid());
-    if store::limits::count(app, &scope, app.now().seconds() / DAY.as_secs(), DAY).await? > limit {
+    let (scope, day) = (format!("notification-mail#{}", topic.owner.ulid()), app.now().seconds() / DAY.as_secs());
+    if store::limits::count(app, &scope, day, DAY).await? > limit {
         tracing::info!(owner = %topic.owner, limit, "no mail: enough for today");
         return Ok(());
     }
-    app.mailer().send(mails::follow(app.config(), app.keys()?, account, &actor)).await?;
-    store::notifications::mark_mailed(app, topic, act).await
+    let mail = mails::follow(app.config(), app.keys()?, account, &actor);
+    let sent = match store::notifications::claim_mail(app, topic, act).await {
+        Ok(Some(claim)) => mails::send(app, claim, mail).await.map(|()| true),
+        other => other.map(|_| false),
+    };
+    if !matches!(sent, Ok(true)) {
+        // It may come again, and one mail is not to use up the day's.
+        store::limits::uncount(app, &scope, day).await?;
+    }
+    sent.map(|_| ())
 }

@@ -12,9 +12,8 @@ pub(crate) async fn send(app: &App, id: Ulid) -> Result<()> {
     let Some(token) = mail_tokens::find(app, id).await?.filter(|token| !token.mailed) else { return Ok(()) };
     let text = MailToken::text(id, app.keys()?);
     let Some(mail) = mails::token(app.config(), &token, &text) else { return Ok(()) };
-    if !mail_tokens::claim_mail(app, id).await? {
-        return Ok(());
+    match mail_tokens::claim_mail(app, id).await? {
+        Some(claim) => mails::send(app, claim, mail).await,
+        None => Ok(()),
     }
-    app.mailer().send(mail).await?;
-    mail_tokens::mark_mailed(app, id).await
 }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-/// When what was not handled comes again, in place of minutes.
+/// When what a worker that died had received comes again, in place of minutes.
 const SOON: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(300));
-/// The longest that a worker or a sender may hide a message: nobody is to wait for a back-off of minutes.
-const LONGEST: Duration = Duration::from_millis(300);
+/// The longest that a worker or a sender may hide a message: nobody is to wait for a back-off of minutes. Eleven of them
+/// still outlive the claim of a mail whose worker died.
+const LONGEST: Duration = Duration::from_secs(3);
 /// How late a message may come, and its copies.
 const LATE: Duration = Duration::from_millis(300);
 const COPY_LATE: Duration = Duration::from_millis(600);
@@ -41,7 +42,7 @@ impl Delivery {
         received <= RECEIVES
     }
 
-    /// When what was not handled comes again.
+    /// When what a dead worker had comes again.
     pub(crate) fn soon(&self) -> Duration {
         self.dice.wait(SOON.0, SOON.1)
     }

@@ -177,7 +177,8 @@ impl Sqs {
         self.receive_for(name, max, timeout).await
     }
 
-    async fn receive_for(&self, name: &str, max: usize, timeout: Duration) -> io::Result<Vec<Message>> {
+    /// The same, hidden for another time.
+    pub async fn receive_for(&self, name: &str, max: usize, timeout: Duration) -> io::Result<Vec<Message>> {
         let queue = self.queue(name)?.clone();
         let faults = self.faults.clone();
         let messages = self.file.call(move |file| receive(file, &queue, max, timeout, faults.as_deref())).await?;

@@ -30,7 +30,7 @@ fn the_product_template_becomes_a_model() {
     let fanout = model.queues.iter().find(|queue| queue.name == "FanoutQueue").unwrap();
     assert_eq!(fanout.visibility_timeout(), Duration::from_secs(360));
     let redrive = fanout.redrive_policy.as_ref().unwrap();
-    assert_eq!((redrive.dead_letter_queue.as_str(), redrive.max_receive_count), ("FanoutDlq", 5));
+    assert_eq!((redrive.dead_letter_queue.as_str(), redrive.max_receive_count), ("FanoutDlq", 15));
 
     let users = model.functions.iter().find(|function| function.binary == "users").unwrap();
     assert_eq!((users.memory, users.timeout), (1769, Duration::from_secs(15)));

@@ -60,27 +60,30 @@ async fn step(
     let answer = function.invoke_under(mortal, json!({ "Records": records }).to_string().into_bytes()).await;
     sources.written.notify_waiters();
     let names_failures = !trigger.function_response_types.is_empty();
+    let lives = answer.is_ok();
     let mut done = answer.map(|answer| handled(&messages, &answer, names_failures)).unwrap_or_default();
     if let Some(faults) = faults {
         let (sqs, queue) = (&sources.sqs, &trigger.queue);
-        done = give_back(sqs, queue, messages, done, faults).await?;
+        done = give_back(sqs, queue, messages, (lives, done), faults).await?;
     }
     // The others become visible again when their time is up.
     sources.sqs.delete(&trigger.queue, &done).await?;
     Ok(true)
 }
 
-/// Makes what was not handled visible again soon, and some of what was; answers what is left of that.
+/// Makes what a worker that died had visible again soon, and some of what was handled; answers what is left of that. A
+/// worker that lives says itself when what it could not handle comes again.
 async fn give_back(
     sqs: &Sqs,
     queue: &str,
     messages: Vec<Message>,
-    mut done: Vec<String>,
+    (lives, mut done): (bool, Vec<String>),
     faults: &Delivery,
 ) -> io::Result<Vec<String>> {
     for message in messages {
         let receipt = &message.receipt_handle;
-        if !done.contains(receipt) || may_fail(&message) && faults.again() {
+        let is_left = !done.contains(receipt);
+        if is_left && !lives || !is_left && may_fail(&message) && faults.again() {
             done.retain(|done| done != receipt);
             sqs.make_visible(queue, receipt, faults.soon()).await?;
         }

@@ -14,6 +14,7 @@ pub use auth::{Address, Bearer, CurrentUser, Reader};
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageParams, PageQuery};
 
 use crate::App;
+use crate::backpressure::REQUEST_TIMEOUT;
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
 use crate::ids::{UserId, new_ulid};
@@ -29,15 +30,13 @@ use limits::LimitStatus;
 use serde::Serialize;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use utoipa_axum::router::OpenApiRouter;
 
-/// A request takes at most so long; API Gateway would wait for 30 s.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Answers from this size on are worth compressing, in bytes.
 const WORTH_GZIP: u64 = 1_000;
 
@@ -105,7 +104,7 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
     request.extensions_mut().insert(notes.clone());
 
     let work = AssertUnwindSafe(meter.scope(next.run(request))).catch_unwind();
-    let response = match tokio::time::timeout(TIMEOUT, work).await {
+    let response = match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Error::internal("a handler panicked").into_response(),
         Err(_) => Error::unavailable("a handler took too long").into_response(),

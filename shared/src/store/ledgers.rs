@@ -7,6 +7,7 @@
 use super::delivery::{self, Turn};
 use super::edges::{self, Edge};
 use crate::App;
+use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
 use crate::models::user::{Delivery, Followers, MergedRow};
@@ -14,9 +15,6 @@ use crate::table::client::TRANSACTION_OPS;
 use crate::table::design::{Key, key};
 use crate::table::{Condition, Op, Read, Refused};
 use serde_json::json;
-
-/// Refusals in a row before an edge goes back to the stream.
-const ATTEMPTS: usize = 8;
 
 /// A row whose key says it all.
 fn row() -> serde_json::Value {
@@ -149,7 +147,11 @@ impl<K: Fn(UserId) -> Key> Work<K> {
     /// Notes a refusal that says nothing of an edge.
     fn again(&mut self) -> Result<()> {
         self.refusals += 1;
-        if self.refusals < ATTEMPTS { Ok(()) } else { Err(Error::unavailable("edges change faster than they settle")) }
+        if self.refusals < EDGE_REFUSALS {
+            Ok(())
+        } else {
+            Err(Error::unavailable("edges change faster than they settle"))
+        }
     }
 
     /// Reads what the refused edges are now; what needs nothing any more drops out.

@@ -23,3 +23,12 @@ pub async fn count(app: &App, scope: &str, window: u64, length: Duration) -> Res
         None => Ok(1),
     }
 }
+
+/// Takes one back that came to nothing.
+///
+/// # Errors
+/// Unavailable.
+pub async fn uncount(app: &App, scope: &str, window: u64) -> Result<()> {
+    app.table().write(Op::update(key::rate_limit(scope, window)).add("n", -1)).await?;
+    Ok(())
+}

@@ -1,6 +1,6 @@
 //! Tokens that mails carry. Writing one makes the stream send the mail.
 
-use super::mails;
+use super::mails::{self, Claim};
 use crate::App;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{UserId, new_ulid};
@@ -65,18 +65,10 @@ pub fn redeem(token: &MailToken) -> Op {
     Op::delete(key::mail_token(token.id)).when(Condition::Exists)
 }
 
-/// Takes the token's mail upon oneself. False when it was sent, or somebody else is at it.
+/// Takes the token's mail upon oneself. None when it was sent, or the token is used.
 ///
 /// # Errors
-/// Unavailable.
-pub async fn claim_mail(app: &App, id: Ulid) -> Result<bool> {
+/// Unavailable, also when somebody else is at it.
+pub async fn claim_mail(app: &App, id: Ulid) -> Result<Option<Claim>> {
     mails::claim(app, key::mail_token(id)).await
-}
-
-/// Notes that the token's mail was sent. One used meanwhile is none the worse for it.
-///
-/// # Errors
-/// Unavailable.
-pub async fn mark_mailed(app: &App, id: Ulid) -> Result<()> {
-    mails::sent(app, key::mail_token(id)).await
 }

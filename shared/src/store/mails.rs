@@ -1,35 +1,64 @@
 //! Who sends a mail. A job may come twice at the same moment; the item that the mail belongs to says who is at it.
 
 use crate::App;
-use crate::error::Result;
+use crate::backpressure::MAIL_LEASE;
+use crate::error::{Error, Result};
 use crate::table::design::Key;
 use crate::table::{Condition, Op};
-use std::time::Duration;
+use serde::Deserialize;
 
-/// Whoever took a mail upon itself and has not sent it by then is taken for dead. Shorter than the queue hides the
-/// message of the one that died, so that the mail is sent when it comes again.
-const LEASE: Duration = Duration::from_secs(60);
+/// A mail that one has taken upon oneself.
+#[derive(Debug)]
+pub struct Claim {
+    item: Key,
+    /// Till when, in seconds since the epoch; a later claim has a later one.
+    until: u64,
+}
 
-/// Takes a mail upon oneself. False when it was sent, or somebody else is at it.
+#[derive(Deserialize)]
+struct Mailed {
+    #[serde(default)]
+    mailed: bool,
+}
+
+/// Takes a mail upon oneself. None when it was sent, or nobody waits for it any more.
 ///
 /// # Errors
-/// Unavailable.
-pub(super) async fn claim(app: &App, item: Key) -> Result<bool> {
+/// Unavailable, also when somebody else is at it: only once it was sent is there nothing left to do.
+pub(super) async fn claim(app: &App, item: Key) -> Result<Option<Claim>> {
     let now = app.now();
+    let until = (now + MAIL_LEASE).seconds();
     let free = Condition::Any(vec![Condition::Without("sending"), Condition::less("sending", now.seconds())]);
-    let op = Op::update(item).set("sending", (now + LEASE).seconds());
-    match app.table().write(op.when(Condition::Exists).when(Condition::Without("mailed")).when(free)).await {
-        Ok(_) => Ok(true),
-        Err(error) => error.refused().map(|_| false),
+    let op = Op::update(item.clone()).set("sending", until).when(Condition::Exists);
+    let Err(error) = app.table().write(op.when(Condition::Without("mailed")).when(free)).await else {
+        return Ok(Some(Claim { item, until }));
+    };
+    let refused = error.refused()?;
+    match refused.item(0).map(|item| item.read::<Mailed>()).transpose()? {
+        Some(Mailed { mailed: false }) => Err(Error::unavailable("somebody else is sending this mail")),
+        Some(_) | None => Ok(None),
     }
 }
 
-/// Notes that the mail was sent. An item that is gone meanwhile needs no note.
-///
-/// # Errors
-/// Unavailable.
-pub(super) async fn sent(app: &App, item: Key) -> Result<()> {
-    let op = Op::update(item).set("mailed", true).remove("sending").when(Condition::Exists);
+impl Claim {
+    /// Notes that the mail was sent. An item that is gone meanwhile needs no note.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn sent(self, app: &App) -> Result<()> {
+        end(app, Op::update(self.item).set("mailed", true).remove("sending").when(Condition::Exists)).await
+    }
+
+    /// Gives the mail back: it could not be sent, and the next try need not wait for this claim to run out.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn release(self, app: &App) -> Result<()> {
+        end(app, Op::update(self.item).remove("sending").when(Condition::equal("sending", self.until))).await
+    }
+}
+
+async fn end(app: &App, op: Op) -> Result<()> {
     match app.table().write(op).await {
         Ok(_) => Ok(()),
         Err(error) => error.refused().map(|_| ()),

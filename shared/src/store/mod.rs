@@ -9,7 +9,7 @@ pub mod ledgers;
 pub mod likes;
 pub mod limits;
 pub mod mail_tokens;
-mod mails;
+pub mod mails;
 pub mod notifications;
 pub mod posts;
 pub mod sessions;

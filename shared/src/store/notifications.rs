@@ -6,8 +6,9 @@
 //!
 //! One telling takes many acts, for the mark can move only some dozen times a second, and a hot post is liked more often.
 
-use super::mails;
+use super::mails::{self, Claim};
 use crate::App;
+use crate::backpressure::MARK_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{NotificationId, UserId};
 use crate::models::notification::{
@@ -18,9 +19,6 @@ use crate::table::client::{TRANSACTION_OPS, back_off};
 use crate::table::design::{Key, key};
 use crate::table::{Condition, Op, Order, Read};
 use futures::future::try_join;
-
-/// So often is a mark read again that somebody else has moved: about five seconds, well inside a request's timeout.
-const ATTEMPTS: u32 = 20;
 
 fn moved_each_time() -> Error {
     Error::unavailable("the read mark was moved by others at each attempt")
@@ -36,7 +34,7 @@ pub const MOST_ACTS: usize = (TRANSACTION_OPS - 3) / 2;
 /// # Errors
 /// Unavailable; then telling again is right.
 pub async fn tell(app: &App, topic: &Topic, acts: &[Act], listed: bool) -> Result<Vec<Act>> {
-    for attempt in 0..ATTEMPTS {
+    for attempt in 0..MARK_REFUSALS {
         // The mark first: what changes after it is read makes the transaction fail.
         let mark = read_mark(app, topic.owner).await?;
         let (done, open) = try_join(find_done(app, topic, acts), open_group(app, topic)).await?;
@@ -130,20 +128,12 @@ fn unchanged(name: &'static str, value: Option<NotificationId>) -> Condition {
     value.map_or(Condition::Without(name), |value| Condition::equal(name, value))
 }
 
-/// Takes the mail that tells of the act upon oneself. False when it was sent, or somebody else is at it.
+/// Takes the mail that tells of the act upon oneself. None when it was sent.
 ///
 /// # Errors
-/// Unavailable.
-pub async fn claim_mail(app: &App, topic: &Topic, act: &Act) -> Result<bool> {
+/// Unavailable, also when somebody else is at it.
+pub async fn claim_mail(app: &App, topic: &Topic, act: &Act) -> Result<Option<Claim>> {
     mails::claim(app, done_key(topic, act)).await
-}
-
-/// Notes that a mail told of the act.
-///
-/// # Errors
-/// Unavailable.
-pub async fn mark_mailed(app: &App, topic: &Topic, act: &Act) -> Result<()> {
-    mails::sent(app, done_key(topic, act)).await
 }
 
 /// Notifications, newest first, and where the next page starts. Access pattern 16.
@@ -219,7 +209,7 @@ pub async fn mark_read(app: &App, owner: UserId, ids: &[NotificationId]) -> Resu
 }
 
 async fn mark_groups_read(app: &App, owner: UserId, ids: &[NotificationId]) -> Result<()> {
-    for attempt in 0..ATTEMPTS {
+    for attempt in 0..MARK_REFUSALS {
         let (mark, groups) = try_join(read_mark(app, owner), load(app, owner, ids)).await?;
         let unread = groups.iter().filter(|group| !group.is_read(&mark)).map(|group| group.id);
         let unread = unread.map(|id| Op::update(key::notification(owner, id)).set("read", true));
@@ -240,7 +230,7 @@ async fn mark_groups_read(app: &App, owner: UserId, ids: &[NotificationId]) -> R
 /// # Errors
 /// Unavailable.
 pub async fn mark_all_read(app: &App, owner: UserId) -> Result<()> {
-    for attempt in 0..ATTEMPTS {
+    for attempt in 0..MARK_REFUSALS {
         let mark = read_mark(app, owner).await?;
         let Some(last) = mark.last.filter(|last| !mark.covers(*last)) else { return Ok(()) };
         let op = Op::update(key::read_mark(owner)).set("upto", last).set("unread", 0);

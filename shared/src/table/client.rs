@@ -1,10 +1,11 @@
 //! The only user of the DynamoDB SDK: few verbs, retries in one place.
 
-use super::design::{Key, PARTITION_KEY, Range, SORT_KEY, TTL};
+use super::design::{Key, PARTITION_KEY, Range, SORT_KEY, TTL, WRITE};
 use super::expression::{Change, Expression, Op};
 use super::failure::{Failure, Outcome, classify};
 use super::{TableError, meter};
 use crate::aws::{Aws, sdk_config};
+use crate::backpressure::{BATCHES_AT_ONCE, TABLE_FIRST_WAIT, TABLE_LONGEST_WAIT, TABLE_TRIES, full_jitter};
 use crate::clock::Clock;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -14,7 +15,6 @@ use futures::{StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 type Result<T, E = TableError> = std::result::Result<T, E>;
 
@@ -23,11 +23,6 @@ pub(crate) const TRANSACTION_OPS: usize = 100;
 /// A batch may read so many items, and write so many (same page).
 const BATCH_READS: usize = 100;
 const BATCH_WRITES: usize = 25;
-/// Batches on their way at once: 400 items, well below what a partition takes in a second.
-const BATCHES_AT_ONCE: usize = 16;
-/// Conflicts, throttling and leftovers are tried again so often, with full jitter between 0 and a wait that doubles
-/// from 10 to 640 ms: about a second and a half in all, well inside a function's timeout.
-const ATTEMPTS: u32 = 9;
 
 /// How fresh a read must be. A strong one costs twice as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +201,7 @@ impl Table {
     async fn batch_get_chunk(&self, keys: &[&Key], read: Read) -> Result<Vec<Item>> {
         let mut left: Vec<_> = keys.iter().map(|key| attributes(key)).collect();
         let mut found = Vec::with_capacity(left.len());
-        for attempt in 0..ATTEMPTS {
+        for attempt in 0..TABLE_TRIES {
             let request = sdk::KeysAndAttributes::builder()
                 .set_keys(Some(left.clone()))
                 .consistent_read(read == Read::Strong)
@@ -234,9 +229,23 @@ impl Table {
 
     /// One write. Answers the item after an update, or before a delete.
     ///
+    /// A conditional one is named, for when its answer is lost and it is sent again: what it did itself may be what its
+    /// condition does not hold for any more.
+    ///
     /// # Errors
     /// [`TableError::Refused`] when its condition does not hold.
     pub async fn write(&self, op: Op) -> Result<Option<Item>> {
+        let (op, name) = op.named();
+        match self.write_named(op).await {
+            Err(TableError::Refused(refused)) => match refused.item(0) {
+                Some(item) if name.is_some() && item.0.get(WRITE) == name.as_ref() => Ok(Some(item.clone())),
+                _ => Err(TableError::Refused(refused)),
+            },
+            result => result,
+        }
+    }
+
+    async fn write_named(&self, op: Op) -> Result<Option<Item>> {
         let mut expression = Expression::default();
         let condition = op.condition.map(|condition| expression.condition(condition));
         let on_failure = sdk::ReturnValuesOnConditionCheckFailure::AllOld;
@@ -385,7 +394,7 @@ impl Table {
     }
 
     async fn batch_write_chunk(&self, mut left: Vec<sdk::WriteRequest>) -> Result<()> {
-        for attempt in 0..ATTEMPTS {
+        for attempt in 0..TABLE_TRIES {
             let call = || {
                 self.client()
                     .batch_write_item()
@@ -428,7 +437,7 @@ impl Table {
             match Box::pin(call()).await {
                 Ok(output) => return Ok(output),
                 Err(error) => match classify(error) {
-                    Outcome::Again(_) if attempt + 1 < ATTEMPTS => back_off(attempt).await,
+                    Outcome::Again(_) if attempt + 1 < TABLE_TRIES => back_off(attempt).await,
                     Outcome::Again(error) | Outcome::Failed(error) => return Err(error),
                 },
             }
@@ -485,10 +494,7 @@ fn count_writes(capacity: Option<&sdk::ConsumedCapacity>) {
     meter::count(0.0, capacity.and_then(sdk::ConsumedCapacity::capacity_units).unwrap_or(0.0));
 }
 
-/// Waits before attempt number `attempt + 1`: up to 10 ms, then up to twice as long each time.
+/// Waits after attempt number `attempt`, counted from 0.
 pub(crate) async fn back_off(attempt: u32) {
-    let most = 10 * 2_u64.pow(attempt.min(6));
-    let [a, b] = crate::secrets::random_bytes();
-    let wait = u64::from(u16::from_be_bytes([a, b])) % most;
-    tokio::time::sleep(Duration::from_millis(wait)).await;
+    tokio::time::sleep(full_jitter(TABLE_FIRST_WAIT, TABLE_LONGEST_WAIT, attempt)).await;
 }

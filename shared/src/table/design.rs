@@ -78,6 +78,8 @@ pub const PARTITION_KEY: &str = "PK";
 pub const SORT_KEY: &str = "SK";
 /// The attribute that DynamoDB's TTL reads: seconds since the epoch.
 pub const TTL: &str = "ttl";
+/// In items that a single conditional write has left: that write's name.
+pub const WRITE: &str = "w";
 
 /// A secondary index, as `template.yaml` must define it; a test compares the two.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Writes and their conditions, as DynamoDB's expressions.
 
-use super::design::Key;
+use super::design::{Key, WRITE};
 use super::{Item, TableError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
@@ -101,6 +101,20 @@ impl Op {
             Some(first) => Condition::All(vec![first, condition]),
         });
         self
+    }
+
+    /// With a name of its own in the item that it leaves, if it has a condition and leaves one.
+    pub(super) fn named(mut self) -> (Self, Option<AttributeValue>) {
+        if self.condition.is_none() {
+            return (self, None);
+        }
+        let name = AttributeValue::S(crate::secrets::base64url(&crate::secrets::random_bytes::<12>()));
+        match &mut self.change {
+            Change::Put(item) => drop(item.0.insert(WRITE.to_owned(), name.clone())),
+            Change::Update(steps) => steps.push(Step::Set(WRITE.to_owned(), name.clone())),
+            Change::Delete | Change::Check => return (self, None),
+        }
+        (self, Some(name))
     }
 
     fn step(mut self, step: Step) -> Self {

@@ -137,6 +137,7 @@ impl EntityKey {
             self,
             Self::Failures(_)
                 | Self::Session(..)
+                | Self::Merged { .. }
                 | Self::Negative { .. }
                 | Self::TimelineRow { .. }
                 | Self::MailToken(_)

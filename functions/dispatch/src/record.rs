@@ -1,0 +1,80 @@
+//! One record of the stream: what of it counts here.
+
+use serde::Deserialize;
+use serde_dynamo::{AttributeValue, Item};
+use serde_json::Value;
+use shared::error::{Error, Result};
+use shared::ids::{PostId, UserId};
+use shared::jobs::{FanoutJob, Job, NotifyJob};
+use shared::store::edges::Edge;
+use shared::table::design::EntityKey;
+
+/// A record of what the stream is read for.
+pub(crate) struct Record {
+    pub(crate) subject: Subject,
+    image: Option<Item>,
+}
+
+/// What changed.
+pub(crate) enum Subject {
+    /// Somebody likes or follows, or does not any more.
+    Edge { target: Target, actor: UserId },
+    /// What has this job for its only consequence.
+    Other(Job),
+}
+
+/// What is liked or followed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Target {
+    Post(PostId),
+    Account(UserId),
+}
+
+/// Lambda's form, and that of DynamoDB's own `GetRecords`: no more of it than is needed.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    event_name: String,
+    dynamodb: Images,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Images {
+    keys: Item,
+    new_image: Option<Item>,
+}
+
+impl Record {
+    /// Reads all but the image.
+    ///
+    /// # Errors
+    /// Internal: it is no record, or of something that the stream is not read for.
+    pub(crate) fn read(record: &Value) -> Result<Self> {
+        let Wire { event_name, dynamodb } = Wire::deserialize(record).map_err(Error::internal)?;
+        let text = |name: &str| match dynamodb.keys.get(name) {
+            Some(AttributeValue::S(text)) => Ok(text.as_str()),
+            _ => Err(Error::internal("a record without our keys")),
+        };
+        let subject = match (EntityKey::read(text("PK")?, text("SK")?), event_name.as_str()) {
+            (Some(EntityKey::Like { user, post }), _) => Subject::Edge { target: Target::Post(post), actor: user },
+            (Some(EntityKey::Follow { from, to }), _) => Subject::Edge { target: Target::Account(to), actor: from },
+            (Some(EntityKey::Post(post)), "REMOVE") => Subject::Other(Job::Fanout(FanoutJob::PostDeleted { post })),
+            (Some(EntityKey::Post(post)), _) => {
+                Subject::Other(Job::Fanout(FanoutJob::PostCreated { post, after: None }))
+            }
+            (Some(EntityKey::MailToken(id)), _) => Subject::Other(Job::Notify(NotifyJob::MailToken { id })),
+            _ => return Err(Error::internal("a record of what is no edge, post or mail token")),
+        };
+        Ok(Self { subject, image: dynamodb.new_image })
+    }
+
+    /// The edge as the record has it.
+    ///
+    /// # Errors
+    /// Internal: the image is no edge.
+    pub(crate) fn edge(self) -> Result<Edge> {
+        let image = self.image.ok_or_else(|| Error::internal("a record without an image"))?;
+        serde_dynamo::from_item(image).map_err(Error::internal)
+    }
+}

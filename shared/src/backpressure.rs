@@ -1,0 +1,171 @@
+//! Every limit that is set on purpose: how long, how often, how many at once, and why.
+//!
+//! They hang together. A call ends before its request or message does, a request and a message before their function's
+//! time is up, a function before its queue hands the message out again. Where `template.yaml` must say the same, a test
+//! compares the two. `docs/operations.md` has the readable table of them.
+
+use std::time::Duration;
+
+// ---------------------------------------------------------------- one call of a service
+
+/// To connect. Within a region that takes a millisecond; after a second the address is dead and another is tried.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// One try of a call. DynamoDB and SQS answer in milliseconds, SES and large transactions in a few hundred; what took
+/// three seconds is lost on the way.
+pub const TRY_TIMEOUT: Duration = Duration::from_secs(3);
+/// A call with all of its tries: two that are lost and most of a third. Shorter than a request may take, so that the
+/// request can still say what did not answer.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+/// Tries of what is lost on the way. The SDK besides has a budget of retries per client: when all calls fail it stops
+/// repeating, and does not add to an outage.
+pub const TRIES: u32 = 3;
+/// The wait before the second try, doubled for the third, with full jitter: connections drop for no longer.
+pub const FIRST_TRY_WAIT: Duration = Duration::from_millis(50);
+
+// ---------------------------------------------------------------- the table
+
+/// Tries of what conflicts, is throttled or is left over. With the waits below about a second in all, two at most: a
+/// transaction's conflict is over in some 10 ms, a throttled partition gives way again in the next second. These come
+/// on top of lost tries, and both may not outlive the request or message, which ends them.
+pub const TABLE_TRIES: u32 = 9;
+/// The longest first wait, with full jitter; doubled each time …
+pub const TABLE_FIRST_WAIT: Duration = Duration::from_millis(10);
+/// … up to this one.
+pub const TABLE_LONGEST_WAIT: Duration = Duration::from_millis(640);
+/// Refusals in a row before an edge is set aside: each is somebody else's write of the same edge in between.
+pub const EDGE_REFUSALS: usize = 8;
+/// So often is a read mark read again that somebody else has moved; with waits as above about five seconds.
+pub const MARK_REFUSALS: u32 = 20;
+/// Batches of 25 writes of one message on their way at once: 50 rows a round trip of some 20 ms.
+pub const BATCHES_AT_ONCE: usize = 2;
+/// Write units a second that a new on-demand table takes at once (DynamoDB developer guide, "On-demand capacity mode").
+pub const NEW_TABLE_WRITES: usize = 4_000;
+
+// ---------------------------------------------------------------- requests
+
+/// A request; API Gateway would wait for 30 s. A client that waits longer asks again anyhow.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// A function behind the API: a request, and room for a cold start and the answer.
+pub const API_FUNCTION_TIMEOUT: Duration = Duration::from_secs(15);
+
+// ---------------------------------------------------------------- workers
+
+/// A worker's function: the longest message, and room to give back or bury what failed (two calls).
+pub const WORKER_TIMEOUT: Duration = Duration::from_secs(60);
+/// One message. Longer than a call or two that fail; shorter than the function, so that the message fails with a
+/// reason in place of taking its whole batch with it.
+pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(40);
+/// The counters of one batch of the stream. What is not settled by then is set aside.
+pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Messages of one event that are worked on at once: every event, so that none waits while its time runs.
+pub const MESSAGES_AT_ONCE: usize = 10;
+/// Posts and accounts of one batch of the stream whose counters are settled at once.
+pub const GROUPS_AT_ONCE: usize = 8;
+/// Followers written to by one message: 40 batches, well within a second. The next message goes on at once beside it.
+pub const FANOUT_CHUNK: usize = 1_000;
+
+/// Whoever took a mail upon itself and has not sent it by then is taken for dead: to take it and to send it are a call
+/// each. A job that finds a mail taken comes again for longer than that.
+pub const MAIL_LEASE: Duration = Duration::from_secs(20);
+/// A received message stays hidden so long: six times the function's timeout, as AWS advises ("Configuring a queue to
+/// use with Lambda"). It is also the longest wait between two tries.
+pub const VISIBILITY: Duration = Duration::from_secs(360);
+/// The wait after a message's first failure; doubled with each next, up to [`VISIBILITY`].
+pub const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
+/// A message that was received so often and fails again is buried with its reason. Its eleven waits take 616 s at
+/// least: an outage of ten minutes buries nothing.
+pub const RECEIVES: u32 = 12;
+/// The queue itself buries what was received so often: what kills its worker each time, and so has no reason. Higher
+/// than [`RECEIVES`], so that the worker comes first where it lives, even when it could not send now and then.
+pub const REDRIVE_RECEIVES: u32 = 15;
+
+/// How one queue is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Messages an invocation gets at most.
+    pub batch: usize,
+    /// Invocations at once.
+    pub concurrency: usize,
+}
+
+/// Eight times five messages of 50 rows each: at most 2,000 rows on their way, half of what a new table takes in a
+/// second. The other half is the requests', and who is throttled waits longer each time. Raise it with the table.
+pub const FANOUT: Reading = Reading { batch: 5, concurrency: 8 };
+/// One message may tell of 48 acts, and all of one owner's take turns, so few at once; a mail takes some 100 ms, and SES
+/// takes 14 a second of a new account.
+pub const NOTIFY: Reading = Reading { batch: 5, concurrency: 4 };
+/// What the stream has set aside; each is a transaction of eight operations, and few at once, for many may be one hot
+/// item's.
+pub const SET_ASIDE: Reading = Reading { batch: 10, concurrency: 2 };
+
+/// Records of one batch of the stream: one invocation settles them within a second.
+pub const STREAM_BATCH: usize = 100;
+/// Batches of one shard at once. A shard takes 1,000 writes a second; this and the number of shards bound the function:
+/// what it writes, at most twice of what requests wrote, grows with the table.
+pub const STREAM_BATCHES_PER_SHARD: usize = 2;
+/// Retries of a batch that could be neither settled nor set aside, halved each time: then it is named in the
+/// dead-letter queue.
+pub const STREAM_RETRIES: u32 = 10;
+
+/// A wait of up to `longest`, doubled for each attempt from `first` on: all of it by chance.
+pub fn full_jitter(first: Duration, longest: Duration, attempt: u32) -> Duration {
+    doubled(first, longest, attempt).mul_f64(chance())
+}
+
+/// The wait after a message was received so often: of a time that doubles, one half and as much of the other as chance
+/// has it. That spreads what failed together, and yet an outage of known length is outlived for certain. Whole seconds,
+/// as SQS counts.
+pub fn back_off(receives: u32) -> Duration {
+    let longest = doubled(FIRST_BACK_OFF, VISIBILITY, receives.saturating_sub(1)).as_secs();
+    let spread = (longest / 2 + 1) as f64 * chance();
+    Duration::from_secs(longest - spread as u64)
+}
+
+fn doubled(first: Duration, longest: Duration, times: u32) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(times)).min(longest)
+}
+
+/// At least 0, less than 1.
+fn chance() -> f64 {
+    f64::from(u32::from_be_bytes(crate::secrets::random_bytes())) / 2_f64.powi(32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_outlives_an_outage_of_ten_minutes() {
+        for _ in 0..200 {
+            let waits: Vec<u64> = (1..RECEIVES).map(|receives| back_off(receives).as_secs()).collect();
+            assert!((616..=1_231).contains(&waits.iter().sum::<u64>()), "{waits:?}");
+            assert_eq!(waits[0], 1);
+            assert!(waits.iter().all(|wait| *wait <= VISIBILITY.as_secs()), "{waits:?}");
+        }
+        assert_eq!(doubled(FIRST_BACK_OFF, VISIBILITY, u32::MAX), VISIBILITY);
+    }
+
+    #[test]
+    fn each_limit_ends_before_the_one_around_it() {
+        assert!(CONNECT_TIMEOUT < TRY_TIMEOUT && TRY_TIMEOUT * 2 < CALL_TIMEOUT);
+        assert!(CALL_TIMEOUT < REQUEST_TIMEOUT && REQUEST_TIMEOUT < API_FUNCTION_TIMEOUT);
+        assert!(API_FUNCTION_TIMEOUT < Duration::from_secs(30), "API Gateway waits no longer");
+        // To give back and to bury, or to set aside: two calls at most.
+        assert!(MESSAGE_TIMEOUT + CALL_TIMEOUT * 2 < WORKER_TIMEOUT);
+        assert!(SETTLE_TIMEOUT + CALL_TIMEOUT * 2 < WORKER_TIMEOUT);
+        assert!(CALL_TIMEOUT * 2 < MAIL_LEASE);
+        assert!(WORKER_TIMEOUT * 6 <= VISIBILITY && RECEIVES < REDRIVE_RECEIVES);
+        let waits: Duration = (0..TABLE_TRIES - 1).map(|n| doubled(TABLE_FIRST_WAIT, TABLE_LONGEST_WAIT, n)).sum();
+        assert!(waits < Duration::from_secs(2) && waits < CALL_TIMEOUT);
+    }
+
+    #[test]
+    fn workers_leave_the_table_to_requests() {
+        let rows = FANOUT.concurrency * FANOUT.batch * BATCHES_AT_ONCE * 25;
+        assert!(rows * 2 <= NEW_TABLE_WRITES, "{rows}");
+        for reading in [FANOUT, NOTIFY, SET_ASIDE] {
+            assert!(reading.batch <= MESSAGES_AT_ONCE, "{reading:?}");
+            assert!((2..=1_000).contains(&reading.concurrency), "Lambda takes no other: {reading:?}");
+        }
+    }
+}
