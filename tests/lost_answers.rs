@@ -1,7 +1,6 @@
 //! Writes that are done and whose answers are lost: what is sent again knows its own.
 
 use crate::support::lists::page_ids;
-use crate::support::services::audit;
 use crate::support::{TestApp, token_in};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -99,7 +98,7 @@ async fn every_single_write_whose_answer_is_lost_is_done_once() {
     assert_eq!(follows.count(), 1);
     let left = ann.post("/notifications/read", json!({"all": true})).await.expect(200).json();
     assert_eq!(left["unread_count"], 0);
-    audit(&app.table().await);
+    app.audit().await;
     let lost = loser.lost.load(Ordering::Relaxed);
     println!("{lost} answers lost");
     assert!(lost >= 15, "{lost}");

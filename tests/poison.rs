@@ -2,7 +2,6 @@
 //! mended, as `docs/operations.md` says.
 
 use crate::support::lists::page_ids;
-use crate::support::services::audit;
 use crate::support::{TestApp, User, until};
 use local::DeadLetter;
 use serde_json::{Value, json};
@@ -21,19 +20,12 @@ fn s(text: impl Into<String>) -> Value {
 }
 
 impl TestApp {
-    /// Writes an item past the service; what lay there before.
-    async fn put_item(&self, item: Value) -> Value {
-        let put = json!({"TableName": self.table_name(), "Item": item, "ReturnValues": "ALL_OLD"});
-        let target = "DynamoDB_20120810.PutItem";
-        self.aws(&self.endpoints().dynamodb, target, put).await["Attributes"].take()
-    }
-
     /// Gives an attribute of an item a value that nobody can read; the item as it was.
     async fn spoil(&self, pk: &str, sk: &str, attribute: &str) -> Value {
         let item = self.table().await[&(pk.to_owned(), sk.to_owned())].clone();
         let mut spoilt = item.clone();
         spoilt[attribute] = s("spoilt");
-        self.put_item(spoilt).await;
+        self.put_item(&spoilt).await;
         item
     }
 
@@ -65,10 +57,10 @@ async fn poison_delays_nobody_and_ends_with_its_reason() {
     app.settle().await;
 
     for n in 0..3 {
-        app.put_item(nobodys_follow(&author)).await;
+        app.put_item(&nobodys_follow(&author)).await;
         let (fan, anybody) = (format!("U#{}", bare(&fan)), format!("F#{}", Ulid::generate()));
-        app.put_item(json!({"PK": s(fan), "SK": s(anybody), "at": s("?")})).await;
-        app.put_item(json!({"PK": s(format!("A#{}", bare(&author))), "SK": s(format!("T#?{n}"))})).await;
+        app.put_item(&json!({"PK": s(fan), "SK": s(anybody), "at": s("?")})).await;
+        app.put_item(&json!({"PK": s(format!("A#{}", bare(&author))), "SK": s(format!("T#?{n}"))})).await;
     }
     for variable in ["FANOUT_QUEUE_URL", "NOTIFY_QUEUE_URL", "OWN_QUEUE_URL"] {
         app.send_messages(variable, &["no job".to_owned()]).await;
@@ -119,7 +111,7 @@ async fn what_is_replayed_once_its_cause_is_mended_comes_through() {
     ghost.follow(&author).await;
     let letters = app.buried("DispatchDlq", 1).await;
     assert!(letters[0].attributes["reason"].contains("an actor has no account"), "{letters:?}");
-    app.put_item(account).await;
+    app.put_item(&account).await;
     app.replay("DispatchDlq", "DispatchQueue").await;
     app.settle().await;
     assert_eq!(page_ids(&ghost, "/feed").await, std::slice::from_ref(&old));
@@ -128,7 +120,7 @@ async fn what_is_replayed_once_its_cause_is_mended_comes_through() {
     let mark = app.spoil(&format!("U#{}", bare(&author)), "NM", "last").await;
     fan.post(&format!("/posts/{old}/like"), None).await.expect(200);
     assert_eq!(app.buried("NotifyDlq", 1).await[0].attributes["function"], "notify");
-    app.put_item(mark).await;
+    app.put_item(&mark).await;
     app.replay("NotifyDlq", "NotifyQueue").await;
     app.settle().await;
     let told = author.get("/notifications").await.expect(200).items();
@@ -138,11 +130,11 @@ async fn what_is_replayed_once_its_cause_is_mended_comes_through() {
     let followers = app.spoil(&format!("U#{}", bare(&author)), "P#f", "mode").await;
     let new = author.post_text("After.").await;
     assert_eq!(app.buried("FanoutDlq", 1).await[0].attributes["function"], "fanout");
-    app.put_item(followers).await;
+    app.put_item(&followers).await;
     app.replay("FanoutDlq", "FanoutQueue").await;
     app.settle().await;
     assert_eq!(page_ids(&ghost, "/feed").await, [new, old]);
-    audit(&app.table().await);
+    app.audit().await;
 }
 
 /// Lambda itself names a batch of the stream that could not even be set aside; the records are still in the stream.
@@ -162,7 +154,7 @@ async fn what_lambda_gave_up_is_read_from_the_stream_and_replayed() {
     let letters = app.buried("DispatchDlq", 1).await;
     let letter: Value = serde_json::from_str(&letters[0].body).unwrap();
     let batch = &letter["DDBStreamBatchInfo"];
-    app.put_item(followers).await;
+    app.put_item(&followers).await;
 
     let endpoint = &app.endpoints().dynamodb;
     let streams =
@@ -183,7 +175,7 @@ async fn what_lambda_gave_up_is_read_from_the_stream_and_replayed() {
         app.aws(&app.endpoints().sqs, "AmazonSQS.SendMessage", send).await;
     }
     app.settle().await;
-    audit(&app.table().await);
+    app.audit().await;
     let page = fan.get(&format!("/users/{}", author.id)).await.expect(200).json();
     assert_eq!(page["followers_count"], 1, "{page}");
 }
