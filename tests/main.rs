@@ -9,6 +9,7 @@
 
 mod budgets;
 mod crash;
+mod large;
 mod load;
 mod readme;
 mod support;

@@ -1,0 +1,134 @@
+//! A large following: how soon ten thousand have a post, and how soon one more than `FanoutLimit`.
+
+use crate::support::bulk::{Person, app_of, people};
+use crate::support::lists::page_ids;
+use crate::support::{TestApp, alone, set};
+use serde_json::json;
+use shared::ids::{PostId, UserId};
+use shared::models::fields::FieldValue;
+use shared::models::post::TimelineRow;
+use shared::models::user::{Account, Delivery, Email, Followers};
+use shared::store::delivery;
+use shared::store::edges::Edge;
+use shared::table::design::key;
+use shared::table::{Op, Read};
+use shared::{App, store};
+use std::time::{Duration, Instant};
+
+/// As many as `FanoutLimit` is by default.
+const FOLLOWERS: usize = 10_000;
+/// Of whom so many look at their feeds.
+const READERS: usize = 10;
+
+/// Followers of long ago, settled, as far as posts reach them: account, edge, both ledgers and counters.
+async fn following(app: &App, author: UserId, count: usize) -> Vec<UserId> {
+    let long_ago = |n: usize| ulid::Ulid::from_parts(1, u128::try_from(n).expect("a number"));
+    let fans: Vec<UserId> = (0..count).map(|n| UserId::from_ulid(long_ago(n))).collect();
+    let email = Email::parse(&json!("fan@example.com")).expect("an address");
+    let mut ops = Vec::with_capacity(4 * count);
+    for (n, fan) in fans.iter().enumerate() {
+        let (id, email, settings) = (*fan, email.clone(), Default::default());
+        let account = Account { id, email, verified: true, posts: 0, following: 1, settings };
+        let edge = Edge { at: long_ago(n), counted: true, undone: false };
+        ops.push(Op::put(key::account(*fan), &account));
+        ops.push(Op::put(key::follow(*fan, author), &edge));
+        ops.push(Op::put(key::follower_row(author, edge.at, *fan), &json!({})));
+        ops.push(Op::put(key::following_row(*fan, edge.at, author), &json!({})));
+    }
+    let n = u64::try_from(count).expect("a number");
+    ops.push(Op::put(key::followers(author), &Followers { n, ..Followers::new(author) }));
+    app.table().batch_write(ops.into_iter().collect::<Result<_, _>>().expect("items")).await.expect("followers");
+    fans
+}
+
+async fn post(author: &Person) -> PostId {
+    let post = author.post("/posts", json!({"content": "to all"})).await.expect(201).json();
+    post["id"].as_str().expect("an id").parse().expect("an id")
+}
+
+async fn follow(user: &Person, other: &Person) {
+    user.post(&format!("/users/{}/follow", other.id), None).await.expect(200);
+}
+
+/// How many of these have the post in their timelines.
+async fn pushed(app: &App, post: PostId, owners: &[UserId]) -> usize {
+    let keys: Vec<_> = owners.iter().map(|owner| key::timeline_row(*owner, post)).collect();
+    let rows = app.table().batch_get::<TimelineRow>(&keys, Read::Strong).await.expect("rows");
+    rows.iter().flatten().count()
+}
+
+/// How many of these merge the author with no end, and with one.
+async fn merging(app: &App, author: UserId, followers: &[UserId]) -> (usize, usize) {
+    let keys: Vec<_> = followers.iter().map(|follower| key::merged(*follower, author)).collect();
+    let rows = app.table().batch_get::<serde_json::Value>(&keys, Read::Strong).await.expect("rows");
+    let (ending, lasting): (Vec<_>, Vec<_>) = rows.iter().flatten().partition(|row| row.get("ttl").is_some());
+    (lasting.len(), ending.len())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_have_a_post_within_twenty_seconds_and_one_more_at_once() {
+    let _alone = alone().await;
+    let app = TestApp::start().await;
+    let fanout = app_of(&app, "fanout");
+    let (author, readers) = (&people(&app, "star", 1).await[0], people(&app, "reader", READERS + 1).await);
+    let mut owners = following(&fanout, author.id, FOLLOWERS - READERS).await;
+    for reader in &readers[..READERS] {
+        follow(reader, author).await;
+        owners.push(reader.id);
+    }
+    app.settle().await;
+    let posted = Instant::now();
+    let first = post(author).await;
+    app.settle().await;
+    let took = posted.elapsed();
+    println!("{FOLLOWERS} timelines have the post after {took:?}");
+    assert_eq!(pushed(&fanout, first, &owners).await, FOLLOWERS);
+    assert!(took < Duration::from_secs(20), "{took:?}");
+
+    let crossed = Instant::now();
+    follow(&readers[READERS], author).await;
+    owners.push(readers[READERS].id);
+    app.settle().await;
+    println!("all merge {:?} after the follow that is one too many", crossed.elapsed());
+    let state = delivery::of(&fanout, author.id).await.expect("an answer");
+    assert_eq!((state.mode, state.n, state.epoch), (Delivery::Pull, owners.len() as u64, 1));
+    let second = post(author).await;
+    let posted = Instant::now();
+    for reader in &readers {
+        let feed = page_ids(reader, "/feed").await;
+        assert_eq!(feed, [second.to_string(), first.to_string()], "at once, {}", reader.name);
+    }
+    println!("{} feeds read within {:?} of the next post", readers.len(), posted.elapsed());
+    app.settle().await;
+    assert_eq!(pushed(&fanout, second, &owners).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn walks_of_more_than_one_message_reach_everybody_both_ways() {
+    let _alone = alone().await;
+    let app = TestApp::with(|options| set(options, "FanoutLimit", "1200")).await;
+    let fanout = app_of(&app, "fanout");
+    let (author, reader) = (&people(&app, "star", 1).await[0], &people(&app, "reader", 1).await[0]);
+    let fans = following(&fanout, author.id, 1_200).await;
+    let started = Instant::now();
+    follow(reader, author).await;
+    app.settle().await;
+    println!("1,201 merge after {:?}", started.elapsed());
+    assert_eq!(delivery::of(&fanout, author.id).await.expect("an answer").mode, Delivery::Pull);
+    assert_eq!(merging(&fanout, author.id, &fans).await, (1_200, 0));
+
+    // Down to nine tenths.
+    let (leaving, staying) = fans.split_at(121);
+    let leaves = leaving.iter().map(|fan| store::follows::unfollow(&fanout, *fan, author.id));
+    futures::future::try_join_all(leaves).await.expect("they leave");
+    let started = Instant::now();
+    app.settle().await;
+    println!("1,080 stay, and merge to an end after {:?}", started.elapsed());
+    let state = delivery::of(&fanout, author.id).await.expect("an answer");
+    assert_eq!((state.mode, state.n, state.epoch, state.walk_due), (Delivery::Push, 1_080, 2, false));
+    assert_eq!(merging(&fanout, author.id, &fans).await, (0, 1_079));
+    let id = post(author).await;
+    app.settle().await;
+    assert_eq!(pushed(&fanout, id, &fans).await, staying.len());
+    assert_eq!(page_ids(reader, "/feed").await, [id.to_string()]);
+}
