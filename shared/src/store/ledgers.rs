@@ -61,10 +61,6 @@ pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -
 /// Unavailable: some may be done, and doing all again is right.
 pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Option<Turn>> {
     let mut work = Work::new(edges, move |from| key::follow(from, to));
-    if work.edges.is_empty() {
-        // Settled before, by a run that may have ended before it sent the walk.
-        return Ok(delivery::of(app, to).await?.turn_due());
-    }
     let mut turn = None;
     while let Some(batch) = work.batch((TRANSACTION_OPS - 1) / OPS_PER_FOLLOW) {
         let followers: Option<Followers> = app.table().get(&key::followers(to), Read::Strong).await?;
@@ -73,6 +69,7 @@ pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -
             app.table().batch_write(gone.collect()).await?;
             continue;
         };
+        // Of an earlier run, which may have ended before it sent the walk.
         turn = followers.turn_due().or(turn);
         let mut ops = Ops::default();
         for (from, edge) in batch {
