@@ -175,12 +175,13 @@ impl<'a> Workers<'a> {
         self.late.extend(self.app.take_messages("FANOUT_QUEUE_URL").await);
     }
 
-    async fn finish(mut self) {
+    /// Works until nothing is left. The service's own workers stay paused: they would do all again, and make good
+    /// what was lost.
+    async fn finish(&mut self) {
+        self.dispatch().await;
         while !self.late.is_empty() {
             self.work(1).await;
         }
-        self.app.resume_workers().await;
-        self.app.settle().await;
     }
 }
 
@@ -219,7 +220,6 @@ async fn turns_both_ways_with_late_and_repeated_work_lose_and_double_nothing() {
         unfollow(&coming[0], star).await;
         unfollow(&coming[1], star).await;
         follow(&coming[1], star).await;
-        workers.dispatch().await;
         workers.finish().await;
         let (mode, epoch) = delivery(&app, star).await;
         assert!(mode == "pull" && epoch >= 5, "{mode} {epoch}");
@@ -232,10 +232,10 @@ async fn turns_both_ways_with_late_and_repeated_work_lose_and_double_nothing() {
         for user in &coming[1..] {
             unfollow(user, star).await;
         }
-        app.settle().await;
+        workers.finish().await;
         assert_eq!(delivery(&app, star).await, ("push".into(), epoch + 1));
         let posts = newest_first([posts, vec![post(star).await]].concat());
-        app.settle().await;
+        workers.finish().await;
         assert_eq!(pushed(&app.table().await, &posts[0]), 4);
         for user in staying {
             assert_eq!(feed(user).await, posts, "seed {seed}, {}", user.name);
@@ -257,7 +257,6 @@ async fn a_turn_that_nobody_was_told_of_is_told_when_the_record_comes_again() {
     let edges = vec![(users[2].id, edge.expect("an edge"))];
     let turn = store::ledgers::settle_follows(&dispatch, star.id, edges).await.expect("counted");
     assert!(turn.is_some_and(|turn| turn.to_merging && turn.epoch == 1), "{turn:?}");
-    workers.dispatch().await;
     workers.finish().await;
     assert_eq!(delivery(&app, star).await, ("pull".into(), 1));
 }
@@ -330,11 +329,11 @@ async fn walks_of_earlier_turns_change_nothing() {
             app.settle().await;
             epoch += 1;
             let before = app.table().await;
-            assert_eq!(delivery(&before, star), (mode.to_owned(), epoch));
+            assert_eq!(delivery(&app, star).await, (mode.to_owned(), epoch));
             let walk = json!({"job": job, "author": star.id, "epoch": epoch, "after": null}).to_string();
             walks.extend([walk.clone(), walk]);
             app.work("fanout", &shuffled(&walks, epoch)).await;
-            assert_eq!(app.table().await, before, "{mode} {epoch}");
+            assert!(app.table().await == before, "{mode} {epoch}");
         }
     }
 }
