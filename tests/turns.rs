@@ -119,7 +119,7 @@ async fn an_author_who_falls_below_the_limit_pushes_again() {
     // Whoever leaves merges nothing any more.
     unfollow(&users[2], star).await;
     app.settle().await;
-    assert_eq!(delivery(&app.table().await, star), ("push".into(), 2));
+    assert_eq!(delivery(&app, star).await, ("push".into(), 2));
     follow(&users[2], star).await;
     // The limit itself is not above it.
     follow(&users[3], star).await;
