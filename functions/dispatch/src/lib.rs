@@ -11,7 +11,8 @@ mod record;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse};
 use futures::StreamExt;
 use record::{Record, Subject, Target};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use shared::backpressure::{GROUPS_AT_ONCE, SETTLE_TIMEOUT};
 use shared::error::Result;
 use shared::ids::{PostId, UserId};
@@ -25,13 +26,20 @@ use shared::{App, store};
 use std::collections::{BTreeSet, HashMap};
 use tokio::time::Instant;
 
+/// Records of either source, each read by itself.
+#[derive(Deserialize)]
+pub struct Event {
+    #[serde(rename = "Records")]
+    records: Vec<Value>,
+}
+
 /// Handles a batch of the stream, or of what was set aside, and names what failed. Lambda reads both answers alike: a
 /// stream is read again from the first record that is named.
-pub async fn handle(app: &App, event: Value) -> SqsBatchResponse {
-    if event["Records"][0]["eventSource"] != "aws:sqs" {
-        return batch(app, event["Records"].as_array().map(Vec::as_slice).unwrap_or_default()).await;
+pub async fn handle(app: &App, event: Event) -> SqsBatchResponse {
+    if event.records.first().is_none_or(|record| record["eventSource"] != "aws:sqs") {
+        return batch(app, &event.records).await;
     }
-    match serde_json::from_value(event) {
+    match serde_json::from_value(json!({ "Records": event.records })) {
         Ok(event) => each_message(app, event, |record| again(app, record)).await,
         Err(error) => {
             tracing::error!(%error, "an event of the queue can't be read");
