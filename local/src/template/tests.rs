@@ -37,7 +37,10 @@ fn the_product_template_becomes_a_model() {
     assert!(users.events.iter().any(|event| matches!(event, Event::HttpApi(route) if route.path == "/users/{proxy+}")));
 
     let dispatch = model.functions.iter().find(|function| function.binary == "dispatch").unwrap();
-    let [Event::Stream(stream)] = dispatch.events.as_slice() else { panic!("{:?}", dispatch.events) };
+    let [Event::Stream(stream), Event::Queue(set_aside)] = dispatch.events.as_slice() else {
+        panic!("{:?}", dispatch.events)
+    };
+    assert_eq!((set_aside.queue.as_str(), set_aside.maximum_concurrency()), ("DispatchQueue", Some(2)));
     assert_eq!(stream.on_failure(), Some("DispatchDlq"));
     assert_eq!(stream.filters().next().unwrap()["eventName"][0], "INSERT");
 }
