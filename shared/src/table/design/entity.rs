@@ -137,7 +137,6 @@ impl EntityKey {
             self,
             Self::Failures(_)
                 | Self::Session(..)
-                | Self::Merged { .. }
                 | Self::Negative { .. }
                 | Self::TimelineRow { .. }
                 | Self::MailToken(_)
