@@ -1,7 +1,7 @@
 //! Writes that are done and whose answers are lost: what is sent again knows its own.
 
 use crate::support::lists::page_ids;
-use crate::support::{TestApp, token_in};
+use crate::support::{TestApp, token_in, until};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -17,6 +17,8 @@ struct Loser {
     upstream: OnceLock<String>,
     http: reqwest::Client,
     lost: AtomicUsize,
+    /// Single writes that were done.
+    updates: AtomicUsize,
 }
 
 impl Loser {
@@ -32,7 +34,10 @@ impl Loser {
     async fn forward(State(loser): State<Arc<Self>>, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let header = |name: &str| parts.headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
-        let mut call = loser.http.post(loser.upstream.get().unwrap()).body(to_bytes(body, usize::MAX).await.unwrap());
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        let is_mail_token =
+            header("x-amz-target").ends_with("PutItem") && String::from_utf8_lossy(&body).contains("\"X#");
+        let mut call = loser.http.post(loser.upstream.get().unwrap()).body(body);
         for name in ["authorization", "content-type", "x-amz-date", "x-amz-target"] {
             call = call.header(name, header(name));
         }
@@ -41,6 +46,11 @@ impl Loser {
         let is_first = header("amz-sdk-request").starts_with("attempt=1;");
         let status = if is_write && is_first && answer.status().is_success() {
             loser.lost.fetch_add(1, Ordering::Relaxed);
+            let updates = loser.updates.fetch_add(1, Ordering::Relaxed);
+            if is_mail_token {
+                // Until its mail is claimed and sent: then the item is no more as it was written.
+                until(|| async { (loser.updates.load(Ordering::Relaxed) >= updates + 3).then_some(()) }).await;
+            }
             503
         } else {
             answer.status().as_u16()
