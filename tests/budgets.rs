@@ -69,15 +69,6 @@ fn name(call: &Call) -> String {
     format!("{} {what}{strong}", call.operation)
 }
 
-async fn post(author: &Person, text: &str) -> String {
-    let post = author.post("/posts", json!({ "content": text })).await.expect(201).json();
-    post["id"].as_str().expect("an id").to_owned()
-}
-
-async fn follow(from: &Person, to: &Person) {
-    from.post(&format!("/users/{}/follow", to.id), None).await.expect(200);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accounts() {
     let _alone = alone().await;
@@ -128,7 +119,7 @@ async fn profiles_and_the_graph() {
     })
     .await;
     let [gull]: [Person; 1] = people(&app, "gull", 1).await.try_into().ok().expect("one");
-    let id = post(&gull, "hello").await;
+    let id = gull.post_text("hello").await;
     let anon = app.anon();
     let by_id = cost(&app, anon.get(&format!("/users/{}", gull.id))).await;
     assert_eq!(by_id, "1 rounds, 0.5 read, 0 written: Query U/P");
@@ -143,7 +134,7 @@ async fn posts_and_likes() {
     let _alone = alone().await;
     let app = app().await;
     let [me, gull]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
-    post(&me, "so that the author's card is cached").await;
+    me.post_text("so that the author's card is cached").await;
     let made = cost(&app, me.post("/posts", json!({"content": "hello"}))).await;
     assert_eq!(made, "2 rounds, 1 read, 7 written: Query U/H!, TransactWriteItems x3, UpdateItem RL");
     let keyed = cost(&app, me.post("/posts", json!({"content": "hello"})).header("idempotency-key", "k")).await;
@@ -152,7 +143,7 @@ async fn posts_and_likes() {
     let long = cost(&app, me.post("/posts", json!({"content": long_text()}))).await;
     assert_eq!(long, "2 rounds, 1 read, 17 written: Query U/H!, TransactWriteItems x3, UpdateItem RL", "6 KB");
 
-    let id = post(&gull, "hello").await;
+    let id = gull.post_text("hello").await;
     app.settle().await;
     // Made by another environment, so that this one knows no card of its author.
     let [tern]: [Person; 1] = people(&app, "tern", 1).await.try_into().ok().expect("one");
@@ -208,16 +199,16 @@ impl Feed {
         let mut people = people(&app, "bird", 22).await;
         let (me, other) = (people.remove(0), people.remove(0));
         for author in &people {
-            follow(&me, author).await;
+            me.follow(author).await;
         }
         // A second follower is one too many to push to.
         for author in &people[..3] {
-            follow(&other, author).await;
+            other.follow(author).await;
         }
         app.settle().await;
         for round in 0..2 {
             for author in &people[if round == 0 { 3 } else { 0 }..] {
-                post(author, &format!("{round} {text}")).await;
+                author.post_text(&format!("{round} {text}")).await;
             }
         }
         app.settle().await;
@@ -334,7 +325,7 @@ async fn fan_out() {
     fanout.table().batch_write((0..FOLLOWERS).map(row).collect()).await.expect("followers");
     app.settle().await;
     app.wire().expect("the wire is recorded").take();
-    post(&author, "to all").await;
+    author.post_text("to all").await;
     app.settle().await;
     let calls = app.wire().expect("the wire is recorded").take();
     let sum =

@@ -7,14 +7,6 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-async fn follow(user: &User, other: &User) {
-    user.post(&format!("/users/{}/follow", other.id), None).await.expect(200);
-}
-
-async fn unfollow(user: &User, other: &User) {
-    user.post(&format!("/users/{}/unfollow", other.id), None).await.expect(200);
-}
-
 /// Posts of an author in a row, newest first.
 async fn posts(author: &User, count: usize) -> Vec<String> {
     let mut posts = Vec::new();
@@ -22,10 +14,6 @@ async fn posts(author: &User, count: usize) -> Vec<String> {
         posts.insert(0, author.post_text(&format!("{} {number}", author.username)).await);
     }
     posts
-}
-
-async fn feed(user: &User) -> Vec<String> {
-    ids(&walk(user, "/feed").await)
 }
 
 /// Rows in somebody's timeline.
@@ -38,21 +26,21 @@ async fn timeline(app: &TestApp, owner: &User) -> usize {
 async fn the_feed_holds_the_posts_of_those_i_follow_newest_first() {
     let app = TestApp::start().await;
     let (ann, bob, eve) = (app.user("ann").await, app.user("bob").await, app.user("eve").await);
-    assert_eq!(feed(&ann).await, [""; 0]);
-    follow(&ann, &bob).await;
+    assert_eq!(ann.feed().await, [""; 0]);
+    ann.follow(&bob).await;
     app.settle().await;
     let first = bob.post_text("First.").await;
     let own = ann.post_text("My own.").await;
     eve.post_text("A stranger's.").await;
     let second = bob.post_text("Second.").await;
     app.settle().await;
-    assert_eq!(feed(&ann).await, [second.clone(), first.clone()]);
+    assert_eq!(ann.feed().await, [second.clone(), first.clone()]);
     assert_eq!(page_ids(&ann, "/posts").await, [second.clone(), first.clone()]);
     let with_own = [second.clone(), own, first.clone()];
     assert_eq!(page_ids(&ann, "/feed?include_own=true").await, with_own);
     assert_eq!(ids(&walk(&ann, "/feed?include_own=true&limit=1").await), with_own);
     assert_eq!(page_ids(&ann, "/feed?include_own=false&limit=1").await, [second]);
-    assert_eq!(feed(&bob).await, [""; 0], "following goes one way");
+    assert_eq!(bob.feed().await, [""; 0], "following goes one way");
     let refused = ann.get("/feed?include_own=maybe").await.expect(422);
     assert_eq!(refused.fields()[0].0, "include_own");
     // Each post is as it is by its own address.
@@ -65,7 +53,7 @@ async fn pages_show_each_post_once_while_new_ones_arrive() {
     let app = TestApp::start().await;
     let reader = app.user("reader").await;
     let authors = [app.user("ann").await, app.user("bob").await, app.user("cid").await];
-    join_all(authors.iter().map(|author| follow(&reader, author))).await;
+    join_all(authors.iter().map(|author| reader.follow(author))).await;
     let mut posts = Vec::new();
     for number in 0..60 {
         posts.push(authors[number * number % 3].post_text(&number.to_string()).await);
@@ -84,14 +72,14 @@ async fn pages_show_each_post_once_while_new_ones_arrive() {
         app.settle().await;
     }
     assert_eq!(seen, posts);
-    assert_eq!(feed(&reader).await.len(), 60 + 7);
+    assert_eq!(reader.feed().await.len(), 60 + 7);
 }
 
 #[tokio::test]
 async fn after_a_post_comes_what_is_newer() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
-    follow(&ann, &bob).await;
+    ann.follow(&bob).await;
     app.settle().await;
     let posts = posts(&bob, 12).await;
     app.settle().await;
@@ -113,31 +101,31 @@ async fn after_a_post_comes_what_is_newer() {
 async fn an_unfollow_hides_at_once_and_a_follow_brings_back() {
     let app = TestApp::start().await;
     let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
-    follow(&ann, &bob).await;
-    follow(&ann, &cid).await;
+    ann.follow(&bob).await;
+    ann.follow(&cid).await;
     app.settle().await;
     let (theirs, others) = (posts(&bob, 5).await, posts(&cid, 2).await);
     app.settle().await;
     let all = newest_first([theirs.clone(), others.clone()].concat());
-    assert_eq!(feed(&ann).await, all);
+    assert_eq!(ann.feed().await, all);
 
     app.pause_workers().await;
-    unfollow(&ann, &bob).await;
-    assert_eq!(feed(&ann).await, others, "no worker ran");
-    follow(&ann, &bob).await;
-    assert_eq!(feed(&ann).await, all, "nor for the way back");
-    unfollow(&ann, &bob).await;
+    ann.unfollow(&bob).await;
+    assert_eq!(ann.feed().await, others, "no worker ran");
+    ann.follow(&bob).await;
+    assert_eq!(ann.feed().await, all, "nor for the way back");
+    ann.unfollow(&bob).await;
     app.resume_workers().await;
     app.settle().await;
-    assert_eq!(feed(&ann).await, others);
+    assert_eq!(ann.feed().await, others);
     assert_eq!(timeline(&app, &ann).await, 2, "nothing is left where nothing shows");
     // What is written meanwhile comes with the new follow too.
     let meanwhile = bob.post_text("Missed me?").await;
     app.settle().await;
-    assert_eq!(feed(&ann).await, others);
-    follow(&ann, &bob).await;
+    assert_eq!(ann.feed().await, others);
+    ann.follow(&bob).await;
     app.settle().await;
-    assert_eq!(feed(&ann).await, newest_first([all, vec![meanwhile]].concat()));
+    assert_eq!(ann.feed().await, newest_first([all, vec![meanwhile]].concat()));
 }
 
 #[tokio::test]
@@ -145,15 +133,15 @@ async fn a_follow_brings_the_newest_twenty() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let posts = posts(&bob, 25).await;
-    follow(&ann, &bob).await;
+    ann.follow(&bob).await;
     app.settle().await;
-    assert_eq!(feed(&ann).await, posts[..20]);
-    unfollow(&ann, &bob).await;
+    assert_eq!(ann.feed().await, posts[..20]);
+    ann.unfollow(&bob).await;
     app.settle().await;
-    assert_eq!(feed(&ann).await, [""; 0]);
-    follow(&ann, &bob).await;
+    assert_eq!(ann.feed().await, [""; 0]);
+    ann.follow(&bob).await;
     app.settle().await;
-    assert_eq!(feed(&ann).await, posts[..20]);
+    assert_eq!(ann.feed().await, posts[..20]);
     app.audit().await;
 }
 
@@ -173,8 +161,8 @@ async fn whoever_cannot_decide_ends_where_the_last_word_says() {
         }
         for change in 0..changes {
             match change % 2 {
-                0 => follow(&user, &bob).await,
-                _ => unfollow(&user, &bob).await,
+                0 => user.follow(&bob).await,
+                _ => user.unfollow(&bob).await,
             }
             let following = user.get("/users/bob").await.json()["following"].clone();
             assert_eq!(following, change % 2 == 0, "{name} {change}");
@@ -182,7 +170,7 @@ async fn whoever_cannot_decide_ends_where_the_last_word_says() {
         app.resume_workers().await;
         app.settle().await;
         let expected = if changes % 2 == 1 { &posts[..] } else { &[] };
-        assert_eq!(feed(&user).await, expected, "{name}");
+        assert_eq!(user.feed().await, expected, "{name}");
         assert_eq!(timeline(&app, &user).await, expected.len(), "{name}");
     }
     assert_eq!(bob.get("/users").await.json()["followers_count"], 2);
@@ -199,8 +187,8 @@ async fn changes_of_mind_at_once_settle_on_one_state() {
         let (user, bob) = (&users[user], &bob);
         async move {
             match act % 3 {
-                0 => unfollow(user, bob).await,
-                1 => follow(user, bob).await,
+                0 => user.unfollow(bob).await,
+                1 => user.follow(bob).await,
                 _ => drop(bob.post_text("More.").await),
             }
         }
@@ -211,7 +199,7 @@ async fn changes_of_mind_at_once_settle_on_one_state() {
     let all = page_ids(&bob, "/tweets?limit=20").await;
     for user in &users {
         let following = user.get("/users/bob").await.json()["following"] == true;
-        assert_eq!(feed(user).await, if following { all.clone() } else { Vec::new() }, "{}", user.username);
+        assert_eq!(user.feed().await, if following { all.clone() } else { Vec::new() }, "{}", user.username);
     }
 }
 
@@ -219,14 +207,14 @@ async fn changes_of_mind_at_once_settle_on_one_state() {
 async fn a_post_deleted_before_it_was_pushed_shows_nowhere() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
-    follow(&ann, &bob).await;
+    ann.follow(&bob).await;
     app.settle().await;
     app.pause_workers().await;
     let (kept, gone) = (bob.post_text("Kept.").await, bob.post_text("Gone.").await);
     bob.delete(&format!("/posts/{gone}")).await.expect(204);
     app.resume_workers().await;
     app.settle().await;
-    assert_eq!(feed(&ann).await, [kept]);
+    assert_eq!(ann.feed().await, [kept]);
     ann.get(&format!("/posts/{gone}")).await.expect(404);
     for queue in app.model().queues.iter().filter(|queue| queue.redrive_policy.is_none()) {
         assert_eq!(app.queue(&queue.name).await.unwrap(), Default::default(), "{}", queue.name);
@@ -237,8 +225,8 @@ async fn a_post_deleted_before_it_was_pushed_shows_nowhere() {
 async fn pages_that_shrink_are_filled_up() {
     let app = TestApp::start().await;
     let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
-    follow(&ann, &bob).await;
-    follow(&ann, &cid).await;
+    ann.follow(&bob).await;
+    ann.follow(&cid).await;
     app.settle().await;
     let old = posts(&bob, 3).await;
     for post in posts(&bob, 20).await {
@@ -248,7 +236,7 @@ async fn pages_that_shrink_are_filled_up() {
     posts(&ann, 20).await;
     app.settle().await;
     app.pause_workers().await;
-    unfollow(&ann, &cid).await;
+    ann.unfollow(&cid).await;
     assert_eq!(page_ids(&ann, "/feed").await, old, "past 60 rows that don't show");
     // That is done a bounded number of times: a shorter page may come out empty, its cursor goes on.
     for limit in [1, 3] {
@@ -260,7 +248,7 @@ async fn pages_that_shrink_are_filled_up() {
 async fn an_edit_and_a_new_name_show_in_feeds() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
-    follow(&ann, &bob).await;
+    ann.follow(&bob).await;
     let post = bob.post_text("Frist.").await;
     app.settle().await;
     bob.patch(&format!("/posts/{post}"), json!({"content": "First."})).await.expect(200);
@@ -286,16 +274,16 @@ async fn an_unfollow_hides_however_many_were_unfollowed_before() {
     app.settle().await;
     // One who is pushed, and one who is merged, both later than those.
     let (bob, cid) = (app.user("bob").await, app.user("cid").await);
-    follow(&bob, &cid).await;
-    follow(&ann, &bob).await;
-    follow(&ann, &cid).await;
+    bob.follow(&cid).await;
+    ann.follow(&bob).await;
+    ann.follow(&cid).await;
     app.settle().await;
     let (pushed, merged) = (posts(&bob, 2).await, posts(&cid, 2).await);
     app.settle().await;
-    assert_eq!(feed(&ann).await, [merged.clone(), pushed].concat());
+    assert_eq!(ann.feed().await, [merged.clone(), pushed].concat());
     app.pause_workers().await;
-    unfollow(&ann, &bob).await;
-    assert_eq!(feed(&ann).await, merged);
-    unfollow(&ann, &cid).await;
-    assert_eq!(feed(&ann).await, [""; 0]);
+    ann.unfollow(&bob).await;
+    assert_eq!(ann.feed().await, merged);
+    ann.unfollow(&cid).await;
+    assert_eq!(ann.feed().await, [""; 0]);
 }

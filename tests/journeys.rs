@@ -1,14 +1,27 @@
-//! Stories from beginning to end.
+//! Stories from beginning to end: by themselves here, and under faults in `under_faults`.
 
 use crate::support::lists::{ids, page_ids, walk};
+use crate::support::shape::Shape;
 use crate::support::{PASSWORD, TestApp, token_in, until};
-use local::Data;
+use local::{Data, Options};
 use serde_json::json;
 
-/// The README's walk: sign up, verify by mail, follow, post, read the feed, like, be told of it, sign out.
+/// How a journey's service differs from the usual one.
+pub(crate) type Change = fn(&mut Options);
+
 #[tokio::test]
 async fn from_signing_up_to_signing_out() {
-    let app = TestApp::start().await;
+    first_day(|_| ()).await;
+}
+
+#[tokio::test]
+async fn a_restart_forgets_nothing() {
+    restart(|_| ()).await;
+}
+
+/// The README's walk: sign up, verify by mail, follow, post, read the feed, like, be told of it, sign out.
+pub(crate) async fn first_day(change: Change) -> Shape {
+    let app = TestApp::with(change).await;
     let anon = app.anon();
     let sign_up =
         json!({"username": "gull", "email": "gull@example.com", "password": PASSWORD, "full_name": "Lara Gull"});
@@ -47,13 +60,19 @@ async fn from_signing_up_to_signing_out() {
     }
     anon.post("/users/refresh", json!({"refresh_token": gull.refresh_token})).await.expect(401);
     app.sign_in("gull", PASSWORD).await.get("/feed").await.expect(200);
+    app.settle().await;
+    Shape::of(&app.table().await)
 }
 
 /// What was done is there after a stop and a start, and what was queued is done.
-#[tokio::test]
-async fn a_restart_forgets_nothing() {
+pub(crate) async fn restart(change: Change) -> Shape {
     let folder = tempfile::tempdir().unwrap();
-    let start = || TestApp::with(|options| options.data = Data::Dir(folder.path().to_owned()));
+    let start = || {
+        TestApp::with(|options| {
+            change(options);
+            options.data = Data::Dir(folder.path().to_owned());
+        })
+    };
     let app = start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     ann.follow(&bob).await;
@@ -80,5 +99,7 @@ async fn a_restart_forgets_nothing() {
     app.sign_in("bob", PASSWORD).await.post_text("After.").await;
     app.settle().await;
     assert_eq!(page_ids(&ann, "/feed").await.len(), 3);
+    let shape = Shape::of(&app.table().await);
     app.stop().await;
+    shape
 }

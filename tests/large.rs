@@ -6,8 +6,9 @@ use crate::support::{TestApp, alone, set};
 use serde_json::json;
 use shared::ids::{PostId, UserId};
 use shared::models::fields::FieldValue;
+use shared::models::following::{Delivery, Followers};
 use shared::models::post::TimelineRow;
-use shared::models::user::{Account, Delivery, Email, Followers};
+use shared::models::user::{Account, Email};
 use shared::store::delivery;
 use shared::store::edges::Edge;
 use shared::table::design::key;
@@ -42,12 +43,7 @@ async fn following(app: &App, author: UserId, count: usize) -> Vec<UserId> {
 }
 
 async fn post(author: &Person) -> PostId {
-    let post = author.post("/posts", json!({"content": "to all"})).await.expect(201).json();
-    post["id"].as_str().expect("an id").parse().expect("an id")
-}
-
-async fn follow(user: &Person, other: &Person) {
-    user.post(&format!("/users/{}/follow", other.id), None).await.expect(200);
+    author.post_text("to all").await.parse().expect("an id")
 }
 
 /// How many of these have the post in their timelines.
@@ -73,7 +69,7 @@ async fn ten_thousand_have_a_post_within_twenty_seconds_and_one_more_at_once() {
     let (author, readers) = (&people(&app, "star", 1).await[0], people(&app, "reader", READERS + 1).await);
     let mut owners = following(&fanout, author.id, FOLLOWERS - READERS).await;
     for reader in &readers[..READERS] {
-        follow(reader, author).await;
+        reader.follow(author).await;
         owners.push(reader.id);
     }
     app.settle().await;
@@ -86,7 +82,7 @@ async fn ten_thousand_have_a_post_within_twenty_seconds_and_one_more_at_once() {
     assert!(took < Duration::from_secs(20), "{took:?}");
 
     let crossed = Instant::now();
-    follow(&readers[READERS], author).await;
+    readers[READERS].follow(author).await;
     owners.push(readers[READERS].id);
     app.settle().await;
     println!("all merge {:?} after the follow that is one too many", crossed.elapsed());
@@ -111,7 +107,7 @@ async fn walks_of_more_than_one_message_reach_everybody_both_ways() {
     let (author, reader) = (&people(&app, "star", 1).await[0], &people(&app, "reader", 1).await[0]);
     let fans = following(&fanout, author.id, 1_200).await;
     let started = Instant::now();
-    follow(reader, author).await;
+    reader.follow(author).await;
     app.settle().await;
     println!("1,201 merge after {:?}", started.elapsed());
     assert_eq!(delivery::of(&fanout, author.id).await.expect("an answer").mode, Delivery::Pull);

@@ -1,6 +1,8 @@
 //! Many at once, and how soon things show.
 
+use crate::journeys::Change;
 use crate::support::bulk::{Person, app_of, people};
+use crate::support::shape::Shape;
 use crate::support::{TestApp, alone, until};
 use futures::StreamExt;
 use serde_json::json;
@@ -8,11 +10,6 @@ use shared::ids::PostId;
 use shared::table::design::key;
 use shared::table::{Order, Read};
 use std::time::{Duration, Instant};
-
-async fn post(author: &Person, text: &str) -> String {
-    let post = author.post("/posts", json!({ "content": text })).await.expect(201).json();
-    post["id"].as_str().expect("an id").to_owned()
-}
 
 async fn rows_of(app: &TestApp, post: PostId) -> usize {
     let table = app_of(app, "posts");
@@ -32,10 +29,14 @@ async fn rows_of(app: &TestApp, post: PostId) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_like_one_post_at_once_each_twice() {
     let _alone = alone().await;
-    let app = TestApp::start().await;
+    thousand_likes(|_| ()).await;
+}
+
+pub(crate) async fn thousand_likes(change: Change) -> Shape {
+    let app = TestApp::with(change).await;
     let fans = people(&app, "fan", 1_000).await;
     let author = people(&app, "author", 1).await.remove(0);
-    let id = post(&author, "like this").await;
+    let id = author.post_text("like this").await;
     let path = format!("/posts/{id}/like");
     let twice = fans.iter().chain(&fans);
     let mut answers = futures::stream::iter(twice.map(|fan| fan.post(&path, None).into_future())).buffer_unordered(200);
@@ -50,6 +51,7 @@ async fn a_thousand_like_one_post_at_once_each_twice() {
     let settled = fans[0].get(&format!("/posts/{id}")).await.expect(200).json();
     assert_eq!(settled["likes_count"], 1_000);
     assert_eq!(rows_of(&app, id.parse().expect("an id")).await, 1_000, "the ledger agrees");
+    Shape::of(&app.table().await)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,7 +63,7 @@ async fn a_post_is_in_a_followers_feed_within_a_second() {
     app.settle().await;
     let mut waits = Vec::new();
     for n in 0..100 {
-        let id = post(&author, &format!("post {n}")).await;
+        let id = author.post_text(&format!("post {n}")).await;
         let posted = Instant::now();
         let (follower, id) = (&follower, &id);
         until(|| async move {
@@ -84,7 +86,7 @@ async fn unfollow_and_logout_show_in_the_very_next_request_with_all_workers_stop
     let app = TestApp::start().await;
     let [author, follower]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
     follower.post(&format!("/users/{}/follow", author.id), None).await.expect(200);
-    post(&author, "seen").await;
+    author.post_text("seen").await;
     app.settle().await;
     assert_eq!(follower.get("/feed").await.expect(200).json()["items"][0]["content"], "seen");
 

@@ -1,31 +1,13 @@
 //! The feed of authors with more followers than `FanoutLimit`: their posts are merged at read.
 
-use crate::support::bulk::{Person, people};
+use crate::support::bulk::people;
 use crate::support::lists::{ids, newest_first, page_ids, walk};
 use crate::support::services::Items;
-use crate::support::{Client, TestApp, set};
+use crate::support::{TestApp, set};
 use futures::future::join_all;
-use serde_json::json;
 
 async fn app(fanout_limit: &str) -> TestApp {
     TestApp::with(|options| set(options, "FanoutLimit", fanout_limit)).await
-}
-
-async fn follow(user: &Client, other: &Person) {
-    user.post(&format!("/users/{}/follow", other.id), None).await.expect(200);
-}
-
-async fn unfollow(user: &Client, other: &Person) {
-    user.delete(&format!("/users/{}/follow", other.id)).await.expect(200);
-}
-
-async fn post(author: &Person) -> String {
-    let post = author.post("/posts", json!({"content": author.name})).await.expect(201).json();
-    post["id"].as_str().unwrap().to_owned()
-}
-
-async fn feed(user: &Client) -> Vec<String> {
-    ids(&walk(user, "/feed").await)
 }
 
 fn count(items: &Items, pk: &str, sk: &str) -> usize {
@@ -42,49 +24,49 @@ fn pushed(items: &Items, post: &str) -> usize {
 async fn crossing_the_limit_changes_no_feed() {
     let app = app("2").await;
     let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 4).await);
-    follow(&users[0], star).await;
-    follow(&users[1], star).await;
+    users[0].follow(star).await;
+    users[1].follow(star).await;
     app.settle().await;
-    let mut posts = vec![post(star).await, post(star).await];
+    let mut posts = vec![star.post_text("A post.").await, star.post_text("A post.").await];
     app.settle().await;
     assert_eq!(pushed(&app.table().await, &posts[0]), 2);
     // The third one crosses the limit, the fourth finds it crossed.
     for user in &users[2..] {
-        follow(user, star).await;
+        user.follow(star).await;
         app.settle().await;
         for user in &users[..2] {
-            assert_eq!(feed(user).await, newest_first(posts.clone()));
+            assert_eq!(user.feed().await, newest_first(posts.clone()));
         }
     }
     let items = app.table().await;
     assert_eq!(count(&items, "U#", "H#1#"), 4, "all four merge");
     app.audit().await;
-    posts.push(post(star).await);
+    posts.push(star.post_text("A post.").await);
     for user in &users {
-        assert_eq!(feed(user).await, newest_first(posts.clone()), "merged from the next request on");
+        assert_eq!(user.feed().await, newest_first(posts.clone()), "merged from the next request on");
     }
     app.settle().await;
     assert_eq!(pushed(&app.table().await, &posts[2]), 0);
     for user in &users {
-        assert_eq!(feed(user).await, newest_first(posts.clone()));
+        assert_eq!(user.feed().await, newest_first(posts.clone()));
         assert_eq!(page_ids(user, &format!("/feed?after={}", posts[1])).await, posts[2..]);
     }
     assert_eq!(page_ids(star, "/feed?include_own=true").await, newest_first(posts.clone()), "one's own");
 
     app.pause_workers().await;
-    unfollow(&users[0], star).await;
-    assert_eq!(feed(&users[0]).await, [""; 0], "no worker ran");
-    follow(&users[0], star).await;
-    assert_eq!(feed(&users[0]).await, newest_first(posts.clone()));
-    unfollow(&users[0], star).await;
+    users[0].unfollow(star).await;
+    assert_eq!(users[0].feed().await, [""; 0], "no worker ran");
+    users[0].follow(star).await;
+    assert_eq!(users[0].feed().await, newest_first(posts.clone()));
+    users[0].unfollow(star).await;
     app.resume_workers().await;
     app.settle().await;
-    assert_eq!(feed(&users[0]).await, [""; 0]);
+    assert_eq!(users[0].feed().await, [""; 0]);
     let items = app.table().await;
     assert_eq!(count(&items, "U#", "H#1#"), 3);
     app.audit().await;
     star.delete(&format!("/posts/{}", posts[1])).await.expect(204);
-    assert_eq!(feed(&users[1]).await, [posts[2].clone(), posts[0].clone()]);
+    assert_eq!(users[1].feed().await, [posts[2].clone(), posts[0].clone()]);
 }
 
 #[tokio::test]
@@ -93,21 +75,21 @@ async fn a_crossing_amid_posts_and_follows_loses_and_doubles_nothing() {
     let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 10).await);
     let posting = async {
         for _ in 0..16 {
-            post(star).await;
+            star.post_text("A post.").await;
         }
     };
-    let following = join_all(users.iter().map(|user| follow(user, star)));
+    let following = join_all(users.iter().map(|user| user.follow(star)));
     futures::future::join(posting, following).await;
-    let leaving = join_all(users[..4].iter().map(|user| unfollow(user, star)));
-    futures::future::join(leaving, post(star)).await;
-    follow(&users[0], star).await;
+    let leaving = join_all(users[..4].iter().map(|user| user.unfollow(star)));
+    futures::future::join(leaving, star.post_text("A post.")).await;
+    users[0].follow(star).await;
     app.settle().await;
     app.audit().await;
     let posts = page_ids(star, "/tweets").await;
     assert_eq!(posts.len(), 17);
     for (number, user) in users.iter().enumerate() {
         let expected = if (1..4).contains(&number) { Vec::new() } else { posts.clone() };
-        assert_eq!(feed(user).await, expected, "{}", user.name);
+        assert_eq!(user.feed().await, expected, "{}", user.name);
     }
 }
 
@@ -116,25 +98,25 @@ async fn merged_and_pushed_posts_come_in_one_order_each_once() {
     let app = app("2").await;
     let (authors, fans) = (people(&app, "author", 5).await, people(&app, "fan", 2).await);
     let reader = &people(&app, "reader", 1).await[0];
-    join_all(authors.iter().map(|author| follow(reader, author))).await;
+    join_all(authors.iter().map(|author| reader.follow(author))).await;
     let mut posts = Vec::new();
     // Some of what is merged later was pushed.
     for author in &authors {
-        posts.push(post(author).await);
+        posts.push(author.post_text("A post.").await);
     }
     for author in &authors[..3] {
-        join_all(fans.iter().map(|fan| follow(fan, author))).await;
+        join_all(fans.iter().map(|fan| fan.follow(author))).await;
     }
     app.settle().await;
     assert_eq!(count(&app.table().await, &format!("U#{}", reader.id.ulid()), "H#1#"), 3);
     for number in 0..40 {
-        posts.push(post(&authors[number * number * number % 5]).await);
+        posts.push(authors[number * number * number % 5].post_text("A post.").await);
     }
     // A row of the same author's, longer than what is read of each at first, and than a page.
     for _ in 0..30 {
-        posts.push(post(&authors[0]).await);
+        posts.push(authors[0].post_text("A post.").await);
     }
-    posts.push(post(&authors[4]).await);
+    posts.push(authors[4].post_text("A post.").await);
     app.settle().await;
     let posts = newest_first(posts);
     for limit in [1, 3, 4, 5, 20, 29, 100] {
@@ -149,7 +131,7 @@ async fn merged_and_pushed_posts_come_in_one_order_each_once() {
         let page = reader.get(&path).await.expect(200);
         seen.extend(ids(&page.items()));
         next = page.next();
-        post(&authors[seen.len() % 5]).await;
+        authors[seen.len() % 5].post_text("A post.").await;
         app.settle().await;
     }
     assert_eq!(seen, posts);
@@ -163,14 +145,14 @@ async fn more_merged_authors_than_a_feed_merges_are_pushed_again() {
     // The first reader follows before the crossing, the second makes it.
     for reader in &readers {
         for star in &stars {
-            follow(reader, star).await;
+            reader.follow(star).await;
             app.settle().await;
         }
     }
     let items = app.table().await;
     assert_eq!((count(&items, "U#", "H#1#"), count(&items, "FO#", "")), (40, 6));
     app.audit().await;
-    let posts = newest_first(join_all(stars.iter().map(post)).await);
+    let posts = newest_first(join_all(stars.iter().map(|star| star.post_text("A post."))).await);
     app.settle().await;
     let items = app.table().await;
     assert_eq!(posts.iter().map(|post| pushed(&items, post)).sum::<usize>(), 6, "only to whom it must be");
@@ -182,13 +164,13 @@ async fn more_merged_authors_than_a_feed_merges_are_pushed_again() {
     // Each can be left, merged or pushed.
     app.pause_workers().await;
     for (star, left) in stars.iter().zip((0..23).rev()) {
-        unfollow(&readers[0], star).await;
-        assert_eq!(feed(&readers[0]).await.len(), left);
+        readers[0].unfollow(star).await;
+        assert_eq!(readers[0].feed().await.len(), left);
     }
     app.resume_workers().await;
     app.settle().await;
     let items = app.table().await;
     assert_eq!((count(&items, "U#", "H#1#"), count(&items, "FO#", "")), (20, 3));
     app.audit().await;
-    assert_eq!(feed(&readers[1]).await, posts);
+    assert_eq!(readers[1].feed().await, posts);
 }

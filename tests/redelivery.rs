@@ -5,30 +5,24 @@ use crate::support::lists::{ids, walk};
 use crate::support::services::{Items, shuffled};
 use crate::support::{TestApp, set};
 use futures::future::join_all;
-use serde_json::json;
 
 async fn call(user: &Person, path: String) {
     user.post(&path, None).await.expect(200);
 }
 
-async fn post(author: &Person) -> String {
-    let post = author.post("/posts", json!({"content": author.name})).await.expect(201).json();
-    post["id"].as_str().expect("an id").to_owned()
-}
-
 /// People who follow, post, like, change their minds and delete; workers run or not, as the caller has it.
-async fn life(app: &TestApp) -> Vec<Person> {
+pub(crate) async fn life(app: &TestApp) -> Vec<Person> {
     let people = people(app, "user", 5).await;
     for (n, from) in people.iter().enumerate() {
         for to in people.iter().filter(|to| to.id != from.id) {
             call(from, format!("/users/{}/follow", to.id)).await;
         }
-        post(&people[(n + 1) % 5]).await;
+        people[(n + 1) % 5].post_text("A post.").await;
         call(from, format!("/users/{}/unfollow", people[(n + 2) % 5].id)).await;
     }
     let mut posts = Vec::new();
     for author in &people {
-        posts.extend([post(author).await, post(author).await]);
+        posts.extend([author.post_text("A post.").await, author.post_text("A post.").await]);
     }
     for (n, post) in posts.iter().enumerate() {
         join_all(people[n % 3..].iter().map(|user| call(user, format!("/posts/{post}/like")))).await;

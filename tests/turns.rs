@@ -1,7 +1,7 @@
 //! Authors who cross `FanoutLimit` both ways: whatever comes late, again or out of order, no post is lost or doubled.
 
 use crate::support::bulk::{Person, app_of, people};
-use crate::support::lists::{ids, newest_first, walk};
+use crate::support::lists::newest_first;
 use crate::support::services::{Items, shuffled, text};
 use crate::support::{TestApp, set};
 use local::Local;
@@ -14,23 +14,6 @@ use shared::table::{Op, Read};
 
 async fn app(fanout_limit: &str) -> TestApp {
     TestApp::with(|options| set(options, "FanoutLimit", fanout_limit)).await
-}
-
-async fn follow(user: &Person, other: &Person) {
-    user.post(&format!("/users/{}/follow", other.id), None).await.expect(200);
-}
-
-async fn unfollow(user: &Person, other: &Person) {
-    user.delete(&format!("/users/{}/follow", other.id)).await.expect(200);
-}
-
-async fn post(author: &Person) -> String {
-    let post = author.post("/posts", json!({"content": author.name})).await.expect(201).json();
-    post["id"].as_str().expect("an id").to_owned()
-}
-
-async fn feed(user: &Person) -> Vec<String> {
-    ids(&walk(user, "/feed").await)
 }
 
 /// Twenty other authors to merge, which are enough: whoever crosses now pushes to this follower all the same.
@@ -94,51 +77,51 @@ async fn an_author_who_falls_below_the_limit_pushes_again() {
     let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 6).await);
     merge_enough(&app, &users[0]).await;
     for user in &users {
-        follow(user, star).await;
+        user.follow(star).await;
     }
     app.settle().await;
     assert_eq!(delivery(&app, star).await, ("pull".into(), 1));
-    let mut posts = vec![post(star).await];
+    let mut posts = vec![star.post_text("A post.").await];
     app.settle().await;
     assert_eq!(pushed(&app.table().await, &posts[0]), 1, "to the one who merges enough others");
-    unfollow(&users[5], star).await;
-    unfollow(&users[4], star).await;
+    users[5].unfollow(star).await;
+    users[4].unfollow(star).await;
     app.settle().await;
     assert_eq!(delivery(&app, star).await, ("pull".into(), 1), "four are between the marks");
 
-    unfollow(&users[3], star).await;
+    users[3].unfollow(star).await;
     app.settle().await;
     let items = app.table().await;
     assert_eq!(delivery(&app, star).await, ("push".into(), 2));
     let merged = &items[&(format!("U#{}", users[1].id.ulid()), format!("H#1#{}", star.id.ulid()))];
     let ends = number(merged, "ttl").abs_diff((app_of(&app, "fanout").now() + TIMELINE_LIFETIME).seconds());
     assert!(ends < 60, "as long as a post of today shows: {merged}");
-    posts.push(post(star).await);
+    posts.push(star.post_text("A post.").await);
     app.settle().await;
     assert_eq!(pushed(&app.table().await, &posts[1]), 3);
     // Whoever leaves merges nothing any more.
-    unfollow(&users[2], star).await;
+    users[2].unfollow(star).await;
     app.settle().await;
     assert_eq!(delivery(&app, star).await, ("push".into(), 2));
-    follow(&users[2], star).await;
+    users[2].follow(star).await;
     // The limit itself is not above it.
-    follow(&users[3], star).await;
+    users[3].follow(star).await;
     app.settle().await;
     assert_eq!(delivery(&app, star).await, ("push".into(), 2));
     for user in &users[..4] {
-        assert_eq!(feed(user).await, newest_first(posts.clone()), "{}", user.name);
+        assert_eq!(user.feed().await, newest_first(posts.clone()), "{}", user.name);
     }
 
-    follow(&users[4], star).await;
+    users[4].follow(star).await;
     app.settle().await;
     assert_eq!(delivery(&app, star).await, ("pull".into(), 3));
-    posts.push(post(star).await);
+    posts.push(star.post_text("A post.").await);
     app.settle().await;
     assert_eq!(pushed(&app.table().await, &posts[2]), 1);
     for user in &users[..5] {
-        assert_eq!(feed(user).await, newest_first(posts.clone()), "{}", user.name);
+        assert_eq!(user.feed().await, newest_first(posts.clone()), "{}", user.name);
     }
-    assert_eq!(feed(&users[5]).await, [""; 0]);
+    assert_eq!(users[5].feed().await, [""; 0]);
 }
 
 /// The workers, each message when the test wants it.
@@ -199,51 +182,51 @@ async fn turns_both_ways_with_late_and_repeated_work_lose_and_double_nothing() {
         let (staying, coming) = users.split_at(4);
         merge_enough(&app, &users[0]).await;
         for user in staying {
-            follow(user, star).await;
+            user.follow(star).await;
         }
         let mut workers = Workers::take_over(&app, seed).await;
         let mut posts = Vec::new();
         for round in 0..7 {
-            posts.push(post(star).await);
+            posts.push(star.post_text("A post.").await);
             for (n, user) in coming.iter().enumerate() {
                 match round % 2 {
-                    0 => follow(user, star).await,
-                    _ => unfollow(user, star).await,
+                    0 => user.follow(star).await,
+                    _ => user.unfollow(star).await,
                 }
                 if n == round % 5 {
-                    posts.push(post(star).await);
+                    posts.push(star.post_text("A post.").await);
                     workers.dispatch().await;
                     workers.work(2).await;
                 }
             }
-            posts.push(post(star).await);
+            posts.push(star.post_text("A post.").await);
             workers.dispatch().await;
             workers.work(2).await;
-            posts.push(post(star).await);
+            posts.push(star.post_text("A post.").await);
         }
         // Some change their minds before anybody has looked.
-        unfollow(&coming[0], star).await;
-        unfollow(&coming[1], star).await;
-        follow(&coming[1], star).await;
+        coming[0].unfollow(star).await;
+        coming[1].unfollow(star).await;
+        coming[1].follow(star).await;
         workers.finish().await;
         let (mode, epoch) = delivery(&app, star).await;
         assert!(mode == "pull" && epoch >= 5, "{mode} {epoch}");
         let posts = newest_first(posts);
         assert!(posts.len() > 20, "more than a back-fill makes good");
         for user in staying.iter().chain(&coming[1..]) {
-            assert_eq!(feed(user).await, posts, "seed {seed}, {}", user.name);
+            assert_eq!(user.feed().await, posts, "seed {seed}, {}", user.name);
         }
-        assert_eq!(feed(&coming[0]).await, [""; 0]);
+        assert_eq!(coming[0].feed().await, [""; 0]);
         for user in &coming[1..] {
-            unfollow(user, star).await;
+            user.unfollow(star).await;
         }
         workers.finish().await;
         assert_eq!(delivery(&app, star).await, ("push".into(), epoch + 1));
-        let posts = newest_first([posts, vec![post(star).await]].concat());
+        let posts = newest_first([posts, vec![star.post_text("A post.").await]].concat());
         workers.finish().await;
         assert_eq!(pushed(&app.table().await, &posts[0]), 4);
         for user in staying {
-            assert_eq!(feed(user).await, posts, "seed {seed}, {}", user.name);
+            assert_eq!(user.feed().await, posts, "seed {seed}, {}", user.name);
         }
     }
 }
@@ -252,10 +235,10 @@ async fn turns_both_ways_with_late_and_repeated_work_lose_and_double_nothing() {
 async fn a_turn_that_nobody_was_told_of_is_told_when_the_record_comes_again() {
     let app = app("2").await;
     let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 3).await);
-    follow(&users[0], star).await;
-    follow(&users[1], star).await;
+    users[0].follow(star).await;
+    users[1].follow(star).await;
     let mut workers = Workers::take_over(&app, 1).await;
-    follow(&users[2], star).await;
+    users[2].follow(star).await;
     // A worker counts the follow that is one too many, and dies.
     let dispatch = app_of(&app, "dispatch");
     let edge = store::follows::edge(&dispatch, users[2].id, star.id, Read::Strong).await.expect("an answer");
@@ -270,19 +253,19 @@ async fn a_turn_that_nobody_was_told_of_is_told_when_the_record_comes_again() {
 async fn who_leaves_and_returns_while_the_followers_learn_to_merge_merges_too() {
     let app = app("2").await;
     let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 3).await);
-    follow(&users[0], star).await;
-    follow(&users[1], star).await;
+    users[0].follow(star).await;
+    users[1].follow(star).await;
     let mut workers = Workers::take_over(&app, 1).await;
-    follow(&users[2], star).await;
+    users[2].follow(star).await;
     workers.dispatch().await;
-    unfollow(&users[0], star).await;
+    users[0].unfollow(star).await;
     workers.work(1).await;
-    follow(&users[0], star).await;
+    users[0].follow(star).await;
     workers.finish().await;
     assert_eq!(delivery(&app, star).await, ("pull".into(), 1));
-    let post = post(star).await;
+    let post = star.post_text("A post.").await;
     for user in &users {
-        assert_eq!(feed(user).await, std::slice::from_ref(&post), "{}", user.name);
+        assert_eq!(user.feed().await, std::slice::from_ref(&post), "{}", user.name);
     }
 }
 
@@ -292,12 +275,12 @@ async fn a_post_on_its_way_to_an_overflow_that_is_gone_reaches_all() {
     let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 3).await);
     for user in &users {
         merge_enough(&app, user).await;
-        follow(user, star).await;
+        user.follow(star).await;
     }
     let mut workers = Workers::take_over(&app, 1).await;
-    let id = post(star).await;
-    unfollow(&users[1], star).await;
-    unfollow(&users[2], star).await;
+    let id = star.post_text("A post.").await;
+    users[1].unfollow(star).await;
+    users[2].unfollow(star).await;
     workers.dispatch().await;
     workers.late.retain(|message| !message.contains("post_created"));
     while !workers.late.is_empty() {
@@ -308,7 +291,7 @@ async fn a_post_on_its_way_to_an_overflow_that_is_gone_reaches_all() {
     workers.late.push(json!({"job": "post_created", "post": id, "after": after}).to_string());
     workers.finish().await;
     assert_eq!(delivery(&app, star).await, ("push".into(), 2));
-    assert_eq!(feed(&users[0]).await, [id]);
+    assert_eq!(users[0].feed().await, [id]);
 }
 
 #[tokio::test]
@@ -316,8 +299,8 @@ async fn walks_of_earlier_turns_change_nothing() {
     let app = app("2").await;
     let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 4).await);
     merge_enough(&app, &users[0]).await;
-    follow(&users[0], star).await;
-    follow(&users[1], star).await;
+    users[0].follow(star).await;
+    users[1].follow(star).await;
     app.settle().await;
     let mut epoch = 0;
     // Walks as they were sent, each with a repeat.
@@ -325,12 +308,12 @@ async fn walks_of_earlier_turns_change_nothing() {
     for (comes, leaves) in [(2, 1), (1, 2), (3, 1), (1, 3)] {
         for (mode, job) in [("pull", "crossed"), ("push", "came_back")] {
             if mode == "push" {
-                unfollow(&users[leaves], star).await;
-                unfollow(&users[comes], star).await;
+                users[leaves].unfollow(star).await;
+                users[comes].unfollow(star).await;
                 app.settle().await;
             }
             // The one who makes it too many, or comes when nobody is to merge.
-            follow(&users[comes], star).await;
+            users[comes].follow(star).await;
             app.settle().await;
             epoch += 1;
             let before = app.table().await;

@@ -48,8 +48,16 @@ async fn person(app: &TestApp, users: App, name: String) -> Person {
         known_address: None,
     };
     store::users::create(&users, &new, None, Vec::new()).await.expect("an account");
-    let (session, _) = store::sessions::start(&users, new.id, &Default::default(), "").await.expect("a session");
-    let keys = users.keys().expect("keys");
-    let token = keys.access_token(&users.config().issuer, new.id, session.id, users.now());
+    let token = sign_in(&users, new.id).await;
     Person { client: app.anon().with_token(&token), id: new.id, name }
+}
+
+/// An access token of a new session.
+pub(crate) async fn session(app: &TestApp, user: UserId) -> String {
+    sign_in(&app_of(app, "users"), user).await
+}
+
+async fn sign_in(users: &App, user: UserId) -> String {
+    let (session, _) = store::sessions::start(users, user, &Default::default(), "").await.expect("a session");
+    users.keys().expect("keys").access_token(&users.config().issuer, user, session.id, users.now())
 }

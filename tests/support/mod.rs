@@ -1,12 +1,14 @@
 //! The whole service, started for a test, and people to use it.
 
+mod acts;
 pub(crate) mod binaries;
 pub(crate) mod bulk;
 mod client;
 pub(crate) mod lists;
 pub(crate) mod services;
+pub(crate) mod shape;
 
-pub(crate) use client::{Client, Response};
+pub(crate) use client::{Call, Client, Response};
 
 use local::services::ses::Mail;
 use local::{Local, Options};
@@ -144,26 +146,19 @@ impl Deref for User {
     }
 }
 
-impl User {
-    pub(crate) async fn follow(&self, other: &User) {
-        self.post(&format!("/users/{}/follow", other.id), None).await.expect(200);
-    }
-
-    /// Posts a text; its id.
-    pub(crate) async fn post_text(&self, content: &str) -> String {
-        let post = self.post("/posts", json!({ "content": content })).await.expect(201).json();
-        post["id"].as_str().expect("an id").to_owned()
-    }
+/// Asks again and again until there is something, and says what it is.
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(ask: impl FnMut() -> F) -> T {
+    until_within(PATIENCE, ask).await
 }
 
-/// Asks again and again until there is something, and says what it is.
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
+/// The same with a patience of its own.
+pub(crate) async fn until_within<T, F: Future<Output = Option<T>>>(limit: Duration, mut ask: impl FnMut() -> F) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = ask().await {
             return found;
         }
-        assert!(started.elapsed() < PATIENCE, "it did not come");
+        assert!(started.elapsed() < limit, "it did not come");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -8,7 +8,7 @@ use shared::error::Result;
 use shared::ids::{PostId, UserId};
 use shared::jobs::{FanoutJob, Job, Stop};
 use shared::lambda::each_message;
-use shared::models::user::Delivery;
+use shared::models::following::Delivery;
 use shared::store::delivery;
 use shared::store::likes;
 use shared::store::timelines;

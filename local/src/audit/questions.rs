@@ -7,7 +7,7 @@ use super::source::{Row, Source, text};
 use super::walk::{Walk, read};
 use serde::de::DeserializeOwned;
 use shared::ids::UserId;
-use shared::models::user::{Delivery, Followers};
+use shared::models::following::{Delivery, Followers};
 use shared::models::viewer::Negative;
 use shared::store::edges::Edge;
 use shared::table::design::{EntityKey, Key, PARTITION_KEY, SORT_KEY, key};

@@ -10,12 +10,13 @@ use super::source::{Row, Source, text};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use shared::clock::Timestamp;
 use shared::ids::{NotificationId, PostId, UserId};
+use shared::models::following::{Delivery, Followers, MergedRow};
 use shared::models::notification::{
     NOTIFICATION_LIFETIME, Notification, NotificationDone, NotificationEvent, NotificationGroup,
 };
 use shared::models::post::{Post, TIMELINE_LIFETIME};
 use shared::models::session::{Failures, MailToken, Session};
-use shared::models::user::{Account, Credentials, Delivery, Followers, Guard, MergedRow, Profile};
+use shared::models::user::{Account, Credentials, Guard, Profile};
 use shared::models::viewer::Negative;
 use shared::store::edges::Edge;
 use shared::store::idempotency::Kept;

@@ -1,6 +1,7 @@
 //! What we store and reason about: value types that parse, and the things that lie in the table.
 
 pub mod fields;
+pub mod following;
 pub mod notification;
 pub mod post;
 pub mod session;

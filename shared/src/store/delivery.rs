@@ -19,8 +19,8 @@
 use crate::App;
 use crate::error::Result;
 use crate::ids::UserId;
+use crate::models::following::{Delivery, Followers, MergedRow};
 use crate::models::post::TIMELINE_LIFETIME;
-use crate::models::user::{Delivery, Followers, MergedRow};
 use crate::table::client::TRANSACTION_OPS;
 use crate::table::design::{Key, TTL, key};
 use crate::table::{Condition, Op, Order, Read};

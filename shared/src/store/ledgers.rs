@@ -10,7 +10,7 @@ use crate::App;
 use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
-use crate::models::user::{Delivery, Followers, MergedRow};
+use crate::models::following::{Delivery, Followers, MergedRow};
 use crate::table::client::TRANSACTION_OPS;
 use crate::table::design::{Key, key};
 use crate::table::{Condition, Op, Read, Refused};
