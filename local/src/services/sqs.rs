@@ -243,34 +243,38 @@ impl Sqs {
 
     /// Tells who waits when messages become visible by the passing of time.
     async fn tell_in_time(self) {
+        // Who looks after this moment sees what was visible then; what shows later is yet to be told.
+        let mut told = 0;
         loop {
-            let wait = match self.next_visible().await {
-                Ok(wait) => wait.unwrap_or(Duration::MAX),
+            let wait = match self.next_visible(told).await {
+                Ok(at) => {
+                    at.map_or(Duration::MAX, |at| Duration::from_millis(at.saturating_sub(now()).max(0).unsigned_abs()))
+                }
                 Err(error) => {
                     tracing::error!(%error, "queues.sqlite cannot be read");
                     Duration::from_secs(1)
                 }
             };
             if timeout(wait, self.hidden.notified()).await.is_err() {
+                told = now();
                 self.changed.notify_waiters();
             }
         }
     }
 
-    /// How long until the next hidden message of any queue becomes visible.
-    async fn next_visible(&self) -> io::Result<Option<Duration>> {
+    /// When the first message of any queue that shows after `told` does so.
+    async fn next_visible(&self, told: i64) -> io::Result<Option<i64>> {
         let queues = self.queues.clone();
         self.file
             .call(move |file| {
                 let mut next =
                     file.prepare_cached("SELECT MIN(visible_at) FROM messages WHERE queue = ?1 AND visible_at > ?2")?;
-                let now = now();
                 let mut earliest: Option<i64> = None;
                 for name in queues.keys() {
-                    let at: Option<i64> = next.query_row(params![name, now], |row| row.get(0))?;
+                    let at: Option<i64> = next.query_row(params![name, told], |row| row.get(0))?;
                     earliest = earliest.into_iter().chain(at).min();
                 }
-                Ok(earliest.map(|at| Duration::from_millis(at.abs_diff(now))))
+                Ok(earliest)
             })
             .await
     }

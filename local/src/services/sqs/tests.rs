@@ -202,6 +202,28 @@ async fn whoever_waits_is_woken_at_once() {
     tokio::time::timeout(Duration::from_secs(2), changed).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_is_woken_however_soon_a_message_shows() {
+    let dir = tempfile::tempdir().unwrap();
+    let (sqs, _) = start(&dir).await;
+    for n in 0..400_u64 {
+        // Shows while the last look, or the reckoning of the next moment, is under way.
+        let delay = Duration::from_millis(n % 4);
+        let late = |delay| NewMessage { delay, ..NewMessage::from("late".to_owned()) };
+        sqs.send("jobs", vec![late(delay), late(delay + Duration::from_millis(1))]).await.unwrap();
+        for _ in 0..2 {
+            loop {
+                let changed = sqs.changed();
+                let received = sqs.receive("jobs", 1).await.unwrap();
+                if let [message] = &received[..] {
+                    break sqs.delete("jobs", std::slice::from_ref(&message.receipt_handle)).await.unwrap();
+                }
+                tokio::time::timeout(Duration::from_secs(5), changed).await.expect("woken");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_restart_keeps_messages_and_checkpoints() {
     let dir = tempfile::tempdir().unwrap();
