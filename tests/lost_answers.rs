@@ -1,7 +1,7 @@
 //! Writes that are done and whose answers are lost: what is sent again knows its own.
 
 use crate::support::lists::page_ids;
-use crate::support::{TestApp, token_in, until};
+use crate::support::{PASSWORD, TestApp, token_in, until};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::net::TcpListener;
 
-/// Stands before DynamoDB and loses the answer of each single write, the first time that it is sent.
+/// Stands before DynamoDB and loses the answer of each write, batches aside, the first time that it is sent.
 #[derive(Default)]
 struct Loser {
     upstream: OnceLock<String>,
     http: reqwest::Client,
     lost: AtomicUsize,
-    /// Single writes that were done.
+    /// Writes that were done.
     updates: AtomicUsize,
 }
 
@@ -42,7 +42,9 @@ impl Loser {
             call = call.header(name, header(name));
         }
         let answer = call.send().await.unwrap();
-        let is_write = ["UpdateItem", "PutItem", "DeleteItem"].iter().any(|op| header("x-amz-target").ends_with(op));
+        let is_write = ["UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems"]
+            .iter()
+            .any(|op| header("x-amz-target").ends_with(op));
         let is_first = header("amz-sdk-request").starts_with("attempt=1;");
         let status = if is_write && is_first && answer.status().is_success() {
             loser.lost.fetch_add(1, Ordering::Relaxed);
@@ -69,7 +71,7 @@ async fn app() -> (TestApp, Arc<Loser>) {
 }
 
 #[tokio::test]
-async fn every_single_write_whose_answer_is_lost_is_done_once() {
+async fn every_write_whose_answer_is_lost_is_done_once() {
     let (app, loser) = app().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     app.settle().await;
@@ -112,4 +114,33 @@ async fn every_single_write_whose_answer_is_lost_is_done_once() {
     let lost = loser.lost.load(Ordering::Relaxed);
     println!("{lost} answers lost");
     assert!(lost >= 15, "{lost}");
+}
+
+#[tokio::test]
+async fn signing_out_answers_the_same_when_its_answer_is_lost() {
+    let (app, _) = app().await;
+    app.user("gull").await;
+    let [bearer, by_token, ended, staying] = [0; 4].map(|_| app.sign_in("gull", PASSWORD));
+    let (bearer, by_token, ended, staying) = (bearer.await, by_token.await, ended.await, staying.await);
+    bearer.post("/users/logout", None).await.expect(204);
+    app.anon().post("/users/logout", json!({"refresh_token": by_token.refresh_token})).await.expect(204);
+    let sessions = ended.get("/users/sessions").await.expect(200).items();
+    let current = sessions.iter().find(|session| session["current"] == true).expect("this one");
+    staying.delete(&format!("/users/sessions/{}", current["id"].as_str().unwrap())).await.expect(204);
+    for gone in [bearer, by_token, ended] {
+        gone.get("/feed").await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn what_is_counted_counts_once_when_its_answer_is_lost() {
+    let (app, _) = app().await;
+    app.user("gull").await;
+    let stranger = app.anon_at("127.0.0.2");
+    let sign_in =
+        async |password: &str| stranger.post("/login", json!({"username": "gull", "password": password})).await.status;
+    for _ in 0..10 {
+        assert_eq!(sign_in("wrong password").await, 401);
+    }
+    assert_eq!(sign_in(PASSWORD).await, 429);
 }

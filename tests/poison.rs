@@ -2,7 +2,7 @@
 //! mended, as `docs/operations.md` says.
 
 use crate::support::lists::page_ids;
-use crate::support::{TestApp, User, until};
+use crate::support::{TestApp, User, alone, set, until};
 use local::DeadLetter;
 use serde_json::{Value, json};
 use shared::config::OWN_QUEUE;
@@ -51,6 +51,7 @@ fn nobodys_follow(of: &User) -> Value {
 
 #[tokio::test]
 async fn poison_delays_nobody_and_ends_with_its_reason() {
+    let _alone = alone().await;
     let app = TestApp::start().await;
     let (author, fan) = (app.user("author").await, app.user("fan").await);
     fan.follow(&author).await;
@@ -90,6 +91,37 @@ async fn poison_delays_nobody_and_ends_with_its_reason() {
     assert_eq!(reasons("the table's data or our request is wrong"), 3, "{letters:?}");
     assert_eq!(reasons("what is no edge, post or mail token"), 3, "{letters:?}");
     app.settle().await;
+}
+
+#[tokio::test]
+async fn a_post_or_profile_that_cannot_be_read_takes_no_other_with_it() {
+    for limit in ["1", "10000"] {
+        let app = TestApp::with(|options| set(options, "FanoutLimit", limit)).await;
+        let (author, other) = (app.user("author").await, app.user("other").await);
+        let (fan, late) = (app.user("fan").await, app.user("late").await);
+        for followed in [&author, &other] {
+            fan.follow(followed).await;
+            followed.follow(&fan).await;
+            late.follow(followed).await;
+        }
+        app.settle().await;
+        let mut posts = Vec::new();
+        for n in 0..3 {
+            posts.insert(0, author.post_text(&n.to_string()).await);
+        }
+        app.settle().await;
+        let (ulid, _) = posts[1].trim_start_matches("pst_").split_once('.').unwrap();
+        app.spoil(&format!("A#{}", bare(&author)), &format!("T#{ulid}"), "ver").await;
+        app.spoil(&format!("U#{}", bare(&other)), "P", "ver").await;
+        let left = [posts[0].clone(), posts[2].clone()];
+        assert_eq!(page_ids(&fan, "/feed").await, left, "{limit}");
+        assert_eq!(page_ids(&fan, &format!("/users/{}/posts", author.id)).await, left);
+        assert_eq!(fan.get("/users/me/followers").await.expect(200).items().len(), 1);
+        let newest = app.user("newest").await;
+        newest.follow(&author).await;
+        app.settle().await;
+        assert_eq!(page_ids(&newest, "/feed").await, left);
+    }
 }
 
 #[tokio::test]

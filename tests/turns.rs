@@ -231,22 +231,59 @@ async fn turns_both_ways_with_late_and_repeated_work_lose_and_double_nothing() {
     }
 }
 
-#[tokio::test]
-async fn a_turn_that_nobody_was_told_of_is_told_when_the_record_comes_again() {
+/// What makes the third follower one too many is counted by a worker that dies before it tells of it; then the record
+/// comes again, from the stream or from what was set aside.
+async fn told_when_the_record_comes_again(set_aside: bool) {
     let app = app("2").await;
     let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 3).await);
     users[0].follow(star).await;
     users[1].follow(star).await;
     let mut workers = Workers::take_over(&app, 1).await;
     users[2].follow(star).await;
-    // A worker counts the follow that is one too many, and dies.
     let dispatch = app_of(&app, "dispatch");
     let edge = store::follows::edge(&dispatch, users[2].id, star.id, Read::Strong).await.expect("an answer");
     let edges = vec![(users[2].id, edge.expect("an edge"))];
     let turn = store::ledgers::settle_follows(&dispatch, star.id, edges).await.expect("counted");
     assert!(turn.is_some_and(|turn| turn.to_merging && turn.epoch == 1), "{turn:?}");
+    if set_aside {
+        let records = app.stream().await.split_off(workers.seen);
+        workers.seen += records.len();
+        app.work("dispatch", &records.iter().map(Value::to_string).collect::<Vec<_>>()).await;
+        workers.late.extend(app.take_messages("FANOUT_QUEUE_URL").await);
+    }
     workers.finish().await;
     assert_eq!(delivery(&app, star).await, ("pull".into(), 1));
+}
+
+#[tokio::test]
+async fn a_turn_that_nobody_was_told_of_is_told_when_the_record_comes_again() {
+    told_when_the_record_comes_again(false).await;
+}
+
+#[tokio::test]
+async fn a_turn_that_nobody_was_told_of_is_told_when_what_was_set_aside_comes() {
+    told_when_the_record_comes_again(true).await;
+}
+
+#[tokio::test]
+async fn a_walk_that_comes_again_leaves_a_follower_where_the_first_one_did() {
+    let app = app("2").await;
+    let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 3).await);
+    merge_enough(&app, &users[0]).await;
+    for user in &users {
+        user.follow(star).await;
+    }
+    app.settle().await;
+    let before = delivery(&app, star).await;
+    // Now there would be room among those whom this follower merges.
+    let row = key::merged(users[0].id, UserId::from_ulid(3_u128.into()));
+    app.delete_item(&json!({"PK": {"S": row.pk()}, "SK": {"S": row.sk()}})).await;
+    let walk = json!({"job": "crossed", "author": star.id, "epoch": 1, "after": null}).to_string();
+    app.work("fanout", &[walk]).await;
+    assert_eq!(delivery(&app, star).await, before);
+    let post = star.post_text("A post.").await;
+    app.settle().await;
+    assert_eq!(pushed(&app.table().await, &post), 1);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::data::{Data, Folder};
 use crate::faults::FaultLayer;
-use crate::faults::replica::Replica;
+use crate::faults::replica::{LAG, Replica};
 use crate::functions::{self, Function};
 use crate::gateway::Gateway;
 use crate::gateway::cors::CorsRules;
@@ -111,7 +111,7 @@ async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<S
     let dynamodb = Arc::new(dynamodb);
     let replica = match &faults {
         Some(faults) if faults.needs_replica() => {
-            Some(Arc::new(Replica::start(dynamodb.clone(), &model.table.name).await?))
+            Some(Arc::new(Replica::start(dynamodb.clone(), &model.table.name, LAG).await?))
         }
         _ => None,
     };

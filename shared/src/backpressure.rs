@@ -61,8 +61,11 @@ pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 pub const MESSAGES_AT_ONCE: usize = 10;
 /// Posts and accounts of one batch of the stream whose counters are settled at once.
 pub const GROUPS_AT_ONCE: usize = 8;
-/// Followers written to by one message: 40 batches, well within a second. The next message goes on at once beside it.
+/// Followers written to by one message: 40 batches, well within a second. It then sends the next message.
 pub const FANOUT_CHUNK: usize = 1_000;
+/// Followers of one message looked at, or written to one by one (two items each), at once: each in a partition of its
+/// own.
+pub const FOLLOWERS_AT_ONCE: usize = 16;
 
 /// Whoever took a mail upon itself and has not sent it by then is taken for dead: to take it and to send it are a call
 /// each. A job that finds a mail taken comes again for longer than that.
@@ -161,8 +164,10 @@ mod tests {
 
     #[test]
     fn workers_leave_the_table_to_requests() {
-        let rows = FANOUT.concurrency * FANOUT.batch * BATCHES_AT_ONCE * 25;
-        assert!(rows * 2 <= NEW_TABLE_WRITES, "{rows}");
+        for of_one in [BATCHES_AT_ONCE * 25, FOLLOWERS_AT_ONCE * 2] {
+            let rows = FANOUT.concurrency * FANOUT.batch * of_one;
+            assert!(rows * 2 <= NEW_TABLE_WRITES, "{rows}");
+        }
         for reading in [FANOUT, NOTIFY, SET_ASIDE] {
             assert!(reading.batch <= MESSAGES_AT_ONCE, "{reading:?}");
             assert!((2..=1_000).contains(&reading.concurrency), "Lambda takes no other: {reading:?}");

@@ -5,6 +5,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::models::user::Email;
 use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::error::SdkError;
+use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
 use std::sync::{Arc, OnceLock};
 
@@ -51,7 +53,7 @@ impl Mailer {
     /// Sends a mail.
     ///
     /// # Errors
-    /// Unavailable.
+    /// Unavailable; internal when SES refuses this mail or sender, and would again (SES API, "SendEmail", "Errors").
     pub async fn send(&self, mail: Mail) -> Result<()> {
         let text = |text: String| Content::builder().data(text).charset("UTF-8").build().map_err(Error::internal);
         let body = Body::builder().text(text(mail.text)?).html(text(mail.html)?).build();
@@ -68,7 +70,20 @@ impl Mailer {
             .send()
             .await
             .map(|_| ())
-            .map_err(Error::unavailable)
+            .map_err(refusal)
+    }
+}
+
+fn refusal(error: SdkError<SendEmailError>) -> Error {
+    use SendEmailError as E;
+    match error.as_service_error() {
+        Some(
+            E::MessageRejected(_)
+            | E::BadRequestException(_)
+            | E::NotFoundException(_)
+            | E::MailFromDomainNotVerifiedException(_),
+        ) => Error::internal(error),
+        _ => Error::unavailable(error),
     }
 }
 

@@ -121,8 +121,8 @@ impl TestApp {
     /// be in each other's way.
     pub(crate) async fn work(&self, function: &str, bodies: &[String]) {
         for bodies in bodies.chunks(10) {
-            let records =
-                bodies.iter().enumerate().map(|(id, body)| json!({"messageId": id.to_string(), "body": body}));
+            let record = |(id, body): (usize, &String)| json!({"messageId": id.to_string(), "body": body, "eventSource": "aws:sqs"});
+            let records = bodies.iter().enumerate().map(record);
             let event = json!({"Records": records.collect::<Vec<_>>()});
             let answer = self.invoke(function, &event).await.expect("an answer");
             let failed = answer["batchItemFailures"].as_array().expect("a list");

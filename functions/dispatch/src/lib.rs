@@ -73,7 +73,10 @@ async fn batch(app: &App, records: &[Value]) -> SqsBatchResponse {
     if failed.is_empty() {
         return failures([]);
     }
-    let bodies = failed.iter().map(|place| records[*place].to_string()).collect();
+    // No images: what an edge is now is read anyway, and a mail's has secrets.
+    let name =
+        |record: &Value| json!({"eventName": record["eventName"], "dynamodb": {"Keys": record["dynamodb"]["Keys"]}});
+    let bodies = failed.iter().map(|place| name(&records[*place]).to_string()).collect();
     match app.jobs().set_aside(bodies).await {
         Ok(()) => failures([]),
         Err(error) => {
@@ -89,7 +92,8 @@ async fn again(app: &App, record: Value) -> Result<()> {
     let record = Record::read(&record)?;
     let jobs = match record.subject {
         Subject::Edge { target, actor } => {
-            // One that is gone counts for nothing, but what else was to follow may not have.
+            // One that is gone counts for nothing, and its tombstone keeps what it brought out of feeds; but a turn of
+            // the delivery that it made may still be untold.
             let edge = current(app, target, actor).await?;
             Group { target, edges: edge.into_iter().map(|edge| (actor, edge)).collect() }.settle(app).await?
         }

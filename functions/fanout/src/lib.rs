@@ -2,8 +2,8 @@
 //! leaves. Each job may come twice, late and out of order.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use futures::future::try_join;
 use shared::backpressure::FANOUT_CHUNK;
-use shared::clock::Timestamp;
 use shared::error::Result;
 use shared::ids::{PostId, UserId};
 use shared::jobs::{FanoutJob, Job, Stop};
@@ -15,12 +15,9 @@ use shared::store::timelines;
 use shared::table::Read;
 use shared::table::design::key;
 use shared::{App, store};
-use std::time::Duration;
 
 /// Posts that a new follow brings into the timeline.
 const BACK_FILL: usize = 20;
-/// So far back a follow may be missing from an eventually consistent read.
-const STALE: Duration = Duration::from_secs(30);
 
 /// Handles a batch, each message on its own.
 pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
@@ -51,14 +48,10 @@ async fn push(app: &App, post: PostId, after: Option<Stop>) -> Result<()> {
 }
 
 async fn push_to_all(app: &App, post: PostId, after: Option<String>) -> Result<()> {
-    let (owners, next) = followers(app, post.author, after.as_deref(), Read::Eventual).await?;
-    push_on(app, post, next.map(|after| Stop::Followers { after })).await?;
+    // Strongly: whoever is not counted by now finds the post when the new follow is filled.
+    let (owners, next) = followers(app, post.author, after.as_deref()).await?;
     timelines::push(app, post, owners).await?;
-    if after.is_none() {
-        // Whoever followed a moment ago may be missing above, and the back-fill may have been before this post.
-        timelines::push(app, post, recent_followers(app, post.author).await?).await?;
-    }
-    Ok(())
+    push_on(app, post, next.map(|after| Stop::Followers { after })).await
 }
 
 async fn push_to_overflow(app: &App, post: PostId, epoch: u64, after: Option<String>) -> Result<()> {
@@ -67,11 +60,11 @@ async fn push_to_overflow(app: &App, post: PostId, epoch: u64, after: Option<Str
     if delivery::of(app, post.author).await?.epoch != epoch {
         return push_to_all(app, post, None).await;
     }
-    push_on(app, post, next.map(|after| Stop::Overflow { epoch, after })).await?;
-    timelines::push(app, post, owners).await
+    timelines::push(app, post, owners).await?;
+    push_on(app, post, next.map(|after| Stop::Overflow { epoch, after })).await
 }
 
-/// Sends what is left to the next message.
+/// Sends what is left to the next message: last, for each try of this one would send all that follows it again.
 async fn push_on(app: &App, post: PostId, stop: Option<Stop>) -> Result<()> {
     let job = stop.map(|stop| Job::Fanout(FanoutJob::PostCreated { post, after: Some(stop) }));
     app.jobs().send(job.into_iter().collect()).await
@@ -79,25 +72,19 @@ async fn push_on(app: &App, post: PostId, stop: Option<Stop>) -> Result<()> {
 
 type Followers = (Vec<UserId>, Option<String>);
 
-async fn followers(app: &App, author: UserId, after: Option<&str>, read: Read) -> Result<Followers> {
-    let rows = store::follows::follower_rows(app, author, FANOUT_CHUNK, after, read).await?;
+async fn followers(app: &App, author: UserId, after: Option<&str>) -> Result<Followers> {
+    let rows = store::follows::follower_rows(app, author, FANOUT_CHUNK, after).await?;
     Ok((rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect(), rows.next))
-}
-
-async fn recent_followers(app: &App, author: UserId) -> Result<Vec<UserId>> {
-    let since =
-        Timestamp::from_millis(app.now().millis().saturating_sub(u64::try_from(STALE.as_millis()).unwrap_or(0)));
-    store::follows::followers_since(app, author, since).await
 }
 
 /// The newest posts of an author into a new follower's timeline.
 async fn back_fill(app: &App, from: UserId, to: UserId) -> Result<()> {
-    if !store::follows::follows(app, from, to, Read::Strong).await? {
-        return Ok(());
-    }
     // Strongly: a post made just now may have been fanned out before this follow was known.
-    let (posts, _) = store::posts::by_author(app, to, BACK_FILL, None, Read::Strong).await?;
-    timelines::fill(app, from, posts.iter().map(|post| post.id)).await
+    let posts = store::posts::by_author(app, to, BACK_FILL, None, Read::Strong);
+    match try_join(store::follows::follows(app, from, to, Read::Strong), posts).await? {
+        (true, (posts, _)) => timelines::fill(app, from, posts.iter().map(|post| post.id)).await,
+        (false, _) => Ok(()),
+    }
 }
 
 /// An author's posts out of a timeline. Whoever follows again by the end gets them back, for this may have taken away
@@ -111,18 +98,21 @@ async fn remove(app: &App, from: UserId, to: UserId) -> Result<()> {
 
 /// The likes of a deleted post: ledger and edges.
 async fn forget_likes(app: &App, post: PostId) -> Result<()> {
+    let mut after = None;
     loop {
-        let rows = likes::of_post(app, post, 100, None).await?;
-        if rows.items.is_empty() {
-            return Ok(());
-        }
+        // Strongly, once through: with the post its counter is gone, and so no like is counted any more.
+        let rows = likes::of_post(app, post, 100, after.as_deref(), Read::Strong).await?;
         likes::forget(app, post, &rows).await?;
+        match rows.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
     }
 }
 
 /// An author has crossed the limit: every follower learns to merge, then the pushing ends.
 async fn cross(app: &App, author: UserId, epoch: u64, after: Option<String>) -> Result<()> {
-    let (owners, next) = followers(app, author, after.as_deref(), Read::Strong).await?;
+    let (owners, next) = followers(app, author, after.as_deref()).await?;
     if !delivery::merge(app, author, epoch, &owners).await? {
         return Ok(());
     }
@@ -134,7 +124,7 @@ async fn cross(app: &App, author: UserId, epoch: u64, after: Option<String>) -> 
 
 /// An author has come back: every follower's merging gets its end.
 async fn come_back(app: &App, author: UserId, epoch: u64, after: Option<String>) -> Result<()> {
-    let (owners, next) = followers(app, author, after.as_deref(), Read::Strong).await?;
+    let (owners, next) = followers(app, author, after.as_deref()).await?;
     delivery::end_merging(app, author, epoch, &owners).await?;
     let next = next.map(|after| Job::Fanout(FanoutJob::CameBack { author, epoch, after: Some(after) }));
     app.jobs().send(next.into_iter().collect()).await

@@ -112,8 +112,10 @@ pub(crate) async fn list_likes(
 ) -> Result<Page<UserCard>> {
     let list = format!("likes of {id}");
     let after = query.after(&app, &list)?;
-    let (post, rows) =
-        (store::posts::get(&app, id, Read::Confirmed), store::likes::of_post(&app, id, query.limit, after.as_deref()));
+    let (post, rows) = (
+        store::posts::get(&app, id, Read::Confirmed),
+        store::likes::of_post(&app, id, query.limit, after.as_deref(), Read::Eventual),
+    );
     let (_, post, rows) = try_join3(reader.viewer(&app), post, rows).await?;
     post.ok_or_else(Error::not_found)?;
     let ids: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();

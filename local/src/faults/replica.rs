@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// The replica shows no write younger than this.
-pub(super) const LAG: Duration = Duration::from_millis(200);
+/// The replica of a host under faults shows no write younger than this.
+pub(crate) const LAG: Duration = Duration::from_millis(200);
 /// How often it looks for new ones.
 const POLL: Duration = Duration::from_millis(10);
 /// Changes read, and applied, at once: as many as the stream gives.
@@ -31,6 +31,7 @@ struct Follower {
     primary: Arc<DynamoDb>,
     copy: DynamoDb,
     table: String,
+    lag: Duration,
     /// The last change of the first one's stream that the copy has.
     applied: Mutex<Option<String>>,
 }
@@ -39,14 +40,14 @@ struct Follower {
 type Held = (Instant, Vec<StreamRecord>);
 
 impl Replica {
-    /// Copies the table as it is, before anybody writes to it, and follows it from there.
-    pub(crate) async fn start(primary: Arc<DynamoDb>, table: &str) -> io::Result<Self> {
+    /// Copies the table as it is, before anybody writes to it, and follows it from there, so long behind.
+    pub(crate) async fn start(primary: Arc<DynamoDb>, table: &str, lag: Duration) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("perch-replica-").tempdir()?;
         let at = primary.end_of_stream(table).await?;
         let copy = primary.copy(folder.path(), table).await?;
         let endpoint = copy.endpoint().to_owned();
         let applied = Mutex::new(at.clone());
-        let follower = Arc::new(Follower { primary, copy, table: table.to_owned(), applied });
+        let follower = Arc::new(Follower { primary, copy, table: table.to_owned(), lag, applied });
         // What has not come yet is in the stream.
         let (held, due) = mpsc::channel(MOST_HELD);
         let mut tasks = JoinSet::new();
@@ -78,7 +79,7 @@ impl Follower {
                 Ok(records) => {
                     at = records.last().map(|record| record.sequence.clone());
                     // They were made before now: at that time none is younger than the lag.
-                    if held.send((Instant::now() + LAG, records)).await.is_err() {
+                    if held.send((Instant::now() + self.lag, records)).await.is_err() {
                         return;
                     }
                 }

@@ -31,6 +31,11 @@ struct Host {
 
 /// A table behind these faults, with some items in it beforehand.
 async fn host(rates: Rates, items: &[&str]) -> Host {
+    lagging_host(rates, items, replica::LAG).await
+}
+
+/// The same, its reads that are not strong so late.
+async fn lagging_host(rates: Rates, items: &[&str], lag: Duration) -> Host {
     let dir = tempfile::tempdir().unwrap();
     let dynamodb = Arc::new(DynamoDb::start(dir.path(), Durability::Fast).await.unwrap());
     let definition = json!({
@@ -46,7 +51,7 @@ async fn host(rates: Rates, items: &[&str]) -> Host {
     }
     let layer = FaultLayer::with_rates(Faults { profile: Profile::Mixed, seed: 1 }, rates);
     let replica = match layer.needs_replica() {
-        true => Some(Replica::start(dynamodb.clone(), TABLE).await.unwrap()),
+        true => Some(Replica::start(dynamodb.clone(), TABLE, lag).await.unwrap()),
         false => None,
     };
     let endpoint = layer.proxy("worker", dynamodb.endpoint(), replica.as_ref()).unwrap();
@@ -94,10 +99,9 @@ impl Host {
 
 #[tokio::test]
 async fn a_read_that_is_not_strong_is_late() {
-    let host = host(Rates { stale: 1.0, ..NONE }, &["old"]).await;
+    let host = lagging_host(Rates { stale: 1.0, ..NONE }, &["old"], Duration::from_secs(3_600)).await;
     let client = &host.client;
     assert!(has(client, "old", false).await, "the copy has what was there at the start");
-    let started = Instant::now();
     put(client, "new").await.unwrap();
     assert!(has(client, "new", true).await);
     client.delete_item().table_name(TABLE).set_key(Some(key("old"))).send().await.unwrap();
@@ -109,12 +113,22 @@ async fn a_read_that_is_not_strong_is_late() {
         found.responses.unwrap().remove(TABLE).unwrap()
     };
     assert_eq!((scan().await, batch().await), (vec![key("old")], vec![key("old")]));
+    assert!(!has(client, "new", false).await && has(client, "old", false).await);
+    assert_eq!(host.count(Fault::Stale), 5);
+}
+
+#[tokio::test]
+async fn a_read_that_is_late_sees_all_in_the_end() {
+    let host = host(Rates { stale: 1.0, ..NONE }, &["old"]).await;
+    let client = &host.client;
+    let started = Instant::now();
+    put(client, "new").await.unwrap();
+    client.delete_item().table_name(TABLE).set_key(Some(key("old"))).send().await.unwrap();
     in_time(async { while !has(client, "new", false).await {} }).await;
     assert!(started.elapsed() >= replica::LAG, "{:?}", started.elapsed());
     let replica = host.replica.as_ref().unwrap();
     in_time(async { while !replica.is_caught_up().await {} }).await;
-    assert_eq!((scan().await, batch().await), (vec![key("new")], vec![key("new")]));
-    assert!(host.count(Fault::Stale) > 5);
+    assert!(!has(client, "old", false).await && has(client, "new", false).await);
 }
 
 #[tokio::test]

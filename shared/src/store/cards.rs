@@ -52,7 +52,7 @@ pub async fn load(app: &App, ids: impl IntoIterator<Item = UserId>) -> Result<Ha
     }
     let asked = Instant::now();
     let keys: Vec<_> = missing.iter().map(|id| key::profile(*id)).collect();
-    let found = app.table().batch_get::<Profile>(&keys, Read::Confirmed).await?;
+    let found = app.table().batch_get_readable::<Profile>(&keys, Read::Confirmed).await?;
     let mut known = app.cards().known();
     if known.len() + missing.len() > MAX_CARDS {
         known.retain(|_, (since, _)| since.elapsed() < CARD_LIFETIME);

@@ -17,6 +17,7 @@
 //! was made before is merged until it is too old for a timeline. A feed takes each post once, so both at a time is right.
 
 use crate::App;
+use crate::backpressure::FOLLOWERS_AT_ONCE;
 use crate::error::Result;
 use crate::ids::UserId;
 use crate::models::following::{Delivery, Followers, MergedRow};
@@ -24,14 +25,13 @@ use crate::models::post::TIMELINE_LIFETIME;
 use crate::table::client::TRANSACTION_OPS;
 use crate::table::design::{Key, TTL, key};
 use crate::table::{Condition, Op, Order, Read};
+use futures::future::try_join;
 use futures::{StreamExt, TryStreamExt};
 
 /// Authors a viewer's feed merges; the rest are pushed to this viewer all the same.
 pub const MAX_MERGED: usize = 20;
 /// Rows of merged authors read to count them: expired ones that are not yet swept take up room.
 const MERGED_ROWS: usize = 5 * MAX_MERGED;
-/// Followers looked at, or written to one by one, at once: each in a partition of its own.
-const FOLLOWERS_AT_ONCE: usize = 16;
 
 /// An author's delivery as it is.
 ///
@@ -106,11 +106,13 @@ pub async fn walk_sent(app: &App, author: UserId, turn: Turn) -> Result<()> {
 /// Where it is kept that this follower merges this author: among the follower's merged authors, or, when these are
 /// enough, with the author, who then pushes to this one follower.
 pub(super) async fn row(app: &App, from: UserId, author: UserId) -> Result<Key> {
-    let range = key::merged_authors(from);
-    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, MERGED_ROWS, None).await?;
-    let merged = key::merged(from, author);
+    let (range, merged, overflow) = (key::merged_authors(from), key::merged(from, author), key::overflow(author, from));
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, MERGED_ROWS, None);
+    // One that is there stays where it is, whoever else is merged by now: never both.
+    let (rows, pushed) = try_join(rows, app.table().get::<MergedRow>(&overflow, Read::Strong)).await?;
     let is_known = rows.items.iter().any(|item| item.sk() == merged.sk());
-    Ok(if is_known || rows.items.len() < MAX_MERGED { merged } else { key::overflow(author, from) })
+    let is_merged = is_known || (pushed.is_none() && rows.items.len() < MAX_MERGED);
+    Ok(if is_merged { merged } else { overflow })
 }
 
 /// Lets followers merge an author who crossed the limit in this epoch. Who left meanwhile is passed over. False when
@@ -175,7 +177,7 @@ pub async fn end_merging(app: &App, author: UserId, epoch: u64, followers: &[Use
         let merged = Op::update(key::merged(from, author)).set("epoch", epoch).set(TTL, until);
         let merged = merged.when(Condition::Exists).when(older_than(epoch));
         let overflow = Op::delete(key::overflow(author, from)).when(older_than(epoch));
-        futures::future::try_join(write(app, merged), write(app, overflow))
+        try_join(write(app, merged), write(app, overflow))
     };
     let ends = futures::stream::iter(followers.to_vec()).map(end).buffer_unordered(FOLLOWERS_AT_ONCE);
     ends.try_for_each(|_| futures::future::ready(Ok(()))).await

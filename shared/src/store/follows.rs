@@ -3,7 +3,6 @@
 
 use super::edges::{self, Edge};
 use crate::App;
-use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::models::post::TIMELINE_LIFETIME;
@@ -71,30 +70,13 @@ pub async fn followers(app: &App, of: UserId, limit: usize, after: Option<&str>)
     page(app, &key::follower_rows(of), limit, after).await
 }
 
-/// Followers in the order they came, for walking through all of them.
+/// Followers in the order they came, for walking through all of them; read strongly.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn follower_rows(app: &App, of: UserId, limit: usize, after: Option<&str>, read: Read) -> Result<Rows> {
+pub async fn follower_rows(app: &App, of: UserId, limit: usize, after: Option<&str>) -> Result<Rows> {
     let range = key::follower_rows(of);
-    app.table().query(&range, Order::OldestFirst, read, limit, after).await.map_err(Error::from)
-}
-
-/// Those who came since, read strongly.
-///
-/// # Errors
-/// Unavailable.
-pub async fn followers_since(app: &App, of: UserId, since: Timestamp) -> Result<Vec<UserId>> {
-    let range = key::follower_rows(of).from(&ulid::Ulid::from_parts(since.millis(), 0).to_string());
-    let (mut users, mut after) = (Vec::new(), None);
-    loop {
-        let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, 1_000, after.as_deref()).await?;
-        users.extend(rows.items.iter().filter_map(|row| key::other_end(row.sk())));
-        match rows.next {
-            Some(next) => after = Some(next),
-            None => return Ok(users),
-        }
-    }
+    app.table().query(&range, Order::OldestFirst, Read::Strong, limit, after).await.map_err(Error::from)
 }
 
 /// Whom they follow, newest first. Access pattern 8.

@@ -14,6 +14,7 @@ use crate::models::following::{Delivery, Followers, MergedRow};
 use crate::table::client::TRANSACTION_OPS;
 use crate::table::design::{Key, key};
 use crate::table::{Condition, Op, Read, Refused};
+use futures::future::try_join_all;
 use serde_json::json;
 
 /// A row whose key says it all.
@@ -59,6 +60,10 @@ pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -
 /// Unavailable: some may be done, and doing all again is right.
 pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Option<Turn>> {
     let mut work = Work::new(edges, move |from| key::follow(from, to));
+    if work.is_empty() {
+        // Counted before, by one who may have ended before it sent the walk.
+        return Ok(delivery::of(app, to).await?.turn_due());
+    }
     let mut turn = None;
     while let Some(batch) = work.batch((TRANSACTION_OPS - 1) / OPS_PER_FOLLOW) {
         let followers: Option<Followers> = app.table().get(&key::followers(to), Read::Strong).await?;
@@ -70,8 +75,8 @@ pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -
         // Of an earlier run, which may have ended before it sent the walk.
         turn = followers.turn_due().or(turn);
         let mut ops = Ops::default();
-        for (from, edge) in batch {
-            let rows = follow_rows(app, *from, *edge, &followers).await?;
+        let rows = batch.iter().map(|(from, edge)| follow_rows(app, *from, *edge, &followers));
+        for ((from, edge), rows) in batch.iter().zip(try_join_all(rows).await?) {
             ops.edge(*from, key::follow(*from, to), *edge, rows);
         }
         let (counter, turned) = delivery::count(&followers, ops.net, app.config().fanout_limit);
@@ -127,6 +132,10 @@ impl<K: Fn(UserId) -> Key> Work<K> {
     fn new(edges: Vec<(UserId, Edge)>, key: K) -> Self {
         let edges = edges.into_iter().filter(|(_, edge)| needs_work(*edge)).collect();
         Self { edges, size: 0, refusals: 0, key }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.edges.is_empty()
     }
 
     /// The next edges to be settled together.

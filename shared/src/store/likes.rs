@@ -108,24 +108,23 @@ pub async fn by_user(
     Ok((entries.into_iter().filter(|(_, edge)| edge.stands()).collect(), rows.next))
 }
 
-/// Removes ledger rows of a deleted post, and the edges they stand for.
+/// Removes ledger rows of a deleted post, and the edges they stand for: these first, for they are found by the rows.
 ///
 /// # Errors
 /// Unavailable.
 pub async fn forget(app: &App, post: PostId, rows: &Rows) -> Result<()> {
-    let mut ops = Vec::new();
-    for row in &rows.items {
-        ops.push(Op::delete(key::ledger_row(&key::like_rows(post), row.sk())));
-        ops.extend(key::other_end(row.sk()).map(|user| Op::delete(key::like(user, post))));
-    }
-    app.table().batch_write(ops).await.map_err(Error::from)
+    let likers = rows.items.iter().filter_map(|row| key::other_end(row.sk()));
+    app.table().batch_write(likers.map(|user| Op::delete(key::like(user, post))).collect()).await?;
+    let range = key::like_rows(post);
+    let ledger = rows.items.iter().map(|row| Op::delete(key::ledger_row(&range, row.sk())));
+    app.table().batch_write(ledger.collect()).await.map_err(Error::from)
 }
 
 /// Who likes this post, newest first? Access pattern 15.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn of_post(app: &App, post: PostId, limit: usize, after: Option<&str>) -> Result<Rows> {
+pub async fn of_post(app: &App, post: PostId, limit: usize, after: Option<&str>, read: Read) -> Result<Rows> {
     let range = key::like_rows(post);
-    app.table().query(&range, Order::NewestFirst, Read::Eventual, limit, after).await.map_err(Error::from)
+    app.table().query(&range, Order::NewestFirst, read, limit, after).await.map_err(Error::from)
 }

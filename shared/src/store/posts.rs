@@ -6,7 +6,7 @@ use crate::ids::{PostId, UserId};
 use crate::models::post::{Content, Mention, Post};
 use crate::store::timelines::{self, Span};
 use crate::table::design::key;
-use crate::table::{Condition, Op, Order, Read};
+use crate::table::{Condition, Item, Op, Order, Read};
 use futures::future::try_join;
 
 /// One post. Access pattern 9.
@@ -28,7 +28,9 @@ pub async fn load(app: &App, ids: &[PostId], reader: UserId) -> Result<Vec<Post>
     };
     let (own, others) = (keys(true), keys(false));
     let table = app.table();
-    let (own, others) = try_join(table.batch_get(&own, Read::Strong), table.batch_get(&others, Read::Eventual)).await?;
+    let (own, others) =
+        try_join(table.batch_get_readable(&own, Read::Strong), table.batch_get_readable(&others, Read::Eventual))
+            .await?;
     let mut posts: Vec<Post> = own.into_iter().chain(others).flatten().collect();
     posts.sort_unstable_by_key(|post| std::cmp::Reverse(post.id));
     Ok(posts)
@@ -46,8 +48,7 @@ pub async fn by_author(
     read: Read,
 ) -> Result<(Vec<Post>, Option<String>)> {
     let rows = app.table().query(&key::posts_by(author), Order::NewestFirst, read, limit, after).await?;
-    let posts = rows.items.iter().map(|item| item.read()).collect::<Result<_, _>>()?;
-    Ok((posts, rows.next))
+    Ok((rows.items.iter().filter_map(Item::readable).collect(), rows.next))
 }
 
 /// An author's newest posts in a span, and whether more follow; for merging into feeds.
@@ -62,9 +63,9 @@ pub async fn newest(app: &App, author: UserId, limit: usize, span: Span) -> Resu
     }
     let after = span.older_than.map(sk);
     let rows = app.table().query(&range, Order::NewestFirst, Read::Eventual, limit, after.as_deref()).await?;
-    let posts: Vec<Post> = rows.items.iter().map(|item| item.read()).collect::<Result<_, _>>()?;
+    let posts = rows.items.iter().filter_map(Item::readable::<Post>);
     let newer = |post: &Post| span.newer_than.is_none_or(|bound| post.id > bound);
-    Ok((posts.into_iter().filter(newer).collect(), rows.next.is_some()))
+    Ok((posts.filter(newer).collect(), rows.next.is_some()))
 }
 
 /// Makes a post, in one transaction with the author's own timeline row, the count of posts and, first, an answer to be

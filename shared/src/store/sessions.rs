@@ -193,7 +193,7 @@ async fn use_grace(app: &App, session: &Session) -> Result<bool> {
 /// # Errors
 /// Unavailable.
 pub async fn end(app: &App, user: UserId, session: SessionId) -> Result<bool> {
-    Ok(app.table().write(Op::delete(key::session(user, session))).await?.is_some())
+    end_where(app, Op::delete(key::session(user, session)).when(Condition::Exists)).await
 }
 
 /// Ends the session whose current refresh token this is. False when it is not, or the session had ended.
@@ -201,9 +201,14 @@ pub async fn end(app: &App, user: UserId, session: SessionId) -> Result<bool> {
 /// # Errors
 /// Unavailable.
 pub async fn end_by_token(app: &App, token: RefreshToken, text: &str) -> Result<bool> {
-    let op = Op::delete(key::session(token.user, token.session)).when(Condition::equal("hash", hashed(text)));
-    match app.table().write(op).await {
-        Ok(_) => Ok(true),
+    end_where(app, Op::delete(key::session(token.user, token.session)).when(Condition::equal("hash", hashed(text))))
+        .await
+}
+
+/// A transaction, for what is deleted can hold no name: it answers the same again when its answer was lost.
+async fn end_where(app: &App, delete: Op) -> Result<bool> {
+    match app.table().transact(vec![delete]).await {
+        Ok(()) => Ok(true),
         Err(error) => error.refused().map(|_| false),
     }
 }

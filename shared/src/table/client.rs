@@ -54,6 +54,12 @@ impl Item {
         serde_dynamo::from_item(self.0.clone()).map_err(|error| TableError::Broken(error.into()))
     }
 
+    /// The entity in the item, for lists: one that can't be read is left out, and logged, so that it does not take the
+    /// others with it.
+    pub fn readable<T: DeserializeOwned>(&self) -> Option<T> {
+        self.read().inspect_err(|error| tracing::error!(key = ?self.key(), %error, "an item can't be read")).ok()
+    }
+
     pub fn sk(&self) -> &str {
         self.0.get(SORT_KEY).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
     }
@@ -176,8 +182,22 @@ impl Table {
     /// Many items by their keys, in the keys' order; each item costs as a read of its own.
     ///
     /// # Errors
-    /// Unavailable, also when some items stay unread after retries.
+    /// Unavailable, also when some items stay unread after retries, or an item that is no `T`.
     pub async fn batch_get<T: DeserializeOwned>(&self, keys: &[Key], read: Read) -> Result<Vec<Option<T>>> {
+        let items = self.batch_items(keys, read).await?;
+        items.into_iter().map(|item| item.map(|item| item.read()).transpose()).collect()
+    }
+
+    /// The same for lists: an item that is no `T` is as one that is not there.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn batch_get_readable<T: DeserializeOwned>(&self, keys: &[Key], read: Read) -> Result<Vec<Option<T>>> {
+        let items = self.batch_items(keys, read).await?;
+        Ok(items.into_iter().map(|item| item.and_then(|item| item.readable())).collect())
+    }
+
+    async fn batch_items(&self, keys: &[Key], read: Read) -> Result<Vec<Option<Item>>> {
         let mut wanted: Vec<&Key> = keys.iter().collect();
         wanted.sort_unstable_by_key(|key| (key.pk(), key.sk()));
         wanted.dedup();
@@ -187,12 +207,11 @@ impl Table {
         let by_key: HashMap<(String, String), Item> =
             found.into_iter().flatten().filter(|item| !item.is_expired(now)).map(|item| (item.key(), item)).collect();
         let item = |key: &Key| by_key.get(&(key.pk().to_owned(), key.sk().to_owned()));
-        let mut found: Vec<Option<T>> =
-            keys.iter().map(|key| item(key).map(Item::read).transpose()).collect::<Result<_>>()?;
+        let mut found: Vec<Option<Item>> = keys.iter().map(|key| item(key).cloned()).collect();
         if read == Read::Confirmed && found.iter().any(Option::is_none) {
             let missing: Vec<usize> = (0..keys.len()).filter(|place| found[*place].is_none()).collect();
             let again: Vec<Key> = missing.iter().map(|place| keys[*place].clone()).collect();
-            let confirmed = Box::pin(self.batch_get(&again, Read::Strong)).await?;
+            let confirmed = Box::pin(self.batch_items(&again, Read::Strong)).await?;
             missing.into_iter().zip(confirmed).for_each(|(place, item)| found[place] = item);
         }
         Ok(found)
@@ -229,8 +248,8 @@ impl Table {
 
     /// One write. Answers the item after an update, or before a delete.
     ///
-    /// A conditional one is named, for when its answer is lost and it is sent again: what it did itself may be what its
-    /// condition does not hold for any more.
+    /// A conditional one, and one that counts, is named, for when its answer is lost and it is sent again: what it did
+    /// itself may be what its condition does not hold for any more, and it must not count twice.
     ///
     /// # Errors
     /// [`TableError::Refused`] when its condition does not hold.

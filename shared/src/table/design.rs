@@ -52,15 +52,15 @@
 //! | 8 | who follows b? whom does a follow? | FL#b / FW#a | E | store::follows::followers, following |
 //! | 9 | one post | A#author, T#ulid | C (own: S) | store::posts::get |
 //! | 10 | an author's posts | A#author, begins_with T# | E (own: S) | store::posts::by_author |
-//! | 11 | a timeline | TL#u | S | store::timelines::page |
+//! | 11 | a timeline | TL#u | E (own: S) | store::timelines::page |
 //! | 12 | posts of many ids | A#author, T#ulid (batch) | E (own: S) | store::posts::load |
 //! | 13 | which of these do I like? | U#u, L# between | S | store::likes::between |
 //! | 14 | what do I like? | U#u, begins_with L# | S | store::likes::by_user |
-//! | 15 | who likes this post? | LK#post | E | store::likes::of_post |
+//! | 15 | who likes this post? | LK#post | E (deleted: S) | store::likes::of_post |
 //! | 16 | my notifications | U#u, begins_with NT# | S | store::notifications::page |
 //! | 17 | what is newer than this one? | NE#u, E#ulid upwards | E | store::notifications::after |
 //! | 18 | how many are unread? | U#u, NM | S | store::notifications::read_mark |
-//! | 19 | was this asked before? | U#u / IA#hash, I#hash | S | store::idempotency::find |
+//! | 19 | was this asked before? | U#u / IA#hash, I#hash | C | store::idempotency::find |
 //! | 20 | how often lately? | RL#scope, window | update | store::limits::count |
 //! | 21 | what does this token allow? | X#ulid, X | S | store::mail_tokens::find |
 

@@ -16,6 +16,8 @@ pub enum Condition {
     /// The item has no such attribute (or there is no item).
     Without(&'static str),
     Equal(&'static str, AttributeValue),
+    /// The attribute is there and has another value.
+    Differs(&'static str, AttributeValue),
     Less(&'static str, AttributeValue),
     Greater(&'static str, AttributeValue),
     All(Vec<Condition>),
@@ -53,6 +55,12 @@ pub(super) enum Step {
     SetIfAbsent(&'static str, AttributeValue),
     Add(String, AttributeValue),
     Remove(&'static str),
+}
+
+impl Step {
+    const fn counts(&self) -> bool {
+        matches!(self, Self::Add(..))
+    }
 }
 
 /// One write.
@@ -103,12 +111,17 @@ impl Op {
         self
     }
 
-    /// With a name of its own in the item that it leaves, if it has a condition and leaves one.
+    /// With a name of its own in the item that it leaves, if to write it twice would not be to write it once: it has a
+    /// condition or counts. What counts is held to the name too, for its condition may hold again.
     pub(super) fn named(mut self) -> (Self, Option<AttributeValue>) {
-        if self.condition.is_none() {
+        let counts = matches!(&self.change, Change::Update(steps) if steps.iter().any(Step::counts));
+        if self.condition.is_none() && !counts {
             return (self, None);
         }
         let name = AttributeValue::S(crate::secrets::base64url(&crate::secrets::random_bytes::<12>()));
+        if counts {
+            self = self.when(Condition::Any(vec![Condition::Without(WRITE), Condition::Differs(WRITE, name.clone())]));
+        }
         match &mut self.change {
             Change::Put(item) => drop(item.0.insert(WRITE.to_owned(), name.clone())),
             Change::Update(steps) => steps.push(Step::Set(WRITE.to_owned(), name.clone())),
@@ -176,6 +189,7 @@ impl Expression {
             Condition::Exists => format!("attribute_exists({})", self.name(super::design::PARTITION_KEY)),
             Condition::Without(name) => format!("attribute_not_exists({})", self.name(name)),
             Condition::Equal(name, value) => format!("{} = {}", self.name(name), self.value(value)),
+            Condition::Differs(name, value) => format!("{} <> {}", self.name(name), self.value(value)),
             Condition::Less(name, value) => format!("{} < {}", self.name(name), self.value(value)),
             Condition::Greater(name, value) => format!("{} > {}", self.name(name), self.value(value)),
             Condition::All(all) => list(self, all, " AND "),
