@@ -83,9 +83,13 @@ async fn a_post_is_in_a_followers_feed_within_a_second() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unfollow_and_logout_show_in_the_very_next_request_with_all_workers_stopped() {
     let _alone = alone().await;
-    let app = TestApp::start().await;
+    unfollow_and_logout(|_| ()).await;
+}
+
+pub(crate) async fn unfollow_and_logout(change: Change) {
+    let app = TestApp::with(change).await;
     let [author, follower]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
-    follower.post(&format!("/users/{}/follow", author.id), None).await.expect(200);
+    follower.follow(&author).await;
     author.post_text("seen").await;
     app.settle().await;
     assert_eq!(follower.get("/feed").await.expect(200).json()["items"][0]["content"], "seen");

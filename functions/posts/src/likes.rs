@@ -34,7 +34,7 @@ impl LikeState {
 
 /// The session, the limit and the post, all at once.
 async fn target(app: &App, bearer: &Bearer, id: PostId) -> Result<Post> {
-    let post = store::posts::get(app, id, Read::Confirmed);
+    let post = store::posts::get(app, id, Read::Strong);
     let (_, post) = try_join(bearer.acting(app, Action::Like), post).await?;
     post.ok_or_else(Error::not_found)
 }

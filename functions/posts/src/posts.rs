@@ -98,7 +98,8 @@ pub(crate) async fn get_post(
     reader: Reader,
     Path(PostPath { id }): Path<PostPath>,
 ) -> Result<Tagged<PostView>> {
-    let read = if reader.id() == Some(id.author) { Read::Strong } else { Read::Confirmed };
+    // Strongly for whoever may have liked it: once the like is counted, nothing else puts it into the count.
+    let read = if reader.id().is_some() { Read::Strong } else { Read::Confirmed };
     let own = OptionFuture::from(reader.id().map(|me| store::likes::edge(&app, me, id, Read::Strong)));
     let own = async { own.await.transpose().map(Option::flatten) };
     let parts = (reader.viewer(&app), store::posts::get(&app, id, read), own, card(&app, id.author));

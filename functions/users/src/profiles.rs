@@ -140,8 +140,8 @@ pub(crate) async fn get_user(
     // A name costs a round of its own, beside which the session is checked.
     let id = resolve(&app, &path.user, reader.id()).await?;
     let me = reader.id().filter(|me| *me != id);
-    let own = reader.id() == Some(id);
-    let page = store::users::page(&app, id, if own { Read::Strong } else { Read::Confirmed });
+    // Strongly for whoever may follow them: once the follow is counted, nothing else puts it into the count.
+    let page = store::users::page(&app, id, if reader.id().is_some() { Read::Strong } else { Read::Confirmed });
     let edge = |from: Option<UserId>, to: Option<UserId>, read| {
         let ends = from.zip(to);
         let app = &app;

@@ -44,13 +44,13 @@
 //! |---|---|---|---|---|
 //! | 1 | who asks, and what may they see? | U#u, begins_with H# | S | store::viewers::load |
 //! | 2 | whose is this name or address? | N#name / E#hash | C (signing in: S) | store::users::by_name, by_email |
-//! | 3 | a profile with its counts | U#u, begins_with P | C (own: S) | store::users::page |
+//! | 3 | a profile with its counts | U#u, begins_with P | S (anonymous: C) | store::users::page |
 //! | 4 | name cards of many | U#u, P (batch) | C | store::cards::load |
 //! | 5 | what signing in needs | U#u, G# to H#0# | S | store::sessions::credentials |
 //! | 6 | one session's refresh | U#u, H#0#session | update | store::sessions::refresh |
 //! | 7 | does a follow b? | U#a, F#b | E (own: S) | store::follows::follows |
 //! | 8 | who follows b? whom does a follow? | FL#b / FW#a | E | store::follows::followers, following |
-//! | 9 | one post | A#author, T#ulid | C (own: S) | store::posts::get |
+//! | 9 | one post | A#author, T#ulid | S (anonymous: C) | store::posts::get |
 //! | 10 | an author's posts | A#author, begins_with T# | E (own: S) | store::posts::by_author |
 //! | 11 | a timeline | TL#u | E (own: S) | store::timelines::page |
 //! | 12 | posts of many ids | A#author, T#ulid (batch) | E (own: S) | store::posts::load |
