@@ -1,20 +1,28 @@
-//! `kill -9` under load, and a restart on the same data.
+//! `kill -9` under load, twenty times, and a restart on the same data each time.
 
 use crate::support::binaries::binaries;
-use crate::support::{Client, alone, anon_at, until};
+use crate::support::lists::ids;
+use crate::support::{Client, PASSWORD, TestApp, alone, anon_at};
 use futures::future::join_all;
-use reqwest::Method;
-use serde_json::{Value, json};
-use std::collections::HashSet;
+use local::{Data, Local};
+use serde_json::json;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+const KILLS: usize = 20;
 const WRITERS: usize = 8;
-/// Writes acknowledged before the process is killed.
-const ACKNOWLEDGED: usize = 200;
+/// They follow every writer.
+const READERS: usize = 2;
+/// Whom writers follow meanwhile, one after another.
+const BIRDS: usize = 60;
+/// Writes acknowledged, and jobs queued or being worked on, at each kill.
+const ACKNOWLEDGED: usize = 2_000;
+const JOBS: usize = 100;
 
 /// A host in a process of its own.
 struct Host {
@@ -50,75 +58,203 @@ impl Drop for Host {
     }
 }
 
+/// Messages that are queued or being worked on, read from the queues' file.
+fn jobs(queues: &rusqlite::Connection) -> usize {
+    let count = queues.query_row("SELECT count(*) FROM messages WHERE queue NOT LIKE '%Dlq%'", [], |row| row.get(0));
+    // The host may hold the file for a moment.
+    count.unwrap_or_default()
+}
+
 async fn sign_up(anon: &Client, name: &str) -> String {
-    let body = json!({"username": name, "email": format!("{name}@example.com"), "password": "rock pools at noon"});
+    let body = json!({"username": name, "email": format!("{name}@example.com"), "password": PASSWORD});
     anon.post("/users", body).await.expect(201);
-    let signed_in = anon.post("/login", json!({"username": name, "password": "rock pools at noon"})).await;
+    let signed_in = anon.post("/login", json!({"username": name, "password": PASSWORD})).await;
     signed_in.expect(200).json()["access_token"].as_str().expect("a token").to_owned()
 }
 
-/// Posts until the host is gone; the ids it acknowledged.
-async fn write(me: Client, acknowledged: Arc<AtomicUsize>) -> Vec<String> {
-    let mut ids = Vec::new();
-    loop {
-        let text = json!({"content": format!("post {}", ids.len())});
-        let Some(answer) = me.call(Method::POST, "/posts").json(&text).try_send().await else { return ids };
-        let id: Value = answer.expect(201).json()["id"].take();
-        ids.push(id.as_str().expect("an id").to_owned());
-        acknowledged.fetch_add(1, Ordering::Relaxed);
+/// What one writer was told is done.
+#[derive(Default)]
+struct Acknowledged {
+    posts: Vec<String>,
+    likes: BTreeSet<String>,
+    follows: BTreeSet<usize>,
+}
+
+impl Acknowledged {
+    fn extend(&mut self, more: Self) {
+        self.posts.extend(more.posts);
+        self.likes.extend(more.likes);
+        self.follows.extend(more.follows);
     }
 }
 
-/// All ids of a list, page by page.
-async fn all(me: &Client, path: &str) -> Vec<String> {
-    let (mut ids, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page = me.get(&format!("{path}?limit=100&cursor={cursor}")).await.expect(200).json();
-        let items = page["items"].as_array().expect("items");
-        ids.extend(items.iter().filter_map(|item| item["id"].as_str().map(str::to_owned)));
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = next.to_owned(),
-            None => return ids,
+/// Posts, likes and follows until the host is gone.
+async fn write(me: Client, mut next_bird: usize, acknowledged: Arc<AtomicUsize>) -> Acknowledged {
+    let mut done = Acknowledged::default();
+    for n in 0.. {
+        let liked = done.posts.last().filter(|_| n % 8 == 5).cloned();
+        let call = match (n % 8, &liked) {
+            (3, _) if next_bird < BIRDS => me.post(&format!("/users/bird{next_bird}/follow"), None),
+            (_, Some(post)) => me.post(&format!("/posts/{post}/like"), None),
+            _ => me.post("/posts", json!({"content": format!("post {n}")})),
+        };
+        let Some(answer) = call.try_send().await else { break };
+        match (answer.status, liked) {
+            (201, _) => done.posts.push(ids(&[answer.json()]).remove(0)),
+            (200, Some(post)) => drop(done.likes.insert(post)),
+            (200, None) => {
+                done.follows.insert(next_bird);
+                next_bird += 1;
+            }
+            _ => panic!("{}", answer.text()),
+        }
+        acknowledged.fetch_add(1, Ordering::Relaxed);
+    }
+    done
+}
+
+/// The ids of a list down to this one, or all, page by page.
+async fn listed(me: &Client, path: &str, down_to: Option<&str>) -> Vec<String> {
+    let (mut listed, mut next) = (Vec::new(), Some(format!("{path}?limit=100")));
+    while let Some(path) = next {
+        let page = me.get(&path).await.expect(200);
+        listed.extend(ids(&page.items()));
+        next = page.next().filter(|_| down_to.is_none_or(|last| !listed.iter().any(|id| id == last)));
+    }
+    listed
+}
+
+struct Story {
+    dice: fastrand::Rng,
+    writers: Vec<String>,
+    acknowledged: Vec<Acknowledged>,
+}
+
+impl Story {
+    /// Everybody writes until the host is killed, at a moment that the dice choose.
+    async fn kill_under_load(&mut self, host: Host, queues: &rusqlite::Connection, kill: usize) {
+        let anon = anon_at(&host.url);
+        let count = Arc::new(AtomicUsize::new(0));
+        let started = Instant::now();
+        let writing = self.writers.iter().zip(&self.acknowledged).map(|(token, done)| {
+            tokio::spawn(write(anon.with_token(token), done.follows.last().map_or(0, |bird| bird + 1), count.clone()))
+        });
+        let writing: Vec<_> = writing.collect();
+        let (least, pause) = (ACKNOWLEDGED + self.dice.usize(0..400), Duration::from_micros(self.dice.u64(0..30_000)));
+        let there = || async { (count.load(Ordering::Relaxed) >= least && jobs(queues) >= JOBS).then_some(()) };
+        crate::support::until_within(Duration::from_secs(120), there).await;
+        // Any moment between two of what the host does, or in the midst of it.
+        tokio::time::sleep(pause).await;
+        let (acknowledged, waiting) = (count.load(Ordering::Relaxed), jobs(queues));
+        host.kill();
+        println!(
+            "kill {kill}: {acknowledged} writes acknowledged in {:?}, {waiting} jobs in flight",
+            started.elapsed()
+        );
+        for (writer, done) in join_all(writing).await.into_iter().enumerate() {
+            self.acknowledged[writer].extend(done.expect("a writer"));
+        }
+    }
+
+    /// Whatever was acknowledged since the last look is there.
+    async fn all_there(&self, anon: &Client, since: &mut [usize]) {
+        for ((token, done), seen) in self.writers.iter().zip(&self.acknowledged).zip(since) {
+            let new = &done.posts[*seen..];
+            let there = listed(&anon.with_token(token), "/tweets", new.first().map(String::as_str)).await;
+            let there: HashSet<String> = there.into_iter().collect();
+            let lost: Vec<_> = new.iter().filter(|id| !there.contains(*id)).collect();
+            assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+            *seen = done.posts.len();
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kill_under_load_loses_nothing_acknowledged_and_what_was_queued_is_done() {
+async fn twenty_kills_under_load_lose_and_double_nothing() {
     let _alone = alone().await;
+    let seed = fastrand::u64(..);
+    println!("kills at moments drawn from seed {seed}");
     let folder = tempfile::tempdir().expect("a folder");
-    let host = Host::start(folder.path()).await;
+    let mut host = Host::start(folder.path()).await;
+    let queues = rusqlite::Connection::open(folder.path().join("queues.sqlite")).expect("the queues");
     let anon = anon_at(&host.url);
-    let reader = sign_up(&anon, "reader").await;
-    let mut writers = Vec::new();
+    let mut story = Story { dice: fastrand::Rng::with_seed(seed), writers: Vec::new(), acknowledged: Vec::new() };
+    let (mut readers, mut birds) = (Vec::new(), Vec::new());
+    for n in 0..READERS {
+        readers.push(sign_up(&anon, &format!("reader{n}")).await);
+    }
     for n in 0..WRITERS {
         let name = format!("writer{n}");
-        writers.push(sign_up(&anon, &name).await);
-        anon.with_token(&reader).post(&format!("/users/{name}/follow"), None).await.expect(200);
+        story.writers.push(sign_up(&anon, &name).await);
+        story.acknowledged.push(Acknowledged::default());
+        for reader in &readers {
+            anon.with_token(reader).post(&format!("/users/{name}/follow"), None).await.expect(200);
+        }
     }
-    let acknowledged = Arc::new(AtomicUsize::new(0));
-    let writing =
-        join_all(writers.iter().map(|token| tokio::spawn(write(anon.with_token(token), acknowledged.clone()))));
-    let writing = tokio::spawn(writing);
-    until(|| async { (acknowledged.load(Ordering::Relaxed) >= ACKNOWLEDGED).then_some(()) }).await;
+    for n in 0..BIRDS {
+        birds.push(sign_up(&anon, &format!("bird{n}")).await);
+    }
+    let mut seen = [0; WRITERS];
+    for kill in 1..=KILLS {
+        story.kill_under_load(host, &queues, kill).await;
+        host = Host::start(folder.path()).await;
+        story.all_there(&anon_at(&host.url), &mut seen).await;
+    }
     host.kill();
-    let written: Vec<Vec<String>> = writing.await.expect("writers").into_iter().map(|ids| ids.expect("ids")).collect();
+    drop(queues);
+    nothing_lost_or_doubled(&story, &readers, &birds, folder.path()).await;
+}
 
-    let host = Host::start(folder.path()).await;
-    let anon = anon_at(&host.url);
-    for (token, ids) in writers.iter().zip(&written) {
-        let kept: HashSet<String> = all(&anon.with_token(token), "/tweets").await.into_iter().collect();
-        let lost: Vec<_> = ids.iter().filter(|id| !kept.contains(*id)).collect();
-        assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+/// The same data in this process, where it can be told when all has settled.
+async fn nothing_lost_or_doubled(story: &Story, readers: &[String], birds: &[String], folder: &Path) {
+    let app = TestApp::with(|options| options.data = Data::Dir(folder.to_owned())).await;
+    let started = Instant::now();
+    let settled = || async { Local::settle(&app).await.ok() };
+    crate::support::until_within(Duration::from_secs(600), settled).await;
+    println!("settled {:?} after the last start", started.elapsed());
+    let anon = app.anon();
+    let mut posts = Vec::new();
+    for (token, done) in story.writers.iter().zip(&story.acknowledged) {
+        let me = anon.with_token(token);
+        let there = listed(&me, "/tweets", None).await;
+        let (there_set, liked) = (there.iter().collect::<HashSet<_>>(), listed(&me, "/posts/liked", None).await);
+        assert!(done.posts.iter().all(|post| there_set.contains(post)), "a post is lost");
+        assert_eq!(there_set.len(), there.len(), "a post is there twice");
+        let liked: BTreeSet<String> = liked.into_iter().collect();
+        assert!(done.likes.is_subset(&liked), "a like is lost");
+        posts.extend(there);
     }
-    let written: HashSet<String> = written.into_iter().flatten().collect();
-    let reader = &anon.with_token(&reader);
-    let feed = until(|| async {
-        let feed = all(reader, "/feed").await;
-        (written.iter().filter(|id| feed.contains(id)).count() == written.len()).then_some(feed)
-    })
-    .await;
-    let distinct: HashSet<&String> = feed.iter().collect();
-    assert_eq!(distinct.len(), feed.len(), "each post is in the feed once");
-    println!("acknowledged before the kill: {}", written.len());
+    println!(
+        "{} posts acknowledged, {} there",
+        story.acknowledged.iter().map(|one| one.posts.len()).sum::<usize>(),
+        posts.len()
+    );
+    posts.sort_unstable_by(|a, b| b.cmp(a));
+    for reader in readers {
+        let feed = listed(&anon.with_token(reader), "/feed", None).await;
+        assert!(feed == posts, "a feed of {} has not each of {} posts once", feed.len(), posts.len());
+    }
+    let mut told = 0;
+    for (number, bird) in birds.iter().enumerate() {
+        told += told_of_each_follower_once(&anon.with_token(bird), story, number).await;
+    }
+    println!("{told} follows, each told once");
+    app.audit().await;
+}
+
+/// How many followers there are; each was told of once.
+async fn told_of_each_follower_once(bird: &Client, story: &Story, number: usize) -> usize {
+    let followers = bird.get("/users/me/followers?limit=100").await.expect(200).items();
+    let names: HashSet<&str> = followers.iter().filter_map(|card| card["username"].as_str()).collect();
+    for (writer, done) in story.acknowledged.iter().enumerate() {
+        let lost = done.follows.contains(&number) && !names.contains(format!("writer{writer}").as_str());
+        assert!(!lost, "a follow is lost: writer{writer} of bird{number}");
+    }
+    let events = bird.get("/notifications?limit=100&after=ntf_00000000000000000000000000").await.expect(200).items();
+    let mut told: Vec<&str> = events.iter().filter_map(|event| event["actor"]["username"].as_str()).collect();
+    told.sort_unstable();
+    let mut names: Vec<&str> = names.into_iter().collect();
+    names.sort_unstable();
+    assert_eq!(told, names, "bird{number}");
+    names.len()
 }

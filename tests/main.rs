@@ -11,8 +11,10 @@ mod budgets;
 mod crash;
 mod large;
 mod load;
+mod model;
 mod readme;
 mod support;
+mod under_faults;
 
 mod accounts;
 mod audit;

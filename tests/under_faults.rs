@@ -1,0 +1,99 @@
+//! The journeys under each fault profile: they end as they do without faults.
+
+use crate::journeys::{self, Change};
+use crate::support::bulk::{Person, people};
+use crate::support::shape::Shape;
+use crate::support::{TestApp, alone};
+use crate::{load, redelivery};
+use local::{Faults, Options, Profile};
+use std::pin::{Pin, pin};
+
+type Journey = fn(Change) -> Pin<Box<dyn Future<Output = Shape>>>;
+
+/// Every journey, by its name.
+const JOURNEYS: [(&str, Journey); 4] = [
+    ("the first day", |change| Box::pin(journeys::first_day(change))),
+    ("a restart", |change| Box::pin(journeys::restart(change))),
+    ("people who change their minds", |change| Box::pin(changing_minds(change))),
+    ("a thousand likes", |change| Box::pin(load::thousand_likes(change))),
+];
+
+async fn changing_minds(change: Change) -> Shape {
+    let app = TestApp::with(change).await;
+    redelivery::life(&app).await;
+    app.settle().await;
+    Shape::of(&app.table().await)
+}
+
+/// Plays all journeys with these faults, and without: both ends must be the same.
+async fn same_end(faulty: Change) {
+    let _alone = alone().await;
+    for (name, journey) in JOURNEYS {
+        let (expected, seen) = (journey(|_| ()).await, journey(faulty).await);
+        expected.assert_same(&seen, name);
+    }
+}
+
+fn under(options: &mut Options, profile: Profile) {
+    let faults = Faults::new(profile);
+    println!("{profile:?}, seed {}", faults.seed);
+    options.faults = Some(faults);
+}
+
+#[tokio::test]
+async fn unfollow_and_logout_show_in_the_very_next_request_when_reads_are_stale() {
+    for _ in 0..5 {
+        load::unfollow_and_logout(|options| under(options, Profile::Stale)).await;
+    }
+}
+
+/// An own act is in the count before the workers count it, and does not drop out when they have and reads are still
+/// behind.
+#[tokio::test]
+async fn ones_own_acts_stay_in_the_counts_when_reads_are_stale() {
+    let app = TestApp::with(|options| under(options, Profile::Stale)).await;
+    let [author, fan]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
+    let post = author.post_text("Low tide.").await;
+    app.settle().await;
+    for n in [1, 0] {
+        let path = format!("/posts/{post}/like");
+        let answer = if n == 1 { fan.post(&path, None).await } else { fan.delete(&path).await };
+        assert_eq!(answer.expect(200).json()["likes_count"], n);
+        if n == 1 {
+            fan.follow(&author).await
+        } else {
+            fan.unfollow(&author).await
+        };
+        let mut settling = pin!(app.settle());
+        while futures::poll!(settling.as_mut()).is_pending() {
+            let (post, author) = (format!("/posts/{post}"), format!("/users/{}", author.id));
+            assert_eq!(fan.get(&post).await.expect(200).json()["likes_count"], n);
+            assert_eq!(fan.get(&author).await.expect(200).json()["followers_count"], n);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stale_reads_change_no_end() {
+    same_end(|options| under(options, Profile::Stale)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conflicts_change_no_end() {
+    same_end(|options| under(options, Profile::Conflicts)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn throttling_changes_no_end() {
+    same_end(|options| under(options, Profile::Throttle)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redelivery_changes_no_end() {
+    same_end(|options| under(options, Profile::Redelivery)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_at_once_change_no_end() {
+    same_end(|options| under(options, Profile::Mixed)).await;
+}
