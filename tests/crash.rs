@@ -8,7 +8,7 @@ use local::{Data, Local};
 use serde_json::json;
 use std::collections::{BTreeSet, HashSet};
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,11 +30,24 @@ struct Host {
     url: String,
 }
 
+/// The product's template, its queues so slow that there is always work on them.
+fn template(folder: &Path) -> PathBuf {
+    let slow = "Type: AWS::SQS::Queue\n    Properties:\n      DelaySeconds: 5\n";
+    let template = include_str!("../template.yaml");
+    let changed = template.replace("Type: AWS::SQS::Queue\n    Properties:\n", slow);
+    assert_ne!(changed, template);
+    let path = folder.join("template.yaml");
+    std::fs::write(&path, changed).expect("a template");
+    path
+}
+
 impl Host {
     async fn start(data: &Path) -> Self {
         let mut process = Command::new(binaries().await.join("perch"))
             .args(["--port", "0", "--no-rate-limits", "--quiet", "--data-dir"])
             .arg(data)
+            .arg("--template")
+            .arg(template(data))
             .stdout(Stdio::piped())
             .spawn()
             .expect("the host starts");

@@ -92,6 +92,7 @@ async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<S
     };
     let queues = model.queues.iter().map(|queue| QueueSpec {
         name: queue.name.clone(),
+        delay: queue.delay(),
         visibility_timeout: options.visibility_timeout.unwrap_or_else(|| queue.visibility_timeout()),
         redrive: queue.redrive_policy.as_ref().map(|to| (to.dead_letter_queue.clone(), to.max_receive_count)),
     });

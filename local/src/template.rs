@@ -207,6 +207,8 @@ pub struct Queue {
     /// Its name.
     #[serde(skip)]
     pub name: String,
+    #[serde(default)]
+    delay_seconds: u64,
     #[serde(default = "thirty")]
     visibility_timeout: u64,
     /// Where messages go that were received too often.
@@ -214,6 +216,11 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// How long a message stays hidden at first.
+    pub fn delay(&self) -> Duration {
+        Duration::from_secs(self.delay_seconds)
+    }
+
     /// How long a message that was received stays hidden.
     pub fn visibility_timeout(&self) -> Duration {
         Duration::from_secs(self.visibility_timeout)

@@ -13,7 +13,7 @@ use futures::FutureExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use shared::clock::Clock;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -269,7 +269,16 @@ fn stream_record(mut record: Record, arn: &str) -> dynoxide::Result<StreamRecord
 /// The items that stand after these changes, and the keys of those that are gone.
 fn last_images(changes: &[StreamRecord]) -> io::Result<(Vec<Item>, Vec<Value>)> {
     let changes = changes.iter().map(|record| &record.event["dynamodb"]);
-    let last: HashMap<String, &Value> = changes.map(|change| (change["Keys"].to_string(), change)).collect();
+    // One key, whatever order its attributes come in.
+    let key = |change: &Value| -> BTreeMap<String, String> {
+        change["Keys"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.to_string()))
+            .collect()
+    };
+    let last: HashMap<_, &Value> = changes.map(|change| (key(change), change)).collect();
     let (mut puts, mut deletes) = (Vec::new(), Vec::new());
     for change in last.into_values() {
         match change.get("NewImage") {

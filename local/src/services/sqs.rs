@@ -49,6 +49,8 @@ const MIXED: usize = 4;
 #[derive(Clone, Debug)]
 pub struct QueueSpec {
     pub name: String,
+    /// How long a message stays hidden at first, unless the sender says otherwise.
+    pub delay: Duration,
     /// How long a received message stays hidden, unless the receiver says otherwise.
     pub visibility_timeout: Duration,
     /// The dead-letter queue, and how often a message is received before it goes there.

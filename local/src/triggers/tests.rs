@@ -79,6 +79,7 @@ pub(crate) async fn host_under(
     let queues = model.queues.iter().map(|queue| QueueSpec {
         name: queue.name.clone(),
         // Under faults nobody waits for it, and calls take their time.
+        delay: queue.delay(),
         visibility_timeout: if faults.is_some() { Duration::from_secs(60) } else { Duration::from_millis(50) },
         redrive: queue.redrive_policy.as_ref().map(|to| (to.dead_letter_queue.clone(), to.max_receive_count)),
     });

@@ -69,7 +69,12 @@ async fn messages_come_again_in_any_order_and_none_is_buried_for_it() {
 async fn nobody_waits_for_a_back_off_of_minutes() {
     let dir = tempfile::tempdir().unwrap();
     let minutes = Duration::from_secs(600);
-    let queue = |name: &str, redrive| QueueSpec { name: name.to_owned(), visibility_timeout: minutes, redrive };
+    let queue = |name: &str, redrive| QueueSpec {
+        name: name.to_owned(),
+        delay: Duration::ZERO,
+        visibility_timeout: minutes,
+        redrive,
+    };
     let queues = vec![queue("Jobs", Some(("Dead".to_owned(), 5))), queue("Dead", None)];
     let post = layer(NONE).post();
     let sqs = Sqs::start_under(Some(post), dir.path(), Durability::Fast, queues).await.unwrap();

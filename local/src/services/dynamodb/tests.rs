@@ -229,3 +229,17 @@ async fn events_from_end(dynamodb: &DynamoDb) -> String {
         }
     }
 }
+
+#[test]
+fn of_an_items_changes_the_last_one_stands_in_whatever_order_its_key_comes() {
+    let change = |keys: Value, n: usize| StreamRecord {
+        sequence: n.to_string(),
+        event: json!({ "dynamodb": { "Keys": keys, "NewImage": { "N": { "N": n.to_string() } } } }),
+    };
+    let (pk, sk) = (json!({ "S": "U#1" }), json!({ "S": "a" }));
+    let orders = [json!({ "PK": pk, "SK": sk }), json!({ "SK": sk, "PK": pk })];
+    let changes: Vec<_> = (0..20).map(|n| change(orders[n * n % 3 % 2].clone(), n)).collect();
+    let (puts, deletes) = last_images(&changes).unwrap();
+    assert_eq!(puts, [parse::<Item>(json!({ "N": { "N": "19" } })).unwrap()]);
+    assert_eq!(deletes, [json!(null); 0]);
+}

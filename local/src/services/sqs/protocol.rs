@@ -65,19 +65,24 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 struct SendMessage {
     queue_url: String,
     message_body: String,
-    #[serde(default)]
-    delay_seconds: u64,
+    delay_seconds: Option<u64>,
     #[serde(default)]
     message_attributes: MessageAttributes,
 }
 
 /// The message, and the answer to its sender but for the id.
-fn accept(body: String, delay: u64, attributes: MessageAttributes) -> Result<(NewMessage, Value), Refusal> {
+fn accept(
+    queue: &QueueSpec,
+    body: String,
+    delay: Option<u64>,
+    attributes: MessageAttributes,
+) -> Result<(NewMessage, Value), Refusal> {
     let mut answer = json!({ "MD5OfMessageBody": super::md5(&body) });
     if !attributes.is_empty() {
         answer["MD5OfMessageAttributes"] = md5_of_attributes(&attributes).into();
     }
-    Ok((NewMessage { body, delay: seconds("DelaySeconds", delay, MAX_DELAY)?, attributes }, answer))
+    let delay = delay.map(|delay| seconds("DelaySeconds", delay, MAX_DELAY)).transpose()?.unwrap_or(queue.delay);
+    Ok((NewMessage { body, delay, attributes }, answer))
 }
 
 /// Bytes that count against the limit.
@@ -87,7 +92,8 @@ fn size(message: &NewMessage) -> usize {
 }
 
 async fn send_message(sqs: &Sqs, request: SendMessage) -> Result<Value, Refusal> {
-    let (message, mut answer) = accept(request.message_body, request.delay_seconds, request.message_attributes)?;
+    let queue = sqs.queue(queue_name(&request.queue_url))?;
+    let (message, mut answer) = accept(queue, request.message_body, request.delay_seconds, request.message_attributes)?;
     if size(&message) > MAX_PAYLOAD {
         return Err(Refusal::parameter(format!("Message must be shorter than {MAX_PAYLOAD} bytes.")));
     }
@@ -108,18 +114,18 @@ struct SendMessageBatch {
 struct SendEntry {
     id: String,
     message_body: String,
-    #[serde(default)]
-    delay_seconds: u64,
+    delay_seconds: Option<u64>,
     #[serde(default)]
     message_attributes: MessageAttributes,
 }
 
 async fn send_message_batch(sqs: &Sqs, request: SendMessageBatch) -> Result<Value, Refusal> {
     check_batch(request.entries.iter().map(|entry| entry.id.as_str()))?;
+    let queue = sqs.queue(queue_name(&request.queue_url))?;
     let mut messages = Vec::new();
     let mut sent = Vec::new();
     for entry in request.entries {
-        let (message, mut answer) = accept(entry.message_body, entry.delay_seconds, entry.message_attributes)?;
+        let (message, mut answer) = accept(queue, entry.message_body, entry.delay_seconds, entry.message_attributes)?;
         answer["Id"] = entry.id.into();
         sent.push(answer);
         messages.push(message);
@@ -306,12 +312,13 @@ struct GetQueueAttributes {
 }
 
 async fn get_queue_attributes(sqs: &Sqs, request: GetQueueAttributes) -> Result<Value, Refusal> {
-    let QueueSpec { name, visibility_timeout, redrive } = sqs.queue(queue_name(&request.queue_url))?;
+    let QueueSpec { name, delay, visibility_timeout, redrive } = sqs.queue(queue_name(&request.queue_url))?;
     let counts = sqs.counts(name).await?;
     let mut attributes = BTreeMap::from([
         ("ApproximateNumberOfMessages".into(), counts.visible.to_string()),
         ("ApproximateNumberOfMessagesDelayed".into(), counts.delayed.to_string()),
         ("ApproximateNumberOfMessagesNotVisible".into(), counts.in_flight.to_string()),
+        ("DelaySeconds".into(), delay.as_secs().to_string()),
         ("MaximumMessageSize".into(), MAX_PAYLOAD.to_string()),
         ("QueueArn".into(), Sqs::queue_arn(name)),
         ("VisibilityTimeout".into(), visibility_timeout.as_secs().to_string()),

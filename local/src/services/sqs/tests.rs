@@ -10,9 +10,14 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 async fn start(dir: &TempDir) -> (Sqs, Client) {
-    let queue =
-        |name: &str, redrive| QueueSpec { name: name.into(), visibility_timeout: Duration::from_secs(30), redrive };
-    let queues = vec![queue("jobs", Some(("dead".into(), 2))), queue("dead", None)];
+    let half_minute = Duration::from_secs(30);
+    let queue = |name: &str, delay, redrive| QueueSpec {
+        name: name.into(),
+        delay: Duration::from_secs(delay),
+        visibility_timeout: half_minute,
+        redrive,
+    };
+    let queues = vec![queue("jobs", 0, Some(("dead".into(), 2))), queue("dead", 0, None), queue("slow", 1, None)];
     let sqs = Sqs::start(dir.path(), Durability::Fast, queues).await.unwrap();
     let client = Client::from_conf(sdk!(aws_sdk_sqs, sqs.endpoint()).build());
     (sqs, client)
@@ -181,6 +186,14 @@ async fn a_delayed_message_waits() {
     assert!(receive(&client, &sqs, "jobs", 0).await.is_none());
     assert!(receive(&client, &sqs, "jobs", 10).await.is_some());
     assert!((1000..3000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+
+    // The queue's own delay, and a message's in place of it.
+    let send = || client.send_message().queue_url(sqs.queue_url("slow")).message_body("later");
+    send().send().await.unwrap();
+    assert!(receive(&client, &sqs, "slow", 0).await.is_none());
+    send().delay_seconds(0).send().await.unwrap();
+    assert!(receive(&client, &sqs, "slow", 0).await.is_some());
+    assert!(receive(&client, &sqs, "slow", 10).await.is_some());
 }
 
 #[tokio::test]
@@ -246,7 +259,7 @@ async fn queues_are_described_and_purged() {
     let (sqs, client) = start(&dir).await;
     let url = client.get_queue_url().queue_name("jobs").send().await.unwrap().queue_url.unwrap();
     assert_eq!(url, sqs.queue_url("jobs"));
-    assert_eq!(client.list_queues().send().await.unwrap().queue_urls().len(), 2);
+    assert_eq!(client.list_queues().send().await.unwrap().queue_urls().len(), 3);
     send(&client, &sqs, "one").await;
     let described = client.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::All);
     let attributes = described.send().await.unwrap().attributes.unwrap();
