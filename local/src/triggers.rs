@@ -115,7 +115,6 @@ impl Triggers {
     pub(crate) async fn settle(&self, limit: Duration) -> Result<(), Unsettled> {
         let deadline = Instant::now() + limit;
         loop {
-            self.sources.written.notify_waiters();
             let left = self.left(deadline).await;
             if left.is_empty() {
                 return Ok(());
@@ -150,10 +149,13 @@ impl Triggers {
     /// Streams that are not at their end, queues that are not empty, a replica that is behind.
     async fn to_do(&self) -> Vec<String> {
         let mut left = Vec::new();
-        for stream in &self.streams {
-            if !stream.is_at_end().await {
-                left.push(format!("{} has changes to read", stream.name()));
-            }
+        let end = self.sources.dynamodb.end_of_stream(&self.sources.table).await;
+        let is_behind = |stream: &&Arc<StreamReader>| end.as_ref().map_or(true, |end| stream.position() < *end);
+        left.extend(
+            self.streams.iter().filter(is_behind).map(|stream| format!("{} has changes to read", stream.name())),
+        );
+        if !left.is_empty() {
+            self.sources.written.notify_waiters();
         }
         for queue in &self.queues {
             match self.sources.sqs.counts(queue).await {

@@ -8,9 +8,10 @@ use shared::models::user::{Email, Username};
 use shared::store::users::NewAccount;
 use shared::{App, Config, store};
 
-/// The app of one function, with the environment that the host gives it.
+/// The app of one function, with the environment that the host gives it, but no faults before its table.
 pub(crate) fn app_of(app: &TestApp, function: &str) -> App {
-    let environment = app.environment(function);
+    let mut environment = app.environment(function);
+    environment.insert("AWS_ENDPOINT_URL_DYNAMODB".into(), app.endpoints().dynamodb.clone());
     App::new(Config::read(|name| environment.get(name).cloned()).expect("a whole environment"))
 }
 

@@ -74,7 +74,7 @@ impl Replica {
 impl Follower {
     async fn read(self: Arc<Self>, mut at: Option<String>, held: mpsc::Sender<Held>) {
         loop {
-            match self.primary.read_stream(&self.table, at.as_deref(), BATCH).await {
+            match self.after(at.as_deref()).await {
                 Ok(records) if records.is_empty() => tokio::time::sleep(POLL).await,
                 Ok(records) => {
                     at = records.last().map(|record| record.sequence.clone());
@@ -89,6 +89,14 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// Changes after this place. Most looks find none, and cost no more than the look at where the stream ends.
+    async fn after(&self, at: Option<&str>) -> io::Result<Vec<StreamRecord>> {
+        if self.primary.end_of_stream(&self.table).await?.as_deref() <= at {
+            return Ok(Vec::new());
+        }
+        self.primary.read_stream(&self.table, at, BATCH).await
     }
 
     async fn apply(self: Arc<Self>, mut due: mpsc::Receiver<Held>) {

@@ -118,11 +118,6 @@ impl StreamReader {
         self.position.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether nothing is left to deliver.
-    pub(crate) async fn is_at_end(&self) -> bool {
-        matches!(self.read(1).await.as_deref(), Ok([]))
-    }
-
     pub(crate) async fn run(self: Arc<Self>) {
         let mut pending = Pending::default();
         loop {
