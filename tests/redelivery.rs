@@ -11,7 +11,7 @@ async fn call(user: &Person, path: String) {
 }
 
 /// People who follow, post, like, change their minds and delete; workers run or not, as the caller has it.
-pub(crate) async fn life(app: &TestApp) -> Vec<Person> {
+async fn life(app: &TestApp) -> Vec<Person> {
     let people = people(app, "user", 5).await;
     for (n, from) in people.iter().enumerate() {
         for to in people.iter().filter(|to| to.id != from.id) {

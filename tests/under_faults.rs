@@ -1,11 +1,13 @@
 //! The journeys under each fault profile: they end as they do without faults.
 
 use crate::journeys::{self, Change};
+use crate::load;
 use crate::support::bulk::{Person, people};
 use crate::support::shape::Shape;
 use crate::support::{TestApp, alone};
-use crate::{load, redelivery};
+use futures::future::join_all;
 use local::{Faults, Options, Profile};
+use serde_json::json;
 use std::pin::{Pin, pin};
 
 type Journey = fn(Change) -> Pin<Box<dyn Future<Output = Shape>>>;
@@ -18,9 +20,36 @@ const JOURNEYS: [(&str, Journey); 4] = [
     ("a thousand likes", |change| Box::pin(load::thousand_likes(change))),
 ];
 
+/// Everybody follows everybody, posts and likes, takes some of it back, and does a part of that again. What is undone has
+/// been told of: whether it would be told of else is a matter of who is first.
 async fn changing_minds(change: Change) -> Shape {
     let app = TestApp::with(change).await;
-    redelivery::life(&app).await;
+    let people = people(&app, "user", 5).await;
+    let call = async |by: &Person, path: String| drop(by.post(&path, None).await.expect(200));
+    let mut posts = Vec::new();
+    for person in &people {
+        for other in people.iter().filter(|other| other.id != person.id) {
+            person.follow(other).await;
+        }
+        posts.extend([person.post_text("First.").await, person.post_text("Second.").await]);
+    }
+    for post in &posts {
+        join_all(people.iter().map(|person| call(person, format!("/posts/{post}/like")))).await;
+    }
+    app.settle().await;
+    for (n, person) in people.iter().enumerate() {
+        person.unfollow(&people[(n + 2) % 5]).await;
+        person.patch(&format!("/posts/{}", posts[2 * n]), json!({"content": "Edited."})).await.expect(200);
+    }
+    for (n, post) in posts.iter().enumerate() {
+        call(&people[4], format!("/posts/{post}/unlike")).await;
+        call(&people[n % 4], format!("/posts/like/{post}")).await;
+    }
+    for n in [3, 4] {
+        people[n].delete(&format!("/posts/{}", posts[2 * n])).await.expect(204);
+    }
+    people[0].follow(&people[2]).await;
+    call(&people[4], format!("/posts/{}/like", posts[0])).await;
     app.settle().await;
     Shape::of(&app.table().await)
 }

@@ -14,10 +14,11 @@ impl Shape {
         let mut shape = BTreeMap::new();
         for ((pk, sk), item) in standing(items) {
             let mut item = item.clone();
-            // Times, and what keys of the run's own were used for.
-            for name in ["PK", "SK", "ttl", "at", "hash", "known", "rotated", "window", "edited"] {
+            // Times, names of writes, and what keys of the run's own were used for.
+            for name in ["PK", "SK", "ttl", "at", "hash", "known", "rotated", "window", "edited", "unf_until", "w"] {
                 item.as_object_mut().expect("an item").remove(name);
             }
+            item.sort_all_objects();
             let pk = if pk.starts_with("E#") { "E#" } else { pk };
             *shape.entry(without_ulids(&format!("{pk} {sk} {item}"))).or_default() += 1;
         }

@@ -147,7 +147,7 @@ pub async fn by_name(app: &App, name: &Username, read: Read) -> Result<Option<Us
 /// Unavailable.
 pub async fn by_names(app: &App, names: &[Username]) -> Result<Vec<Option<UserId>>> {
     let keys: Vec<_> = names.iter().map(key::name_guard).collect();
-    let guards = app.table().batch_get::<Guard>(&keys, Read::Eventual).await?;
+    let guards = app.table().batch_get::<Guard>(&keys, Read::Confirmed).await?;
     Ok(guards.into_iter().map(|guard| guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id)).collect())
 }
 
