@@ -84,8 +84,8 @@ async fn accounts() {
 
     let login = json!({"username": "gull", "password": "rock pools"});
     let signed_in = cost(&app, anon.post("/login", login.clone())).await;
-    let calls = "GetItem N/N!, PutItem U/H, Query U/G!, Query U/P!, UpdateItem RL";
-    assert_eq!(signed_in, format!("3 rounds, 3 read, 2 written: {calls}"));
+    let calls = "GetItem N/N!, Query U/G!, Query U/P!, TransactWriteItems x2, UpdateItem RL";
+    assert_eq!(signed_in, format!("3 rounds, 3 read, 5 written: {calls}"));
 
     let tokens = anon.post("/login", login).await.expect(200).json();
     let me = anon.with_token(tokens["access_token"].as_str().expect("a token"));

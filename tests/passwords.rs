@@ -1,7 +1,7 @@
 //! Forgotten and changed passwords.
 
-use crate::support::{PASSWORD, Response, TestApp, token_in};
-use futures::future::join_all;
+use crate::support::{PASSWORD, Response, TestApp, token_in, until};
+use futures::future::{join, join_all};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -118,4 +118,41 @@ async fn a_reset_forgives_failures() {
     reset(&app, &token, NEW).await.expect(204);
     let answer: Value = login(&app, NEW).await.expect(200).json();
     assert_eq!(answer["user"]["id"], gull.id.as_str());
+}
+
+/// Whoever signs in with the old password at the moment when it is replaced is in no session after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_of_the_old_password_outlives_its_change() {
+    let app = TestApp::start().await;
+    let gull = app.user("gull").await;
+    let mut old = PASSWORD.to_owned();
+    for round in 0..8 {
+        let new = format!("auk under cliff {round}");
+        let sign_in = || app.anon().post("/login", json!({"username": "gull", "password": old})).into_future();
+        let me = app.sign_in("gull", &old).await;
+        let is_change = round % 2 == 0;
+        let replace = if is_change {
+            me.put("/users/password", json!({"current_password": old, "new_password": new}))
+        } else {
+            let mails = app.mails_to(&gull.email).await.len();
+            forgot(&app, &gull.email).await.expect(202);
+            until(|| async { (app.mails_to(&gull.email).await.len() > mails).then_some(()) }).await;
+            let token = token_in(&app.mails_to(&gull.email).await[0]);
+            app.anon().post("/users/password/reset", json!({"token": token, "password": new}))
+        };
+        let (replaced, answers) = join(replace.into_future(), join_all((0..6).map(|_| sign_in()))).await;
+        replaced.expect(204);
+        for answer in answers {
+            match answer.status {
+                200 => {
+                    let token = answer.json()["access_token"].as_str().expect("a token").to_owned();
+                    app.anon().with_token(&token).get("/users").await.expect(401);
+                }
+                // It was too late, or at that very moment.
+                status => assert!(matches!(status, 401 | 503), "{}", answer.text()),
+            }
+        }
+        assert_eq!(me.get("/users").await.status, if is_change { 200 } else { 401 });
+        old = new;
+    }
 }

@@ -32,7 +32,8 @@ pub const TABLE_TRIES: u32 = 9;
 pub const TABLE_FIRST_WAIT: Duration = Duration::from_millis(10);
 /// … up to this one.
 pub const TABLE_LONGEST_WAIT: Duration = Duration::from_millis(640);
-/// Refusals in a row before an edge is set aside: each is somebody else's write of the same edge in between.
+/// Refusals in a row before an edge is set aside, or a password's change given up: each is somebody else's write of the
+/// same item in between.
 pub const EDGE_REFUSALS: usize = 8;
 /// So often is a read mark read again that somebody else has moved; with waits as above about five seconds.
 pub const MARK_REFUSALS: u32 = 20;

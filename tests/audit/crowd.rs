@@ -115,7 +115,7 @@ impl Crowd {
             &Account { id, email, verified: true, posts, following, settings: Default::default() },
         );
         put(items, key::followers(id), &Followers { n: following, ..Followers::new(id) });
-        put(items, key::credentials(id), &Credentials { id, hash: "no password".into(), known: Vec::new() });
+        put(items, key::credentials(id), &Credentials { id, hash: "no password".into(), known: Vec::new(), starts: 0 });
     }
 
     fn edge(&self) -> Edge {

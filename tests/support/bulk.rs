@@ -59,6 +59,8 @@ pub(crate) async fn session(app: &TestApp, user: UserId) -> String {
 }
 
 async fn sign_in(users: &App, user: UserId) -> String {
-    let (session, _) = store::sessions::start(users, user, &Default::default(), "").await.expect("a session");
+    let found = store::sessions::credentials(users, user).await.expect("an account");
+    let started = store::sessions::start(users, &found, "", "", None).await.expect("an answer");
+    let (session, _) = started.expect("a session");
     users.keys().expect("keys").access_token(&users.config().issuer, user, session.id, users.now())
 }

@@ -154,13 +154,11 @@ pub(crate) async fn change_password(
         return Err(weak("new_password", refusal));
     }
     let wrong = || Error::new(Kind::WrongPassword).detail("This is not your current password.");
-    let kept = found.credentials.as_ref().ok_or_else(wrong)?;
-    if !password::verify(body.current_password.as_str(), Some(&kept.hash)).await? {
+    if !password::verify(body.current_password.as_str(), found.hash()).await? {
         return Err(wrong());
     }
     let hash = password::hash(body.new_password.as_str()).await?;
-    let others: Vec<_> = found.sessions.iter().filter(|one| one.id != viewer.session.id).cloned().collect();
-    match store::sessions::change_password(&app, kept, &hash, &others).await? {
+    match store::sessions::change_password(&app, found, &hash, viewer.session.id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(wrong()),
     }

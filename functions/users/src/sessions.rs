@@ -126,23 +126,19 @@ pub(crate) async fn login(State(app): State<App>, address: Address, Json(body): 
         store::sessions::record_failure(&app, id, &from).await?;
         return Err(Error::new(Kind::InvalidCredentials).detail("The name or the password is wrong."));
     };
-    let (session, refresh) = welcome(&app, &found, page.profile.id, &address, &body).await?;
+    let (session, refresh) = welcome(&app, &found, &address, &body).await?;
     let tokens = tokens(&app, id, session.id, refresh)?;
     Ok(View(SignedIn { tokens, user: Me::from(page) }))
 }
 
 /// Starts the session, and keeps what is worth knowing next time.
-async fn welcome(app: &App, found: &SignIn, id: UserId, address: &Address, body: &Login) -> Result<(Session, String)> {
-    let remember = async {
-        let Some(kept) = &found.credentials else { return Ok(()) };
-        let rehashed = match password::is_outdated(&kept.hash) {
-            true => Some(password::hash(body.password.as_str()).await?),
-            false => None,
-        };
-        store::sessions::remember(app, kept, &address.hashed(), rehashed).await
+async fn welcome(app: &App, found: &SignIn, address: &Address, body: &Login) -> Result<(Session, String)> {
+    let rehashed = match found.hash().is_some_and(password::is_outdated) {
+        true => Some(password::hash(body.password.as_str()).await?),
+        false => None,
     };
-    let start = store::sessions::start(app, id, found, &address.user_agent);
-    try_join(start, remember).await.map(|(started, ())| started)
+    let started = store::sessions::start(app, found, &address.user_agent, &address.hashed(), rehashed).await?;
+    started.ok_or_else(|| Error::unavailable("the password was changed at the same moment"))
 }
 
 /// A refresh token.

@@ -52,6 +52,9 @@ pub struct Credentials {
     /// Addresses (hashed) that signed in before; a stranger's failures don't slow them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
+    /// Sessions started with this password or one before it: whoever changes it ends all that there are.
+    #[serde(default)]
+    pub starts: u64,
 }
 
 impl std::fmt::Debug for Credentials {

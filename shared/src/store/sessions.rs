@@ -1,6 +1,7 @@
 //! Signing in, and the sessions that follow.
 
 use crate::App;
+use crate::backpressure::EDGE_REFUSALS;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
@@ -92,12 +93,20 @@ pub async fn record_failure(app: &App, id: UserId, address: &str) -> Result<()> 
     Ok(())
 }
 
-/// Starts a session; the oldest ends when there are too many.
+/// Starts a session; the oldest ends when there are too many. Remembers the address, and a hash made with today's
+/// parameters, in the same transaction. None when the password was changed since it was checked.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn start(app: &App, user: UserId, sign_in: &SignIn, agent: &str) -> Result<(Session, String)> {
-    let now = app.now();
+pub async fn start(
+    app: &App,
+    found: &SignIn,
+    agent: &str,
+    address: &str,
+    rehashed: Option<String>,
+) -> Result<Option<(Session, String)>> {
+    let Some(kept) = &found.credentials else { return Ok(None) };
+    let (now, user) = (app.now(), kept.id);
     let id = SessionId::new(now);
     let token = RefreshToken { user, session: id, generation: 0 }.text(app.keys()?);
     let session = Session {
@@ -110,39 +119,27 @@ pub async fn start(app: &App, user: UserId, sign_in: &SignIn, agent: &str) -> Re
         agent: agent.to_owned(),
         ttl: (now + SESSION_LIFETIME).seconds(),
     };
-    let put = Op::put(key::session(user, id), &session)?;
-    let surplus = (sign_in.sessions.len() + 1).saturating_sub(MAX_SESSIONS);
-    if surplus == 0 {
-        app.table().write(put).await?;
-    } else {
-        let mut ops = vec![put];
-        ops.extend(sign_in.sessions[..surplus].iter().map(|old| Op::delete(key::session(user, old.id))));
-        app.table().batch_write(ops).await?;
+    let surplus = (found.sessions.len() + 1).saturating_sub(MAX_SESSIONS);
+    let mut ops = vec![started(kept, address, rehashed), Op::put(key::session(user, id), &session)?];
+    ops.extend(found.sessions[..surplus].iter().map(|old| Op::delete(key::session(user, old.id))));
+    match app.table().transact(ops).await {
+        Ok(()) => Ok(Some((session, token))),
+        Err(error) => error.refused().map(|_| None),
     }
-    Ok((session, token))
 }
 
-/// After a sign-in: remembers the address, and a hash made with today's parameters. Nothing to write in most cases.
-///
-/// # Errors
-/// Unavailable.
-pub async fn remember(app: &App, kept: &Credentials, address: &str, rehashed: Option<String>) -> Result<()> {
-    let is_known = kept.known.iter().any(|known| known == address);
-    if is_known && rehashed.is_none() {
-        return Ok(());
+/// The write that counts a session of this password.
+fn started(kept: &Credentials, address: &str, rehashed: Option<String>) -> Op {
+    let mut op = Op::update(key::credentials(kept.id)).add("starts", 1);
+    if !kept.known.iter().any(|known| known == address) {
+        let mut known: Vec<&str> = kept.known.iter().map(String::as_str).collect();
+        known.push(address);
+        op = op.set("known", &known[known.len().saturating_sub(KNOWN_ADDRESSES)..]);
     }
-    let mut known: Vec<&str> = kept.known.iter().map(String::as_str).filter(|known| *known != address).collect();
-    known.push(address);
-    let known = &known[known.len().saturating_sub(KNOWN_ADDRESSES)..];
-    let mut op = Op::update(key::credentials(kept.id)).set("known", known);
     if let Some(hash) = rehashed {
         op = op.set("hash", hash);
     }
-    // A password changed meanwhile stays changed.
-    match app.table().write(op.when(Condition::equal("hash", &kept.hash))).await {
-        Ok(_) => Ok(()),
-        Err(error) => error.refused().map(|_| ()),
-    }
+    op.when(Condition::equal("hash", &kept.hash))
 }
 
 /// Replaces a refresh token by its successor. One update decides. Access pattern 6.
@@ -224,18 +221,31 @@ pub async fn end_all(app: &App, sessions: &[Session]) -> Result<()> {
         .map_err(Error::from)
 }
 
-/// A new password in place of the old one; the given sessions end with it.
+/// The write of a new password, while no session was started since the old one's were read.
+fn replaced(kept: &Credentials, hash: &str) -> Op {
+    let same = Condition::equal("starts", kept.starts);
+    let same = if kept.starts > 0 { same } else { Condition::Any(vec![Condition::Without("starts"), same]) };
+    Op::update(key::credentials(kept.id)).set("hash", hash).when(Condition::equal("hash", &kept.hash)).when(same)
+}
+
+/// A new password in place of the one that was checked; all sessions but one end with it.
 ///
 /// # Errors
 /// False when the password was changed meanwhile.
-pub async fn change_password(app: &App, old: &Credentials, hash: &str, ending: &[Session]) -> Result<bool> {
-    let op = Op::update(key::credentials(old.id)).set("hash", hash);
-    let mut ops = vec![op.when(Condition::equal("hash", &old.hash))];
-    ops.extend(ending.iter().map(|one| Op::delete(key::session(one.user, one.id))));
-    match app.table().transact(ops).await {
-        Ok(()) => Ok(true),
-        Err(error) => error.refused().map(|_| false),
+pub async fn change_password(app: &App, mut found: SignIn, hash: &str, staying: SessionId) -> Result<bool> {
+    let checked = found.hash().map(str::to_owned);
+    for _ in 0..EDGE_REFUSALS {
+        let Some(kept) = found.credentials.filter(|kept| Some(&kept.hash) == checked.as_ref()) else { return Ok(false) };
+        let mut ops = vec![replaced(&kept, hash)];
+        let ending = found.sessions.iter().filter(|one| one.id != staying);
+        ops.extend(ending.map(|one| Op::delete(key::session(one.user, one.id))));
+        match app.table().transact(ops).await {
+            Ok(()) => return Ok(true),
+            Err(error) => error.refused()?,
+        };
+        found = credentials(app, kept.id).await?;
     }
+    Err(Error::unavailable("sessions start faster than they end"))
 }
 
 /// A new password by a token from a mail, which proves the address too. All sessions end, and failures are forgiven.
@@ -243,18 +253,27 @@ pub async fn change_password(app: &App, old: &Credentials, hash: &str, ending: &
 /// # Errors
 /// False when the token was used meanwhile, or the account is gone.
 pub async fn reset_password(app: &App, token: &MailToken, hash: &str, known: &str) -> Result<bool> {
-    let found = credentials(app, token.user).await?;
-    let mut ops = vec![
-        super::mail_tokens::redeem(token),
-        Op::update(key::credentials(token.user)).set("hash", hash).set("known", [known]).when(Condition::Exists),
-        Op::update(key::account(token.user)).set("verified", true).when(Condition::equal("email", &token.email)),
-        Op::delete(key::failures(token.user)),
-    ];
-    ops.extend(found.sessions.iter().map(|one| Op::delete(key::session(one.user, one.id))));
-    match app.table().transact(ops).await {
-        Ok(()) => Ok(true),
-        Err(error) => error.refused().map(|_| false),
+    for _ in 0..EDGE_REFUSALS {
+        let found = credentials(app, token.user).await?;
+        let Some(kept) = &found.credentials else { return Ok(false) };
+        let mut ops = vec![
+            super::mail_tokens::redeem(token),
+            replaced(kept, hash).set("known", [known]),
+            Op::update(key::account(token.user)).set("verified", true).when(Condition::equal("email", &token.email)),
+            Op::delete(key::failures(token.user)),
+        ];
+        ops.extend(found.sessions.iter().map(|one| Op::delete(key::session(one.user, one.id))));
+        match app.table().transact(ops).await {
+            Ok(()) => return Ok(true),
+            Err(error) => {
+                let refused = error.refused()?;
+                if refused.has(0) || refused.has(2) {
+                    return Ok(false);
+                }
+            }
+        }
     }
+    Err(Error::unavailable("sessions start faster than they end"))
 }
 
 /// Marks an address verified by the token from its mail.

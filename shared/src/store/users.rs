@@ -67,7 +67,7 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
     };
     let followers = Followers::new(id);
     let known = new.known_address.iter().cloned().collect();
-    (profile, account, followers, Credentials { id, hash: new.password_hash.clone(), known })
+    (profile, account, followers, Credentials { id, hash: new.password_hash.clone(), known, starts: 0 })
 }
 
 /// Makes an account, and in the same transaction whatever `first` says, which stands before the rest.
