@@ -235,7 +235,9 @@ fn replaced(kept: &Credentials, hash: &str) -> Op {
 pub async fn change_password(app: &App, mut found: SignIn, hash: &str, staying: SessionId) -> Result<bool> {
     let checked = found.hash().map(str::to_owned);
     for _ in 0..EDGE_REFUSALS {
-        let Some(kept) = found.credentials.filter(|kept| Some(&kept.hash) == checked.as_ref()) else { return Ok(false) };
+        let Some(kept) = found.credentials.filter(|kept| Some(&kept.hash) == checked.as_ref()) else {
+            return Ok(false);
+        };
         let mut ops = vec![replaced(&kept, hash)];
         let ending = found.sessions.iter().filter(|one| one.id != staying);
         ops.extend(ending.map(|one| Op::delete(key::session(one.user, one.id))));
