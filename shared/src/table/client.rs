@@ -1,8 +1,9 @@
 //! The only user of the DynamoDB SDK: few verbs, retries in one place.
 
-use super::design::{Key, PARTITION_KEY, Range, SORT_KEY, TTL, WRITE};
+use super::design::{Key, PARTITION_KEY, Range, SORT_KEY, WRITE};
 use super::expression::{Change, Expression, Op};
 use super::failure::{Failure, Outcome, classify};
+use super::item::Item;
 use super::{TableError, meter};
 use crate::aws::{Aws, sdk_config};
 use crate::backpressure::{BATCHES_AT_ONCE, TABLE_FIRST_WAIT, TABLE_LONGEST_WAIT, TABLE_TRIES, full_jitter};
@@ -39,35 +40,6 @@ pub enum Read {
 pub enum Order {
     OldestFirst,
     NewestFirst,
-}
-
-/// One item as it lies in the table.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Item(pub(super) HashMap<String, AttributeValue>);
-
-impl Item {
-    /// The entity in the item.
-    ///
-    /// # Errors
-    /// When the item is not such an entity.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_dynamo::from_item(self.0.clone()).map_err(|error| TableError::Broken(error.into()))
-    }
-
-    /// The entity in the item, for lists: one that can't be read is left out, and logged, so that it does not take the
-    /// others with it.
-    pub fn readable<T: DeserializeOwned>(&self) -> Option<T> {
-        self.read().inspect_err(|error| tracing::error!(key = ?self.key(), %error, "an item can't be read")).ok()
-    }
-
-    pub fn sk(&self) -> &str {
-        self.0.get(SORT_KEY).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
-    }
-
-    fn is_expired(&self, now: u64) -> bool {
-        let ttl = self.0.get(TTL).and_then(|value| value.as_n().ok()).and_then(|n| n.parse::<u64>().ok());
-        ttl.is_some_and(|ttl| ttl <= now)
-    }
 }
 
 /// A page of a query.
@@ -462,13 +434,6 @@ impl Table {
             }
             attempt += 1;
         }
-    }
-}
-
-impl Item {
-    fn key(&self) -> (String, String) {
-        let text = |name| self.0.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
-        (text(PARTITION_KEY), text(SORT_KEY))
     }
 }
 

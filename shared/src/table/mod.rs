@@ -5,8 +5,10 @@ pub mod design;
 mod error;
 mod expression;
 mod failure;
+mod item;
 pub mod meter;
 
-pub use client::{Item, Order, Read, Rows, Table};
+pub use client::{Order, Read, Rows, Table};
 pub use error::{Refused, TableError};
 pub use expression::{Condition, Op};
+pub use item::Item;
