@@ -2,7 +2,6 @@
 //! leaves. Each job may come twice, late and out of order.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use futures::future::try_join;
 use shared::backpressure::FANOUT_CHUNK;
 use shared::error::Result;
 use shared::ids::{PostId, UserId};
@@ -79,12 +78,13 @@ async fn followers(app: &App, author: UserId, after: Option<&str>) -> Result<Fol
 
 /// The newest posts of an author into a new follower's timeline.
 async fn back_fill(app: &App, from: UserId, to: UserId) -> Result<()> {
-    // Strongly: a post made just now may have been fanned out before this follow was known.
-    let posts = store::posts::by_author(app, to, BACK_FILL, None, Read::Strong);
-    match try_join(store::follows::follows(app, from, to, Read::Strong), posts).await? {
-        (true, (posts, _)) => timelines::fill(app, from, posts.iter().map(|post| post.id)).await,
-        (false, _) => Ok(()),
+    // First, for after an unfollow there is mostly nothing to fill, and the posts cost more to read.
+    if !store::follows::follows(app, from, to, Read::Strong).await? {
+        return Ok(());
     }
+    // Strongly: a post made just now may have been fanned out before this follow was known.
+    let (posts, _) = store::posts::by_author(app, to, BACK_FILL, None, Read::Strong).await?;
+    timelines::fill(app, from, posts.iter().map(|post| post.id)).await
 }
 
 /// An author's posts out of a timeline. Whoever follows again by the end gets them back, for this may have taken away

@@ -79,11 +79,6 @@ impl<T> Idempotent<T> {
         idempotency::keep(app, user, &keyed.scope(user), kept).map(Some)
     }
 
-    /// Whether the transaction was refused by another one with the same key.
-    pub fn lost(&self, refused: &crate::table::Refused) -> bool {
-        self.key.is_some() && refused.has(0)
-    }
-
     /// The answer of the one that was first.
     ///
     /// # Errors

@@ -141,7 +141,7 @@ pub async fn by_name(app: &App, name: &Username, read: Read) -> Result<Option<Us
     Ok(guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id))
 }
 
-/// Who of these names exists? Half a unit each. Access pattern 2.
+/// Who of these names exists? Half a unit each, and a whole one more for a name that nobody has. Access pattern 2.
 ///
 /// # Errors
 /// Unavailable.
