@@ -49,7 +49,7 @@ async fn a_post_shows_as_it_was_written() {
 async fn a_text_has_up_to_2000_characters_and_8_kib() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
-    let (family, flag, accented) = ("👨‍👩‍👧‍👦", "🇩🇪", "e\u{301}");
+    let (family, flag, accented) = ("👨‍👩‍👧‍👦", "🇩🇪", "x\u{301}");
     for (unit, most) in
         [("x", 2_000), (accented, 2_000), ("🐦", 2_000), (flag, 1_024), (family, 8 * 1024 / family.len())]
     {
@@ -62,6 +62,15 @@ async fn a_text_has_up_to_2000_characters_and_8_kib() {
             assert_eq!(refused.expect(422).fields(), [("content".into(), "too_long".into())], "{most} of {unit}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_text_is_kept_composed() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let id = ann.post_text("Cafe\u{301} #gro\u{308}ße").await;
+    let post = ann.get(&format!("/posts/{id}")).await.expect(200).json();
+    assert_eq!((&post["content"], &post["hashtags"]), (&json!("Café #größe"), &json!(["größe"])));
 }
 
 #[tokio::test]

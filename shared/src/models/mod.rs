@@ -6,5 +6,6 @@ pub mod notification;
 pub mod post;
 pub mod session;
 pub mod settings;
+pub mod text;
 pub mod user;
 pub mod viewer;
