@@ -9,8 +9,8 @@
 mod record;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse};
-use futures::StreamExt;
-use record::{Record, Subject, Target};
+use futures::{FutureExt, StreamExt};
+use record::{Record, Subject};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::backpressure::{GROUPS_AT_ONCE, SETTLE_TIMEOUT};
@@ -24,6 +24,7 @@ use shared::store::notifications::MOST_ACTS;
 use shared::table::Read;
 use shared::{App, store};
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use tokio::time::Instant;
 
 /// Records of either source, each read by itself.
@@ -87,45 +88,69 @@ async fn batch(app: &App, records: &[Value]) -> SqsBatchResponse {
     }
 }
 
-/// Handles one record that was set aside. Minutes may have passed: an edge is taken as it is now.
+/// Handles one record that was set aside. Minutes may have passed: an edge is taken as it is now. One that is gone
+/// counts for nothing, and its tombstone keeps what it brought out of feeds; but a turn of the delivery that it made may
+/// still be untold.
 async fn again(app: &App, record: Value) -> Result<()> {
     let record = Record::read(&record)?;
     let jobs = match record.subject {
-        Subject::Edge { target, actor } => {
-            // One that is gone counts for nothing, and its tombstone keeps what it brought out of feeds; but a turn of
-            // the delivery that it made may still be untold.
-            let edge = current(app, target, actor).await?;
-            Group { target, edges: edge.into_iter().map(|edge| (actor, edge)).collect() }.settle(app).await?
+        Subject::Like { post, by } => {
+            let edge = store::likes::edge(app, by, post, Read::Strong).await?;
+            likes(app, post, edge.map(|edge| (by, edge)).into_iter().collect()).await?
+        }
+        Subject::Follow { to, by } => {
+            let edge = store::follows::edge(app, by, to, Read::Strong).await?;
+            follows(app, to, edge.map(|edge| (by, edge)).into_iter().collect()).await?
         }
         Subject::Other(job) => vec![job],
     };
     app.jobs().send(jobs).await
 }
 
-async fn current(app: &App, target: Target, actor: UserId) -> Result<Option<Edge>> {
-    match target {
-        Target::Post(post) => store::likes::edge(app, actor, post, Read::Strong).await,
-        Target::Account(to) => store::follows::edge(app, actor, to, Read::Strong).await,
+/// What a batch says, with the places of the records that say it.
+#[derive(Default)]
+struct Changes {
+    /// By what they end at, for these share a counter.
+    likes: HashMap<PostId, Edges<UserId>>,
+    follows: HashMap<UserId, Edges<UserId>>,
+    jobs: Vec<(Vec<usize>, Job)>,
+}
+
+/// The last word per edge.
+struct Edges<I> {
+    places: Vec<usize>,
+    edges: HashMap<I, Edge>,
+}
+
+impl<I> Default for Edges<I> {
+    fn default() -> Self {
+        Self { places: Vec::new(), edges: HashMap::new() }
     }
 }
 
-/// What a batch says, the last word per edge, with the places of the records that say it.
-#[derive(Default)]
-struct Changes {
-    groups: HashMap<Target, (Vec<usize>, HashMap<UserId, Edge>)>,
-    jobs: Vec<(Vec<usize>, Job)>,
+impl<I: Eq + Hash> Edges<I> {
+    fn add(&mut self, place: usize, id: I, edge: Edge) {
+        self.places.push(place);
+        self.edges.insert(id, edge);
+    }
+
+    /// Settles them within a time. Answers the places, and what is to be done next.
+    async fn settle(
+        self,
+        deadline: Instant,
+        settle: impl AsyncFnOnce(Vec<(I, Edge)>) -> Result<Vec<Job>>,
+    ) -> (Vec<usize>, Result<Vec<Job>>) {
+        let settled = guarded(deadline, Box::pin(settle(self.edges.into_iter().collect()))).await;
+        (self.places, settled)
+    }
 }
 
 impl Changes {
     fn add(&mut self, place: usize, record: &Value) -> Result<()> {
         let record = Record::read(record)?;
         match record.subject {
-            Subject::Edge { target, actor } => {
-                let edge = record.edge()?;
-                let (places, edges) = self.groups.entry(target).or_default();
-                places.push(place);
-                edges.insert(actor, edge);
-            }
+            Subject::Like { post, by } => self.likes.entry(post).or_default().add(place, by, record.edge()?),
+            Subject::Follow { to, by } => self.follows.entry(to).or_default().add(place, by, record.edge()?),
             Subject::Other(job) => self.jobs.push((vec![place], job)),
         }
         Ok(())
@@ -134,12 +159,15 @@ impl Changes {
     /// Settles all counters, then sends the jobs that follow. Answers the places of the records that failed.
     async fn settle(self, app: &App) -> Vec<usize> {
         let deadline = Instant::now() + SETTLE_TIMEOUT;
-        let settle = |(target, (places, edges))| async move {
-            let settled = guarded(deadline, Box::pin(Group { target, edges }.settle(app))).await;
-            (places, settled)
-        };
-        let settled = futures::stream::iter(self.groups).map(settle).buffer_unordered(GROUPS_AT_ONCE);
-        let (mut jobs, mut failed) = (self.jobs, Vec::new());
+        let Self { likes: liked, follows: followed, mut jobs } = self;
+        let liked = liked
+            .into_iter()
+            .map(|(post, edges)| edges.settle(deadline, async move |edges| likes(app, post, edges).await).boxed());
+        let followed = followed
+            .into_iter()
+            .map(|(to, edges)| edges.settle(deadline, async move |edges| follows(app, to, edges).await).boxed());
+        let settled = futures::stream::iter(liked.chain(followed)).buffer_unordered(GROUPS_AT_ONCE);
+        let mut failed = Vec::new();
         for (places, settled) in settled.collect::<Vec<_>>().await {
             match settled {
                 Ok(more) => jobs.extend(more.into_iter().map(|job| (places.clone(), job))),
@@ -155,23 +183,6 @@ impl Changes {
             failed.extend(places.into_iter().flatten());
         }
         failed
-    }
-}
-
-/// Edges that end at one target, by their actors: they share a counter.
-struct Group {
-    target: Target,
-    edges: HashMap<UserId, Edge>,
-}
-
-impl Group {
-    /// Settles the counter; what is to be done next.
-    async fn settle(self, app: &App) -> Result<Vec<Job>> {
-        let edges = self.edges.into_iter().collect();
-        match self.target {
-            Target::Post(post) => likes(app, post, edges).await,
-            Target::Account(to) => follows(app, to, edges).await,
-        }
     }
 }
 

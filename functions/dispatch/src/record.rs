@@ -17,17 +17,12 @@ pub(crate) struct Record {
 
 /// What changed.
 pub(crate) enum Subject {
-    /// Somebody likes or follows, or does not any more.
-    Edge { target: Target, actor: UserId },
+    /// Somebody likes a post, or does not any more.
+    Like { post: PostId, by: UserId },
+    /// Somebody follows an account, or does not any more.
+    Follow { to: UserId, by: UserId },
     /// What has this job for its only consequence.
     Other(Job),
-}
-
-/// What is liked or followed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Target {
-    Post(PostId),
-    Account(UserId),
 }
 
 /// Lambda's form, and that of DynamoDB's own `GetRecords`: no more of it than is needed.
@@ -57,8 +52,8 @@ impl Record {
             _ => Err(Error::internal("a record without our keys")),
         };
         let subject = match (EntityKey::read(text("PK")?, text("SK")?), event_name.as_str()) {
-            (Some(EntityKey::Like { user, post }), _) => Subject::Edge { target: Target::Post(post), actor: user },
-            (Some(EntityKey::Follow { from, to }), _) => Subject::Edge { target: Target::Account(to), actor: from },
+            (Some(EntityKey::Like { user, post }), _) => Subject::Like { post, by: user },
+            (Some(EntityKey::Follow { from, to }), _) => Subject::Follow { to, by: from },
             (Some(EntityKey::Post(post)), "REMOVE") => Subject::Other(Job::Fanout(FanoutJob::PostDeleted { post })),
             (Some(EntityKey::Post(post)), _) => {
                 Subject::Other(Job::Fanout(FanoutJob::PostCreated { post, after: None }))

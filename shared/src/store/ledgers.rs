@@ -29,7 +29,7 @@ fn row() -> serde_json::Value {
 pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -> Result<()> {
     let mut work = Work::new(edges, move |user| key::like(user, post));
     while let Some(batch) = work.batch(TRANSACTION_OPS / 2 - 1) {
-        let mut ops = Ops::default();
+        let mut ops = Ops::new();
         for (user, edge) in batch {
             let ledger = key::like_row(post, edge.at, *user);
             let rows = match edge.pending() {
@@ -74,7 +74,7 @@ pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -
         };
         // Of an earlier run, which may have ended before it sent the walk.
         turn = followers.turn_due().or(turn);
-        let mut ops = Ops::default();
+        let mut ops = Ops::new();
         let rows = batch.iter().map(|(from, edge)| follow_rows(app, *from, *edge, &followers));
         for ((from, edge), rows) in batch.iter().zip(try_join_all(rows).await?) {
             ops.edge(*from, key::follow(*from, to), *edge, rows);
@@ -121,15 +121,15 @@ async fn follow_rows(app: &App, from: UserId, edge: Edge, author: &Followers) ->
 }
 
 /// Edges still to be settled.
-struct Work<K> {
-    edges: Vec<(UserId, Edge)>,
+struct Work<I, K> {
+    edges: Vec<(I, Edge)>,
     size: usize,
     refusals: usize,
     key: K,
 }
 
-impl<K: Fn(UserId) -> Key> Work<K> {
-    fn new(edges: Vec<(UserId, Edge)>, key: K) -> Self {
+impl<I: Copy + PartialEq, K: Fn(I) -> Key> Work<I, K> {
+    fn new(edges: Vec<(I, Edge)>, key: K) -> Self {
         let edges = edges.into_iter().filter(|(_, edge)| needs_work(*edge)).collect();
         Self { edges, size: 0, refusals: 0, key }
     }
@@ -139,7 +139,7 @@ impl<K: Fn(UserId) -> Key> Work<K> {
     }
 
     /// The next edges to be settled together.
-    fn batch(&mut self, most: usize) -> Option<&[(UserId, Edge)]> {
+    fn batch(&mut self, most: usize) -> Option<&[(I, Edge)]> {
         self.size = self.edges.len().min(most);
         (self.size > 0).then(|| &self.edges[..self.size])
     }
@@ -149,7 +149,7 @@ impl<K: Fn(UserId) -> Key> Work<K> {
         self.refusals = 0;
     }
 
-    fn take(&mut self) -> Vec<(UserId, Edge)> {
+    fn take(&mut self) -> Vec<(I, Edge)> {
         self.edges.drain(..self.size).collect()
     }
 
@@ -164,12 +164,12 @@ impl<K: Fn(UserId) -> Key> Work<K> {
     }
 
     /// Reads what the refused edges are now; what needs nothing any more drops out.
-    async fn reread(&mut self, app: &App, users: &[UserId]) -> Result<()> {
+    async fn reread(&mut self, app: &App, ids: &[I]) -> Result<()> {
         self.again()?;
-        let keys: Vec<Key> = users.iter().map(|user| (self.key)(*user)).collect();
+        let keys: Vec<Key> = ids.iter().map(|id| (self.key)(*id)).collect();
         let found = app.table().batch_get::<Edge>(&keys, Read::Strong).await?;
-        self.edges.retain(|(user, _)| !users.contains(user));
-        let left = users.iter().copied().zip(found).filter_map(|(user, edge)| Some((user, edge?)));
+        self.edges.retain(|(id, _)| !ids.contains(id));
+        let left = ids.iter().copied().zip(found).filter_map(|(id, edge)| Some((id, edge?)));
         let left: Vec<_> = left.filter(|(_, edge)| needs_work(*edge)).collect();
         self.edges.splice(0..0, left);
         Ok(())
@@ -182,41 +182,44 @@ const fn needs_work(edge: Edge) -> bool {
 }
 
 /// One transaction over some edges and their counter.
-#[derive(Default)]
-struct Ops {
+struct Ops<I> {
     ops: Vec<Op>,
-    /// Which operation is which user's edge.
-    owners: Vec<(usize, UserId)>,
+    /// Which operation is which edge.
+    edges: Vec<(usize, I)>,
     net: i64,
 }
 
-enum Outcome {
+enum Outcome<I> {
     Done,
     /// These edges are not what they were believed to be.
-    Refused(Vec<UserId>),
+    Refused(Vec<I>),
     /// The item that holds the counter is gone or changed.
     CounterGone,
 }
 
-impl Ops {
-    fn edge(&mut self, user: UserId, key: Key, edge: Edge, rows: Vec<Op>) {
-        self.owners.push((self.ops.len(), user));
+impl<I> Ops<I> {
+    const fn new() -> Self {
+        Self { ops: Vec::new(), edges: Vec::new(), net: 0 }
+    }
+
+    fn edge(&mut self, id: I, key: Key, edge: Edge, rows: Vec<Op>) {
+        self.edges.push((self.ops.len(), id));
         self.ops.push(if edge.stands() { edges::count(key, edge) } else { edges::remove(key, edge) });
         self.ops.extend(rows);
         self.net += edge.pending();
     }
 
-    async fn commit(self, app: &App, counter: Op) -> Result<Outcome> {
-        let Self { mut ops, owners, .. } = self;
+    async fn commit(self, app: &App, counter: Op) -> Result<Outcome<I>> {
+        let Self { mut ops, edges, .. } = self;
         let counter_at = ops.len();
         ops.push(counter);
         let refused: Refused = match app.table().transact(ops).await {
             Ok(()) => return Ok(Outcome::Done),
             Err(error) => error.refused()?,
         };
-        let users: Vec<UserId> = owners.into_iter().filter(|(op, _)| refused.has(*op)).map(|(_, user)| user).collect();
-        match (users.is_empty(), refused.has(counter_at)) {
-            (false, _) => Ok(Outcome::Refused(users)),
+        let changed: Vec<I> = edges.into_iter().filter(|(op, _)| refused.has(*op)).map(|(_, id)| id).collect();
+        match (changed.is_empty(), refused.has(counter_at)) {
+            (false, _) => Ok(Outcome::Refused(changed)),
             (true, true) => Ok(Outcome::CounterGone),
             // An actor's own account is gone: its edges are for the reaper.
             (true, false) => Err(Error::internal("an actor has no account")),
