@@ -5,6 +5,7 @@ use crate::support::services::{Items, text};
 use crate::support::{TestApp, alone};
 use local::{Data, Local};
 use serde_json::{Value, json};
+use shared::clock::Clock;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -16,7 +17,8 @@ mod damages;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A settled table with an item of every kind that the audit holds to another, its workers at rest: gull and tern
-/// follow each other, gull has posted, tern likes it, gull has not read of either, and tern has read all.
+/// follow each other, gull has posted and commented on it, tern likes it, gull has not read of either, and tern has read
+/// all. Another post of gull's waits.
 async fn small_world() -> (TestApp, [String; 2], String) {
     let app = TestApp::start().await;
     let (gull, tern) = (app.user("gull").await, app.user("tern").await);
@@ -25,6 +27,9 @@ async fn small_world() -> (TestApp, [String; 2], String) {
     app.settle().await;
     let post = gull.post_text("Low tide.").await;
     tern.post(&format!("/posts/{post}/like"), None).await.expect(200);
+    gull.comment(&post, "At last.").await;
+    let tomorrow = (Clock::default().now() + Duration::from_secs(24 * 3600)).rfc3339();
+    gull.post("/posts", json!({"content": "High tide.", "publish_at": tomorrow})).await.expect(201);
     app.settle().await;
     tern.post("/notifications/read", json!({"all": true})).await.expect(200);
     app.settle().await;

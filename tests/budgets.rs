@@ -9,10 +9,13 @@ use local::wire::{Call, rounds};
 use local::{Data, Options};
 use serde_json::{Value, json};
 use shared::ids::{PostId, UserId, new_ulid};
-use shared::models::post::Post;
+use shared::models::fields::FieldValue;
+use shared::models::post::{Content, Post};
 use shared::table::Op;
 use shared::table::design::key;
 use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 async fn app() -> TestApp {
     TestApp::with(measured).await
@@ -148,15 +151,8 @@ async fn posts_and_likes() {
     // Made by another environment, so that this one knows no card of its author.
     let [tern]: [Person; 1] = people(&app, "tern", 1).await.try_into().ok().expect("one");
     let elsewhere = app_of(&app, "posts");
-    let unknown = Post {
-        id: PostId::new(elsewhere.now(), tern.id),
-        content: "hello".into(),
-        hashtags: Vec::new(),
-        mentions: Vec::new(),
-        edited: None,
-        ver: 1,
-        likes: 0,
-    };
+    let content = Content::parse(&json!("hello")).expect("a text");
+    let unknown = Post::new(PostId::new(elsewhere.now(), tern.id), &content, Vec::new());
     shared::store::posts::create(&elsewhere, &unknown, None).await.expect("a post");
     app.settle().await;
     let cold = cost(&app, me.get(&format!("/posts/{}", unknown.id))).await;
@@ -243,6 +239,37 @@ const MERGED: &str = "Query A/T, Query A/T, Query A/T";
 const REST: &str = "Query TL, Query U/H!, Query U/L!";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn comments_and_scheduled_posts() {
+    let _alone = alone().await;
+    let app = app().await;
+    let [me, gull]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
+    me.post_text("so that the author's card is cached").await;
+    let post = gull.post_text("hello").await;
+    let comment = gull.comment(&post, "hello").await;
+    app.settle().await;
+    let path = format!("/posts/{post}/comments");
+    let made = cost(&app, me.post(&path, json!({"content": "hello"}))).await;
+    assert_eq!(made, "2 rounds, 1.5 read, 6 written: GetItem A/T, Query U/H!, TransactWriteItems x2, UpdateItem RL");
+    app.settle().await;
+    let listed = cost(&app, me.get(&path)).await;
+    assert_eq!(listed, "2 rounds, 3.5 read, 0 written: GetItem A/T, Query C/R!, Query U/H!, Query U/L!");
+    let read = cost(&app, me.get(&format!("/posts/{comment}"))).await;
+    assert_eq!(read, "1 rounds, 4 read, 0 written: GetItem A/T!, GetItem C/R!, GetItem U/L!, Query U/H!");
+    let removed = cost(&app, gull.delete(&format!("/posts/{comment}"))).await;
+    assert_eq!(
+        removed,
+        "2 rounds, 3 read, 5 written: GetItem A/T!, GetItem C/R!, Query U/H!, TransactWriteItems x2, UpdateItem RL"
+    );
+
+    let waiting = json!({"content": "hello", "publish_at": (app_of(&app, "posts").now() + HOUR).rfc3339()});
+    let scheduled = me.post("/posts", waiting.clone());
+    let calls = "Query U/H!, TransactWriteItems x3, UpdateItem RL";
+    assert_eq!(cost(&app, scheduled).await, format!("2 rounds, 1 read, 7 written: {calls}"));
+    let listed = cost(&app, me.get("/posts/scheduled")).await;
+    assert_eq!(listed, "1 rounds, 2 read, 0 written: Query U/H!, Query U/S!");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_feed() {
     let _alone = alone().await;
     let feed = Feed::new("hello").await;
@@ -273,7 +300,7 @@ async fn the_feed() {
 
     // A heavy liker: one bounded query, and the rest of the page by key.
     let like = |n: u128| {
-        let post = PostId { ulid: ulid(n), author: feed.me.id };
+        let post = PostId::of(ulid(n), feed.me.id);
         Op::put(key::like(feed.me.id, post), &json!({"at": ulid(n).to_string(), "counted": true})).expect("an item")
     };
     app.table().batch_write((0..10_000).map(like).collect()).await.expect("likes");

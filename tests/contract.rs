@@ -11,8 +11,9 @@ use shared::backpressure::Reading;
 use shared::config::{GIVEN_TO_ALL, OWN_QUEUE};
 use shared::http::openapi;
 use shared::http::paths::ALIASES;
-use shared::ids::{NotificationId, PostId, SessionId, UserId};
+use shared::ids::{NotificationId, PostId, ScheduledId, SessionId, UserId};
 use shared::models::notification::NotificationKind;
+use shared::models::scheduled::Due;
 use shared::models::user::{RESERVED_USERNAMES, Username};
 use shared::table::design::{EntityKey, INDEXES, Key, PARTITION_KEY, SORT_KEY, TTL, key};
 use std::cell::RefCell;
@@ -152,7 +153,12 @@ async fn nothing_asynchronous_is_lost_silently() {
                     assert!(trigger.bisect_batch_on_function_error && trigger.maximum_retry_attempts.is_some());
                     dead_letters.insert(trigger.on_failure().unwrap());
                 }
-                Event::HttpApi(_) | Event::Schedule(_) => {}
+                Event::Schedule(_) => {
+                    let config = &model.resources[&function.id]["Properties"]["EventInvokeConfig"];
+                    let destination = &config["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0];
+                    dead_letters.insert(destination.as_str().unwrap());
+                }
+                Event::HttpApi(_) => {}
             }
         }
     }
@@ -322,9 +328,10 @@ fn every_access_pattern_is_a_function() {
 fn every_key_is_known_for_what_it_is() {
     let ulid = Ulid::from_parts(1_795_206_600_000, 7);
     let (ann, bob) = (UserId::from_ulid(ulid), UserId::from_ulid(Ulid::from_parts(1_795_206_600_000, 8)));
-    let post = PostId { ulid, author: bob };
+    let post = PostId::of(ulid, bob);
     let mut keys = others(ann, bob, post, ulid);
     keys.extend([key::follow(ann, bob), key::like(ann, post), key::post(post), key::mail_token(ulid)]);
+    keys.push(key::post(post.comment(ulid, ann).unwrap()));
     let known = keys.iter().map(|key| EntityKey::read(key.pk(), key.sk()).unwrap_or_else(|| panic!("{key:?}")));
     let known: BTreeSet<_> = known.map(|entity| (entity.name().to_owned(), entity.expires())).collect();
     let rows = chart("## Entities");
@@ -354,10 +361,13 @@ fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
     };
     let (ulid, yes) = (Ulid::from_parts(1_795_206_600_000, 7), json!({"BOOL": true}));
     let (ann, bob) = (UserId::from_ulid(ulid), UserId::from_ulid(Ulid::from_parts(1_795_206_600_000, 8)));
-    let post = PostId { ulid, author: bob };
+    let post = PostId::of(ulid, bob);
     let plain = json!({"at": {"S": ulid.to_string()}});
 
-    for edge in [key::follow(ann, bob), key::like(ann, post)] {
+    let comment = key::post(post.comment(ulid, ann).unwrap());
+    for edge in [key::follow(ann, bob), key::like(ann, post), comment.clone()] {
+        // What goes with a comment goes when it does.
+        let removed = edge == comment;
         let image = |marks: &[&str]| {
             let mut image = plain.clone();
             marks.iter().for_each(|mark| image[mark] = yes.clone());
@@ -371,8 +381,8 @@ fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
             // The consumer's own mark.
             ("MODIFY", &["counted"], false),
             ("MODIFY", &["counted", "un"], true),
-            ("REMOVE", &["un"], false),
-            ("REMOVE", &["counted", "un"], false),
+            ("REMOVE", &["un"], removed),
+            ("REMOVE", &["counted", "un"], removed),
         ] {
             assert_eq!(wakes(name, &edge, &image(marks)), expected, "{name} {} {marks:?}", edge.sk());
         }
@@ -381,6 +391,11 @@ fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
         for name in ["INSERT", "MODIFY", "REMOVE"] {
             assert_eq!(wakes(name, &key, &plain), names.contains(&name), "{name} {}", key.pk());
         }
+    }
+    for (key, counted) in [(key::post(post), plain.clone()), (comment, json!({"counted": yes}))] {
+        let mut edited = counted.clone();
+        edited["todo"] = yes.clone();
+        assert!(wakes("MODIFY", &key, &edited) && !wakes("MODIFY", &key, &counted), "an edit of {}", key.pk());
     }
     for key in others(ann, bob, post, ulid) {
         for name in ["INSERT", "MODIFY", "REMOVE"] {
@@ -400,11 +415,15 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::credentials(ann),
         key::session(ann, SessionId::from_ulid(ulid)),
         key::merged(ann, bob),
+        key::uncounted(ann, post.comment(ulid, ann).unwrap()),
         key::negative(ann, bob),
         key::follower_row(bob, ulid, ann),
         key::following_row(ann, ulid, bob),
         key::overflow(bob, ann),
         key::like_row(post, ulid, ann),
+        key::scheduled(ann, ScheduledId::from_ulid(ulid)),
+        key::due(Due { at: post.created_at(), user: ann, id: ScheduledId::from_ulid(ulid) }),
+        key::publisher(),
         key::timeline_row(ann, post),
         key::name_guard(&Username::from_path("ann").unwrap()),
         key::email_guard(&serde_json::from_value(json!("ann@example.com")).unwrap()),

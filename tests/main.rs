@@ -8,11 +8,13 @@
 )]
 
 mod budgets;
+mod comments;
 mod crash;
 mod large;
 mod load;
 mod model;
 mod readme;
+mod scheduled;
 mod support;
 mod under_faults;
 

@@ -6,11 +6,15 @@ use crate::support::services::Items;
 use crate::support::{Response, TestApp, User, set};
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::clock::Clock;
 use shared::http::limits::Action;
 use shared::table::Op;
 use shared::table::design::key;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The refusals that can be provoked knowing the document alone; the others have tests of their own.
 const REFUSALS: [u16; 8] = [400, 401, 404, 405, 413, 415, 422, 429];
@@ -80,6 +84,10 @@ struct World {
     ann: User,
     /// By Ann.
     post: String,
+    /// On it, by Ann.
+    comment: String,
+    /// By Ann.
+    scheduled: String,
     document: Value,
     operations: Vec<Operation>,
     called: Mutex<BTreeSet<(String, u16)>>,
@@ -90,6 +98,10 @@ impl World {
         let app = TestApp::with(|options| set(options, "RateLimits", "on")).await;
         let (ann, _) = (app.user("ann").await, app.user("bob").await);
         let post = ann.post_text("hello").await;
+        let comment = ann.post(&format!("/posts/{post}/comments"), json!({"content": "hello"})).await.expect(201);
+        let comment = comment.json()["id"].as_str().unwrap().to_owned();
+        let waiting = json!({"content": "hello", "publish_at": (Clock::default().now() + HOUR).rfc3339()});
+        let scheduled = ann.post("/posts", waiting).await.expect(201).json()["id"].as_str().unwrap().to_owned();
         app.settle().await;
         let document: Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
         let items = document["paths"].as_object().unwrap().values();
@@ -107,7 +119,7 @@ impl World {
                 operations.push(Operation { method, path: path.clone(), is: is.clone(), methods: methods.clone() });
             }
         }
-        Self { app, ann, post, document, operations, called: Mutex::default() }
+        Self { app, ann, post, comment, scheduled, document, operations, called: Mutex::default() }
     }
 
     /// Every item but the counters of limits and of failed sign-ins, which refusals may raise.
@@ -120,6 +132,8 @@ impl World {
     /// The path with somebody, or a post, that exists.
     fn path(&self, operation: &Operation) -> String {
         let path = operation.path.replace("{user}", "bob");
+        let path = path.replace("{comment_id}", &self.comment);
+        let path = path.replace("scheduled/{id}", &format!("scheduled/{}", self.scheduled));
         if path.starts_with("/posts/") { path.replace("{id}", &self.post) } else { path }
     }
 

@@ -331,3 +331,81 @@ async fn a_stranger_gets_few_mails_until_the_address_is_verified() {
     app.settle().await;
     assert_eq!(follow_mails(&app, &ann).await, 4);
 }
+
+#[tokio::test]
+async fn comments_are_told_each_and_their_authors_counted_once() {
+    let app = TestApp::start().await;
+    let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
+    let post = ann.post_text("Low tide.").await;
+    let mut comments = Vec::new();
+    for (who, text) in [(&bob, "One."), (&bob, "Two, @ann."), (&cid, "Three."), (&ann, "My own, @bob.")] {
+        comments.push(who.comment(&post, text).await);
+        app.settle().await;
+    }
+    let found = list(&ann).await;
+    assert_eq!((found.len(), unread(&ann).await), (1, 1), "one who is told of a comment is not told that it names her");
+    assert_eq!((&found[0]["kind"], names(&found[0])), (&json!("comment"), vec!["cid", "bob"]));
+    assert_eq!((&found[0]["post_id"], &found[0]["comment_id"]), (&json!(post), &json!(comments[2])));
+    assert_eq!(found[0]["actors_count"], 2, "of three comments");
+    let events = walk(&ann, &format!("/notifications?after={}", found[0]["id"].as_str().unwrap())).await;
+    let told: Vec<_> = events.iter().map(|event| event["comment_id"].clone()).collect();
+    assert_eq!(told, [json!(comments[1]), json!(comments[2])]);
+    // Bob is told of Ann's as a mention, and of a reply to his own.
+    let reply = cid.comment(&comments[0], "A reply.").await;
+    app.settle().await;
+    let found = list(&bob).await;
+    let told: Vec<_> = found.iter().map(|one| (&one["kind"], &one["post_id"], &one["comment_id"])).collect();
+    let (mention, null) = (json!(comments[3]), Value::Null);
+    assert_eq!(told, [(&json!("comment"), &json!(comments[0]), &json!(reply)), (&json!("mention"), &mention, &null)]);
+    // What was read is read; the next one opens a new notification that counts its author again.
+    read(&ann, json!({"all": true})).await;
+    bob.comment(&post, "Four.").await;
+    app.settle().await;
+    assert_eq!((list(&ann).await.len(), &list(&ann).await[0]["actors_count"]), (2, &json!(1)));
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn a_comment_or_mention_that_is_gone_before_the_telling_is_not_told() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let post = ann.post_text("Low tide.").await;
+    app.pause_workers().await;
+    let gone = bob.comment(&post, "One.").await;
+    bob.delete(&format!("/posts/{gone}")).await.expect(204);
+    let named = bob.post_text("High tide, @ann.").await;
+    bob.patch(&format!("/posts/{named}"), json!({"content": "High tide."})).await.expect(200);
+    let deleted = bob.post_text("Spring tide, @ann.").await;
+    bob.delete(&format!("/posts/{deleted}")).await.expect(204);
+    app.resume_workers().await;
+    app.settle().await;
+    assert_eq!((list(&ann).await, unread(&ann).await), (Vec::new(), 0));
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn a_mention_is_told_once_when_the_text_first_names_one() {
+    let app = TestApp::start().await;
+    let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
+    let post = bob.post_text("Low tide, @ann and @bob.").await;
+    app.settle().await;
+    for text in ["Low tide, @ann, @cid.", "Low tide, @cid, @ann!"] {
+        bob.patch(&format!("/posts/{post}"), json!({ "content": text })).await.expect(200);
+        app.settle().await;
+    }
+    for reader in [&ann, &cid] {
+        let found = list(reader).await;
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (&found[0]["kind"], &found[0]["post_id"], names(&found[0])),
+            (&json!("mention"), &json!(post), vec!["bob"])
+        );
+    }
+    assert_eq!(list(&bob).await, Vec::<Value>::new());
+    let off = json!({"notify": {"mention": {"list": false}}});
+    ann.patch("/users/settings", off).await.expect(200);
+    bob.post_text("Again, @ann.").await;
+    app.settle().await;
+    assert_eq!(list(&ann).await.len(), 1);
+    app.audit().await;
+}

@@ -55,6 +55,7 @@ impl Sample {
         let Self { file, status, .. } = self;
         match status {
             Some(status) => assert_eq!(answer["statusCode"], *status, "{file}: {answer}"),
+            None if answer.is_null() => {}
             None => assert_eq!(answer["batchItemFailures"], Value::Array(Vec::new()), "{file}: {answer}"),
         }
     }

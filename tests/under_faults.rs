@@ -36,7 +36,25 @@ async fn changing_minds(change: Change) -> Shape {
     for post in &posts {
         join_all(people.iter().map(|person| call(person, format!("/posts/{post}/like")))).await;
     }
+    let mut comments = Vec::new();
+    for (n, post) in posts.iter().enumerate() {
+        for place in 1..4 {
+            comments.push((place, n, people[(n + place) % 5].comment(post, "A comment.").await));
+        }
+    }
     app.settle().await;
+    for (place, n, comment) in &comments {
+        match place {
+            1 => people[(n + 1) % 5].delete(&format!("/posts/{comment}")).await.expect(204),
+            2 => {
+                people[(n + 2) % 5].patch(&format!("/posts/{comment}"), json!({"content": "Edited."})).await.expect(200)
+            }
+            _ => people[*n % 5]
+                .post(&format!("/posts/{comment}/comments"), json!({"content": "A reply."}))
+                .await
+                .expect(201),
+        };
+    }
     for (n, person) in people.iter().enumerate() {
         person.unfollow(&people[(n + 2) % 5]).await;
         person.patch(&format!("/posts/{}", posts[2 * n]), json!({"content": "Edited."})).await.expect(200);

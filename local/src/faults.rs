@@ -10,6 +10,8 @@ pub(crate) mod replica;
 
 pub(crate) use delivery::{Delivery, Post};
 use fastrand::Rng;
+pub(crate) use kill::Armed;
+pub use kill::Death;
 use kill::Killer;
 pub use rates::Profile;
 use rates::Rates;
@@ -19,6 +21,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::task::AbortHandle;
 
 /// Which faults to run with.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +111,11 @@ impl FaultLayer {
     /// The faults of what invokes a function; `part` tells triggers and shards apart.
     pub(crate) fn delivery(&self, function: &str, part: &str) -> Delivery {
         Delivery { dice: self.dice(part), killer: self.killer(function) }
+    }
+
+    /// Has an invocation of a function die at a call of its own.
+    pub(crate) fn arm(&self, function: &str, invocation: AbortHandle, death: Death) -> Armed {
+        self.killer(function).arm_at(invocation, death)
     }
 
     pub(crate) fn post(&self) -> Post {

@@ -1,14 +1,16 @@
 //! The functions' doors. Each takes one event as JSON and answers in JSON, as on Lambda.
 
-use crate::faults::Delivery;
+use crate::faults::{Armed, Delivery};
 use futures::future::{BoxFuture, FutureExt};
 use lambda_http::lambda_runtime::{Context, LambdaEvent};
 use lambda_http::request::LambdaRequest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use shared::App;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::AbortHandle;
 use tower::Service;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -23,6 +25,7 @@ pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
         "dispatch" => worker(app, |app, event| async move { dispatch::handle(&app, event).await }),
         "fanout" => worker(app, |app, event| async move { fanout::handle(&app, event).await }),
         "notify" => worker(app, |app, event| async move { notify::handle(&app, event).await }),
+        "publish" => schedule(app, |app, event| async move { publish::handle(&app, event).await }),
         _ => return None,
     })
 }
@@ -71,6 +74,23 @@ where
     })
 }
 
+/// The same for a schedule, whose run may fail.
+fn schedule<F, A>(app: App, handle: F) -> Handler
+where
+    F: Fn(App, Value) -> A + Copy + Send + Sync + 'static,
+    A: Future<Output = shared::error::Result<()>> + Send + 'static,
+{
+    Arc::new(move |event| {
+        let app = app.clone();
+        async move {
+            let event = serde_json::from_slice(&event).map_err(|error| error.to_string())?;
+            handle(app, event).await.map_err(|error| error.to_string())?;
+            Ok(b"null".to_vec())
+        }
+        .boxed()
+    })
+}
+
 /// A function, ready to be invoked.
 pub(crate) struct Function {
     pub(crate) name: String,
@@ -104,9 +124,18 @@ impl Function {
 
     /// The same under faults, which may kill it.
     pub(crate) async fn invoke_under(&self, faults: Option<&Delivery>, event: Vec<u8>) -> Result<Vec<u8>, InvokeError> {
+        self.invoke_armed(event, |task| faults.and_then(|faults| faults.arm(task))).await
+    }
+
+    /// The same, with what may kill it.
+    pub(crate) async fn invoke_armed(
+        &self,
+        event: Vec<u8>,
+        arm: impl FnOnce(AbortHandle) -> Option<Armed>,
+    ) -> Result<Vec<u8>, InvokeError> {
         let task = tokio::spawn((self.handler)(event));
         let abort = task.abort_handle();
-        let _armed = faults.and_then(|faults| faults.arm(task.abort_handle()));
+        let _armed = arm(task.abort_handle());
         let result = match tokio::time::timeout(self.timeout, task).await {
             Ok(Ok(result)) => result.map_err(InvokeError::Failed),
             Ok(Err(killed)) if killed.is_cancelled() => Err(InvokeError::Killed),

@@ -27,7 +27,7 @@ mod triggers;
 pub mod wire;
 
 pub use data::{Data, DataError};
-pub use faults::{Fault, FaultLayer, Faults, Profile};
+pub use faults::{Death, Fault, FaultLayer, Faults, Profile};
 pub use functions::InvokeError;
 pub use functions::openapi_parts;
 pub use triggers::{Pattern, Unsettled};
@@ -76,6 +76,8 @@ pub struct Options {
     pub record_wire: bool,
     /// What is to go wrong, if anything.
     pub faults: Option<Faults>,
+    /// How far the functions' clock is ahead of the system's.
+    pub clock_offset: Duration,
     /// In place of every queue's own, which are minutes.
     pub visibility_timeout: Option<Duration>,
 }
@@ -91,6 +93,7 @@ impl Default for Options {
             workers: true,
             record_wire: false,
             faults: None,
+            clock_offset: Duration::ZERO,
             visibility_timeout: None,
         }
     }
@@ -239,6 +242,19 @@ impl Local {
         let found = found.ok_or_else(|| failed(format!("there is no function {function}")))?;
         let answer = found.invoke(event.to_string().into_bytes()).await?;
         serde_json::from_slice(&answer).map_err(|error| failed(error.to_string()))
+    }
+
+    /// The same, but the function dies at one of its calls of DynamoDB.
+    ///
+    /// # Errors
+    /// [`InvokeError::Killed`] when it did. There is no such function, no fault layer, or it failed before.
+    pub async fn invoke_killed(&self, function: &str, event: &Value, death: Death) -> Result<(), InvokeError> {
+        let failed = |what: String| InvokeError::Failed(what);
+        let found = self.functions.get(function);
+        let found = found.ok_or_else(|| failed(format!("there is no function {function}")))?;
+        let layer = self.faults().ok_or_else(|| failed("there are no faults".to_owned()))?;
+        let arm = |task| Some(layer.arm(function, task, death));
+        found.invoke_armed(event.to_string().into_bytes(), arm).await.map(|_| ())
     }
 
     /// Holds stream, queues and schedules; returns when the invocations that run have ended.

@@ -73,6 +73,9 @@ struct Arguments {
     /// What the dice for faults start from, to meet the same ones again [default: any]
     #[arg(long, value_name = "N", requires = "faults")]
     fault_seed: Option<u64>,
+    /// How many seconds the clock is ahead of the system's, to see what comes later, such as scheduled posts
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    clock_offset: u64,
     /// Print the OpenAPI document of all functions, and end: cargo run -- --print-openapi > openapi.json
     #[arg(long)]
     print_openapi: bool,
@@ -101,6 +104,7 @@ impl Arguments {
                 Some(seed) => Faults { profile, seed },
                 None => Faults::new(profile),
             }),
+            clock_offset: std::time::Duration::from_secs(self.clock_offset),
             ..Options::default()
         }
     }

@@ -44,6 +44,7 @@ impl Local {
         let endpoints = services.endpoints();
         let environments = template.environments(&options, &folder, &services, &endpoints)?;
         let clock = Clock::default();
+        clock.advance(options.clock_offset);
         let functions = template.functions(&environments, &clock)?;
         let written = Arc::new(Notify::new());
         let gateway = template.gateway(&functions, services.ses.clone(), written.clone())?;

@@ -83,6 +83,15 @@ pub const RECEIVES: u32 = 12;
 /// than [`RECEIVES`], so that the worker comes first where it lives, even when it could not send now and then.
 pub const REDRIVE_RECEIVES: u32 = 15;
 
+/// A run of the publisher that has said nothing for so long is dead, and the next may begin: it says so with each batch
+/// of twenty, and the next minute's run is to find the way free.
+pub const PUBLISH_LEASE: Duration = Duration::from_secs(30);
+/// A run of the publisher begins no batch after that: with the lease it leaves the next minute's run its way.
+pub const PUBLISH_TIME: Duration = Duration::from_secs(25);
+const _: () = assert!(PUBLISH_TIME.as_secs() + PUBLISH_LEASE.as_secs() < 60, "runs come every minute");
+/// An hour is done with only so long after its end: a request that had a post wait for its last moment has ended.
+pub const PUBLISH_GRACE: Duration = Duration::from_secs(300);
+
 /// How one queue is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {

@@ -26,6 +26,12 @@ impl Timestamp {
         self.0 / 1000
     }
 
+    /// Reads RFC 3339, in any time zone; what is finer than a millisecond is cut off. None before 1970.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let at = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+        u64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
+    }
+
     /// Time passed since `earlier`; zero when that is in the future.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -77,5 +83,7 @@ mod tests {
     fn times_have_milliseconds_and_a_z() {
         assert_eq!(Timestamp(1_795_206_600_007).rfc3339(), "2026-11-20T20:30:00.007Z");
         assert_eq!(Timestamp(0).rfc3339(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp::from_rfc3339("2026-11-20T21:30:00.0079+01:00"), Some(Timestamp(1_795_206_600_007)));
+        assert_eq!(Timestamp::from_rfc3339("2026-11-20"), None);
     }
 }

@@ -22,6 +22,7 @@ pub enum Kind {
     MethodNotAllowed,
     Taken,
     InFlight,
+    AlreadyPublished,
     PreconditionFailed,
     TooLarge,
     UnsupportedMediaType,
@@ -33,7 +34,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::MalformedRequest,
         Self::InvalidCursor,
         Self::InvalidToken,
@@ -46,6 +47,7 @@ impl Kind {
         Self::MethodNotAllowed,
         Self::Taken,
         Self::InFlight,
+        Self::AlreadyPublished,
         Self::PreconditionFailed,
         Self::TooLarge,
         Self::UnsupportedMediaType,
@@ -71,6 +73,7 @@ impl Kind {
             Self::MethodNotAllowed => (405, "method-not-allowed", "This path has no such method"),
             Self::Taken => (409, "taken", "Already taken"),
             Self::InFlight => (409, "in-flight", "The first request with this key is not done yet"),
+            Self::AlreadyPublished => (409, "already-published", "It is published already"),
             Self::PreconditionFailed => (412, "precondition-failed", "It changed meanwhile"),
             Self::TooLarge => (413, "too-large", "The body is too large"),
             Self::UnsupportedMediaType => (415, "unsupported-media-type", "Send application/json"),

@@ -114,41 +114,99 @@ id!(
     NotificationId, "ntf_"
 );
 
-/// A post. The id names its author too, so that a post is one `GetItem` and an author's list one `Query`.
+id!(
+    /// A post that waits for its time.
+    ScheduledId, "sch_"
+);
+
+/// A post, or a comment, which is a post below another one. The id names its author, and all that it stands below, so
+/// that a post is one `GetItem`, an author's list one `Query`, and what a comment belongs to is known without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PostId {
     pub ulid: Ulid,
     pub author: UserId,
+    below: Below,
 }
+
+/// What a post stands below, the nearest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Below {
+    Nothing,
+    Post(Link),
+    Comment(Link, Link),
+}
+
+type Link = (Ulid, UserId);
 
 impl PostId {
     /// Sorts before every post.
-    pub const OLDEST: Self = Self { ulid: Ulid::nil(), author: UserId::from_ulid(Ulid::nil()) };
+    pub const OLDEST: Self = Self::of(Ulid::nil(), UserId::from_ulid(Ulid::nil()));
 
     pub fn new(at: Timestamp, author: UserId) -> Self {
-        Self { ulid: new_ulid(at), author }
+        Self::of(new_ulid(at), author)
+    }
+
+    /// A post that stands by itself.
+    pub const fn of(ulid: Ulid, author: UserId) -> Self {
+        Self { ulid, author, below: Below::Nothing }
+    }
+
+    /// A comment on this one. None below a reply: replies are one level deep.
+    pub const fn comment(self, ulid: Ulid, author: UserId) -> Option<Self> {
+        let link = (self.ulid, self.author);
+        let below = match self.below {
+            Below::Nothing => Below::Post(link),
+            Below::Post(post) => Below::Comment(link, post),
+            Below::Comment(..) => return None,
+        };
+        Some(Self { ulid, author, below })
+    }
+
+    /// What it is a comment on.
+    pub const fn parent(self) -> Option<Self> {
+        match self.below {
+            Below::Nothing => None,
+            Below::Post((ulid, author)) => Some(Self::of(ulid, author)),
+            Below::Comment((ulid, author), post) => Some(Self { ulid, author, below: Below::Post(post) }),
+        }
+    }
+
+    /// All that it stands below, the nearest first.
+    pub fn parents(self) -> impl Iterator<Item = Self> {
+        std::iter::successors(self.parent(), |id| id.parent())
+    }
+
+    /// Its author, and those of what it stands below: any of them may delete it.
+    pub fn authors(self) -> Vec<UserId> {
+        std::iter::once(self).chain(self.parents()).map(|id| id.author).collect()
     }
 
     pub fn created_at(self) -> Timestamp {
         Timestamp::from_millis(self.ulid.timestamp_ms())
     }
 
-    /// The part after the prefix, `<ulid>.<author>`: what sort keys hold.
+    /// The part after the prefix, `<ulid>.<author>` and the same of all that it stands below: what sort keys hold.
     pub fn suffix(self) -> String {
-        format!("{}.{}", self.ulid, self.author.ulid())
+        let own = format!("{}.{}", self.ulid, self.author.ulid());
+        self.parents().fold(own, |text, id| format!("{text}.{}.{}", id.ulid, id.author.ulid()))
     }
 
     /// Reads what [`Self::suffix`] wrote.
     pub fn from_suffix(text: &str) -> Result<Self, InvalidId> {
-        let (ulid, author) = text.split_once('.').ok_or(InvalidId)?;
-        Ok(Self { ulid: parse_ulid(ulid)?, author: UserId::from_ulid(parse_ulid(author)?) })
+        let (ulid, rest) = text.split_once('.').ok_or(InvalidId)?;
+        let (author, parent) = rest.split_once('.').map_or((rest, None), |(author, parent)| (author, Some(parent)));
+        let (ulid, author) = (parse_ulid(ulid)?, UserId::from_ulid(parse_ulid(author)?));
+        match parent {
+            None => Ok(Self::of(ulid, author)),
+            Some(parent) => Self::from_suffix(parent)?.comment(ulid, author).ok_or(InvalidId),
+        }
     }
 }
 
 impl fmt::Display for PostId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pst_{}.{}", self.ulid, self.author.ulid())
+        write!(f, "pst_{}", self.suffix())
     }
 }
 
@@ -176,6 +234,23 @@ mod tests {
         assert_eq!(post.to_string().parse(), Ok(post));
         assert_eq!(PostId::from_suffix(&post.suffix()), Ok(post));
         assert_eq!(post.created_at().millis(), 3_000);
+    }
+
+    #[test]
+    fn a_comment_names_what_it_stands_below() {
+        let [ann, bob] = [1_000, 2_000].map(|ms| UserId::new(Timestamp::from_millis(ms)));
+        let ulid = |ms| new_ulid(Timestamp::from_millis(ms));
+        let post = PostId::new(Timestamp::from_millis(3_000), ann);
+        let comment = post.comment(ulid(4_000), bob).unwrap();
+        let reply = comment.comment(ulid(5_000), ann).unwrap();
+        assert_eq!(reply.comment(ulid(6_000), bob), None);
+        assert_eq!(reply.parents().collect::<Vec<_>>(), [comment, post]);
+        for id in [post, comment, reply] {
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+        assert!(post < comment && comment < reply);
+        let deeper = format!("{}.{}", PostId::of(ulid(7_000), bob), reply.suffix());
+        assert_eq!(deeper.parse::<PostId>(), Err(InvalidId));
     }
 
     #[test]

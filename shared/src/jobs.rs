@@ -18,7 +18,7 @@ use ulid::Ulid;
 pub enum FanoutJob {
     /// A post is to reach its author's followers; `after` is where an earlier message of this job stopped.
     PostCreated { post: PostId, after: Option<Stop> },
-    /// A post is gone; its likes go too.
+    /// A post or comment is gone; its likes and comments go too.
     PostDeleted { post: PostId },
     /// `from` follows `to` now: the newest posts come into the timeline.
     Followed { from: UserId, to: UserId },
@@ -44,13 +44,15 @@ pub enum Stop {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum NotifyJob {
-    /// Alike acts that concern the topic's owner: at most [`MOST_ACTS`](crate::store::notifications::MOST_ACTS), about
-    /// 4 KB, each of another actor.
+    /// Alike acts that concern the topic's owner: at most [`most_acts`](crate::store::notifications::most_acts),
+    /// about 4 KB.
     Notify {
         #[serde(flatten)]
         topic: Topic,
         acts: Vec<Act>,
     },
+    /// Whom a post mentions is to be told.
+    Mentioned { post: PostId },
     /// A mail with a token is to be sent.
     MailToken { id: Ulid },
 }

@@ -43,6 +43,18 @@ where
     .await
 }
 
+/// Serves a schedule: a run that fails is told as one that failed.
+///
+/// # Errors
+/// An environment that is not complete; the runtime's own.
+pub async fn schedule<E: DeserializeOwned>(handle: impl AsyncFn(&App, E) -> crate::Result<()>) -> Result<(), Error> {
+    let app = start()?;
+    warm(&app).await;
+    let (app, handle) = (&app, &handle);
+    let run = |event: LambdaEvent<E>| async move { Ok::<(), Error>(Box::pin(handle(app, event.payload)).await?) };
+    lambda_runtime::run(service_fn(run)).await
+}
+
 #[expect(clippy::disallowed_methods, reason = "the log's level, needed before there is a configuration")]
 fn start() -> Result<App, Error> {
     let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());

@@ -9,8 +9,8 @@ use shared::clock::{Clock, Timestamp};
 use shared::ids::{NotificationId, PostId, UserId, new_ulid};
 use shared::models::fields::FieldValue;
 use shared::models::following::Followers;
-use shared::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark};
-use shared::models::post::{Post, TIMELINE_LIFETIME, TimelineRow};
+use shared::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark, Topic};
+use shared::models::post::{Content, Post, TIMELINE_LIFETIME, TimelineRow};
 use shared::models::user::{Account, Credentials, Email, Guard, Profile, Username};
 use shared::store::edges::Edge;
 use shared::table::design::{Key, PARTITION_KEY, SORT_KEY, key};
@@ -112,7 +112,7 @@ impl Crowd {
         put(
             items,
             key::account(id),
-            &Account { id, email, verified: true, posts, following, settings: Default::default() },
+            &Account { id, email, verified: true, posts, following, waiting: 0, settings: Default::default() },
         );
         put(items, key::followers(id), &Followers { n: following, ..Followers::new(id) });
         put(items, key::credentials(id), &Credentials { id, hash: "no password".into(), known: Vec::new(), starts: 0 });
@@ -135,16 +135,8 @@ impl Crowd {
     fn posts(&self, n: usize, items: &mut Vec<Item>) {
         let row = TimelineRow { ttl: (self.now + TIMELINE_LIFETIME).seconds() };
         for id in self.posts[n] {
-            let likes = (LIKES / AROUND) as u64;
-            let post = Post {
-                id,
-                content: "Low tide.".into(),
-                hashtags: Vec::new(),
-                mentions: Vec::new(),
-                edited: None,
-                ver: 1,
-                likes,
-            };
+            let content = Content::parse(&json!("Low tide.")).expect("a text");
+            let post = Post { likes: (LIKES / AROUND) as u64, ..Post::new(id, &content, Vec::new()) };
             put(items, key::post(id), &post);
             put(items, key::timeline_row(self.people[n], id), &row);
         }
@@ -167,13 +159,13 @@ impl Crowd {
         let (owner, kind, ttl) = (self.people[n], NotificationKind::Follow, self.ttl(90));
         let ids: Vec<_> = (0..AROUND).map(|_| NotificationId::new(self.now)).collect();
         let (group, last) = (ids[0], ids[AROUND - 1]);
+        let topic = Topic { kind, owner, post: None };
         let actors = vec![self.people[0]];
-        let count = AROUND as u64;
-        let told = Notification { id: group, kind, post: None, actors, n: count, last, read: false, ttl };
+        let told = Notification { actors, n: AROUND as u64, last, ..Notification::opened(group, &topic, ttl) };
         put(items, key::notification(owner, group), &told);
         put(items, key::read_mark(owner), &ReadMark { unread: 1, upto: None, last: Some(last) });
         for id in ids {
-            let event = NotificationEvent { id, group, kind, post: None, actor: self.people[0], ttl };
+            let event = NotificationEvent { id, group, kind, post: None, comment: None, actor: self.people[0], ttl };
             put(items, key::notification_event(owner, id), &event);
         }
     }

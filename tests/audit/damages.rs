@@ -33,6 +33,8 @@ fn number(n: u64) -> Value {
 pub(super) fn damages(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     let mut damages = of_edges(items, gull, tern);
     damages.extend(of_posts(items, gull, tern));
+    damages.extend(of_comments(items, gull));
+    damages.extend(of_scheduled(items, gull));
     damages.extend(of_notifications(items, gull));
     damages.extend(of_accounts(items, gull, tern));
     damages.extend(of_deliveries(items, gull, tern));
@@ -115,12 +117,58 @@ fn of_posts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
             vec![Take(post)],
             vec![
                 "posts_count of gull is 1, its partition has 0",
+                "the post is gone, but its comments are 1 for comments_count",
                 "the post is gone, but its ledger has 1 for likes_count",
                 "the post is gone, but stands in its author's own timeline",
             ],
         ),
         // Of somebody whom gull follows, whether or not the post is there: no feed shows it.
         (vec![Put(with(&own, "SK", strangers))], vec![]),
+    ]
+}
+
+fn of_comments(items: &Items, gull: &str) -> Vec<Case> {
+    let (post, comment) = (one(items, "A#", ""), one(items, "C#", "R#"));
+    let below = comment["PK"]["S"].as_str().unwrap().replace("C#", "");
+    let own = comment["SK"]["S"].as_str().unwrap().replace("R#", "");
+    let uncounted = json!({"PK": {"S": format!("U#{gull}")}, "SK": {"S": format!("H#2#{own}.{below}")}, "n": number(1),
+        "ttl": number(9_999_999_999)});
+    let yes = json!({"BOOL": true});
+    vec![
+        (vec![Put(with(&post, "comments", number(3)))], vec!["comments_count of the post is 3, its comments are 1"]),
+        (vec![Take(comment.clone())], vec!["comments_count of the post is 1, its comments are 0"]),
+        (
+            vec![Put(without(&comment, "counted"))],
+            vec!["comments_count of the post is 1, its comments are 0", "pst__.gull._.gull is not counted yet"],
+        ),
+        (vec![Put(with(&comment, "un", yes.clone()))], vec!["pst__.gull._.gull was undone, but is not removed yet"]),
+        (vec![Put(uncounted)], vec!["what gull did with pst__.gull._.gull is not counted yet"]),
+        (
+            vec![Put(with(&post, "todo", yes))],
+            vec!["what follows from the last edit of the post is not on its way yet"],
+        ),
+    ]
+}
+
+fn of_scheduled(items: &Items, gull: &str) -> Vec<Case> {
+    let (scheduled, due) = (one(items, &format!("U#{gull}"), "S#"), one(items, "DUE#", ""));
+    vec![
+        (vec![Take(due)], vec!["sch__ of gull waits, but is not due at its time"]),
+        (
+            vec![Take(scheduled.clone())],
+            vec![
+                "sch__ of gull does not wait, but is due",
+                "the count of waiting posts of gull is 1, its partition has 0",
+            ],
+        ),
+        (
+            vec![Put(with(&scheduled, "ttl", number(9_999_999_999)))],
+            vec![
+                "sch__ of gull does not wait, but is due",
+                "the Scheduled at U#gull S#_ ends before it is out",
+                "the count of waiting posts of gull is 1, its partition has 0",
+            ],
+        ),
     ]
 }
 

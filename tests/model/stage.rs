@@ -125,25 +125,34 @@ impl Stage<'_> {
     async fn perform(&self, by: usize, deed: &Deed, racing: &BTreeSet<usize>) -> Told<Option<String>> {
         let me = self.person(by);
         match deed {
-            Deed::Post { text, twice } => return self.post(me, text, *twice).await.map(Some),
+            Deed::Post { text, twice } => return self.post(me, "/posts", text, *twice, true).await,
+            Deed::Comment { on, text, twice } => {
+                let (path, standing) = self.target(*on);
+                let must = standing && !self.races(*on, racing);
+                let made = self.post(me, &format!("{path}/comments"), text, *twice, must).await?;
+                ensure!(made.is_none() || standing, "made below what is gone");
+                return Ok(made);
+            }
             Deed::Edit { post, text } => {
                 let (path, standing) = self.target(*post);
                 let (answer, again) = send(|| me.patch(&path, json!({ "content": text }))).await;
                 let right = if standing { answer.status == 200 } else { answer.status == 404 };
-                ensure!(right || (again && answer.status == 412), "{} {}", answer.status, answer.text());
+                let raced = self.races(*post, racing) && matches!(answer.status, 404 | 412);
+                ensure!(right || raced || (again && answer.status == 412), "{} {}", answer.status, answer.text());
             }
             Deed::Delete { post } => {
                 let (path, standing) = self.target(*post);
                 let (answer, again) = send(|| me.delete(&path)).await;
                 let right = if standing { answer.status == 204 } else { answer.status == 404 };
-                ensure!(right || (again && answer.status == 404), "{} {}", answer.status, answer.text());
+                let raced = self.races(*post, racing) && matches!(answer.status, 404 | 412);
+                ensure!(right || raced || (again && answer.status == 404), "{} {}", answer.status, answer.text());
             }
             Deed::Like { post, liked } => {
                 let (path, standing) = self.target(*post);
                 let path = format!("{path}/like");
                 let (answer, _) = send(|| if *liked { me.post(&path, None) } else { me.delete(&path) }).await;
                 // Others' deletions show within a second.
-                if answer.status != 404 || (standing && !racing.contains(post)) {
+                if answer.status != 404 || (standing && !self.races(*post, racing)) {
                     ensure!(answer.status == 200, "{} {}", answer.status, answer.text());
                     let state = answer.json();
                     ensure!(state["liked"] == *liked, "{state}");
@@ -169,24 +178,32 @@ impl Stage<'_> {
         Ok(None)
     }
 
-    async fn post(&self, me: &Person, text: &str, twice: bool) -> Told<String> {
+    /// Writes a post or a comment; None where it need not be made and was not.
+    async fn post(&self, me: &Person, path: &str, text: &str, twice: bool, must: bool) -> Told<Option<String>> {
         let send = || async {
-            let post = || me.post("/posts", json!({ "content": text })).header("idempotency-key", text);
+            let post = || me.post(path, json!({ "content": text })).header("idempotency-key", text);
             let (answer, _) = send(post).await;
+            if answer.status == 404 && !must {
+                return Ok(None);
+            }
             ensure!(answer.status == 201, "{} {}", answer.status, answer.text());
-            Ok(answer.json()["id"].as_str().expect("an id").to_owned())
+            Ok(Some(answer.json()["id"].as_str().expect("an id").to_owned()))
         };
         if !twice {
             return send().await;
         }
         let (first, second) = futures::future::try_join(send(), send()).await?;
-        ensure!(first == second, "one key made {first} and {second}");
-        Ok(first)
+        ensure!(first == second || !must, "one key made {first:?} and {second:?}");
+        Ok(first.or(second))
     }
 
     fn target(&self, post: usize) -> (String, bool) {
-        let post = &self.world.posts[post];
-        (format!("/posts/{}", post.id), post.stands)
+        (format!("/posts/{}", self.world.posts[post].id), self.world.stands(post))
+    }
+
+    /// Whether it, or what it stands below, is being deleted at this moment.
+    fn races(&self, post: usize, racing: &BTreeSet<usize>) -> bool {
+        self.world.chain(post).any(|one| racing.contains(&one))
     }
 
     /// What the one who did it must see in the very next request.
@@ -194,13 +211,23 @@ impl Stage<'_> {
         let me = self.person(by);
         match deed {
             Deed::Post { text, .. } | Deed::Edit { text, .. } => {
-                let post = self.world.posts.iter().find(|post| post.text == *text);
-                let Some(post) = post.filter(|post| post.stands) else { return Ok(()) };
-                let seen = get(me, &format!("/posts/{}", post.id)).await?;
+                let post = self.world.posts.iter().position(|post| post.text == *text);
+                let Some(post) = post.filter(|post| self.world.stands(*post)) else { return Ok(()) };
+                let seen = get(me, &self.target(post).0).await?;
                 ensure!(seen["content"] == *text, "{seen}");
                 let standing = self.world.posts_by(&BTreeSet::from([by])).len();
                 let seen = get(me, "/users").await?;
                 ensure!(seen["posts_count"] == standing, "{standing} posts: {seen}");
+            }
+            Deed::Comment { on, text, .. } => {
+                let comment = self.world.posts.iter().position(|post| post.text == *text);
+                let Some(comment) = comment.filter(|comment| self.world.stands(*comment)) else { return Ok(()) };
+                let (path, id) = (self.target(*on).0, &self.world.posts[comment].id);
+                let seen = get(me, &path).await?;
+                ensure!(seen["comments_count"].as_u64() >= Some(1), "{seen}");
+                let seen = list(me, &format!("{path}/comments")).await?;
+                let own = seen.iter().find(|seen| seen["id"] == id.as_str());
+                ensure!(own.is_some_and(|own| own["content"] == *text), "{id} is not in {seen:?}");
             }
             Deed::Delete { post } => {
                 let path = self.target(*post).0;
@@ -208,7 +235,7 @@ impl Stage<'_> {
             }
             Deed::Like { post, liked } => {
                 let (path, standing) = self.target(*post);
-                if standing && !racing.contains(post) {
+                if standing && !self.races(*post, racing) {
                     let seen = get(me, &path).await?;
                     ensure!(seen["liked"] == *liked, "{seen}");
                     ensure!(seen["likes_count"].as_u64() >= Some(u64::from(*liked)), "{seen}");
@@ -234,7 +261,8 @@ impl Stage<'_> {
     async fn settled(&self) -> Told {
         Local::settle(self.app).await.map_err(|left| left.to_string())?;
         let looks = self.world.touched.iter().map(async |number| {
-            let seen = futures::future::try_join3(self.feed(*number), self.graph(*number), self.told(*number)).await;
+            let (feed, comments) = (self.feed(*number), self.comments(*number));
+            let seen = futures::try_join!(feed, comments, self.graph(*number), self.told(*number));
             seen.map_err(|why| format!("{number}, settled: {why}"))
         });
         join_all(looks).await.into_iter().collect::<Told<Vec<_>>>().map(|_| ())
@@ -249,15 +277,34 @@ impl Stage<'_> {
                 continue;
             }
             let seen = list(me, path).await?;
-            let seen: Vec<Value> = seen
-                .iter()
-                .map(|post| json!([post["id"], post["content"], post["liked"], post["likes_count"]]))
-                .collect();
-            let expected = self.world.posts_by(&authors).into_iter().map(|place| {
-                let post = &self.world.posts[place];
-                json!([post.id, post.text, self.world.likes(number, place), self.world.likes_count(place)])
-            });
-            let expected: Vec<Value> = expected.collect();
+            let seen: Vec<Value> = seen.iter().map(fields).collect();
+            let expected: Vec<Value> =
+                self.world.posts_by(&authors).into_iter().map(|post| self.expected(number, post)).collect();
+            ensure!(seen == expected, "{path} is {seen:#?}, not {expected:#?}");
+        }
+        Ok(())
+    }
+
+    /// What somebody is to see of a post or comment.
+    fn expected(&self, by: usize, number: usize) -> Value {
+        let (world, post) = (&self.world, &self.world.posts[number]);
+        let (likes, comments) = (world.likes_count(number), world.comments(number).len());
+        json!([post.id, post.text, world.likes(by, number), likes, comments])
+    }
+
+    /// What stands below one's own posts and comments.
+    async fn comments(&self, number: usize) -> Told {
+        let me = self.person(number);
+        for on in 0..self.world.posts.len() {
+            let comments = self.world.comments(on);
+            // Where there are none, the count that is looked at says so.
+            if self.world.posts[on].author != number || comments.is_empty() {
+                continue;
+            }
+            let path = format!("{}/comments", self.target(on).0);
+            let seen = list(me, &path).await?;
+            let seen: Vec<Value> = seen.iter().map(fields).collect();
+            let expected: Vec<Value> = comments.into_iter().map(|comment| self.expected(number, comment)).collect();
             ensure!(seen == expected, "{path} is {seen:#?}, not {expected:#?}");
         }
         Ok(())
@@ -306,6 +353,11 @@ impl Stage<'_> {
         ensure!(missing.is_empty(), "not told of {missing:?}, only of {seen:?}");
         Ok(())
     }
+}
+
+/// Of a post or comment, what is compared.
+fn fields(post: &Value) -> Value {
+    json!([post["id"], post["content"], post["liked"], post["likes_count"], post["comments_count"]])
 }
 
 fn deleted(deed: &Deed) -> Option<usize> {

@@ -6,11 +6,15 @@ use proptest::prelude::*;
 /// People in a story; how many of them do something is the story's own.
 pub(super) const PEOPLE: usize = 24;
 
-/// What somebody does. Posts are named by a number that is taken modulo those there are.
+/// What somebody does. Posts and comments are named by a number that is taken modulo those there are.
 #[derive(Clone, Debug)]
 pub(super) enum Act {
     /// `twice`: sent again with the same idempotency key, as a client does that got no answer.
     Post {
+        twice: bool,
+    },
+    Comment {
+        on: usize,
         twice: bool,
     },
     Edit {
@@ -50,6 +54,7 @@ fn act() -> impl Strategy<Value = Act> {
     let post = || prop_oneof![2 => 0..3_usize, 1 => 0..64_usize];
     prop_oneof![
         6 => any::<bool>().prop_map(|twice| Act::Post { twice }),
+        5 => (post(), any::<bool>()).prop_map(|(on, twice)| Act::Comment { on, twice }),
         2 => post().prop_map(|post| Act::Edit { post }),
         2 => post().prop_map(|post| Act::Delete { post }),
         6 => post().prop_map(|post| Act::Like { post }),

@@ -37,6 +37,12 @@ impl Client {
         post["id"].as_str().expect("an id").to_owned()
     }
 
+    /// Comments on a post; the comment's id.
+    pub(crate) async fn comment(&self, on: &str, content: &str) -> String {
+        let comment = self.post(&format!("/posts/{on}/comments"), json!({ "content": content })).await.expect(201);
+        comment.json()["id"].as_str().expect("an id").to_owned()
+    }
+
     /// The ids of the whole feed.
     pub(crate) async fn feed(&self) -> Vec<String> {
         ids(&walk(self, "/feed").await)

@@ -9,6 +9,7 @@
 mod record;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse};
+use futures::future::{BoxFuture, try_join_all};
 use futures::{FutureExt, StreamExt};
 use record::{Record, Subject};
 use serde::Deserialize;
@@ -19,8 +20,9 @@ use shared::ids::{PostId, UserId};
 use shared::jobs::{FanoutJob, Job, NotifyJob};
 use shared::lambda::{each_message, guarded};
 use shared::models::notification::{Act, NotificationKind, Topic};
+use shared::models::post::Post;
 use shared::store::edges::Edge;
-use shared::store::notifications::MOST_ACTS;
+use shared::store::notifications::most_acts;
 use shared::table::Read;
 use shared::{App, store};
 use std::collections::{BTreeSet, HashMap};
@@ -93,7 +95,8 @@ async fn batch(app: &App, records: &[Value]) -> SqsBatchResponse {
 /// still be untold.
 async fn again(app: &App, record: Value) -> Result<()> {
     let record = Record::read(&record)?;
-    let jobs = match record.subject {
+    let mut texts = Vec::new();
+    let mut jobs = match record.subject {
         Subject::Like { post, by } => {
             let edge = store::likes::edge(app, by, post, Read::Strong).await?;
             likes(app, post, edge.map(|edge| (by, edge)).into_iter().collect()).await?
@@ -102,9 +105,49 @@ async fn again(app: &App, record: Value) -> Result<()> {
             let edge = store::follows::edge(app, by, to, Read::Strong).await?;
             follows(app, to, edge.map(|edge| (by, edge)).into_iter().collect()).await?
         }
+        Subject::Comment { on, id } => {
+            texts.extend(store::posts::get(app, id, Read::Strong).await?.map(|comment| Text::of(&comment, false)));
+            let edge = store::comments::edge(app, id).await?;
+            if edge.is_none() {
+                store::comments::forget_uncounted(app, vec![id]).await?;
+            }
+            comments(app, on, edge.map(|edge| (id, edge)).into_iter().collect()).await?
+        }
+        Subject::Post { id, appeared } => {
+            texts.extend(store::posts::get(app, id, Read::Strong).await?.map(|post| Text::of(&post, appeared)));
+            Vec::new()
+        }
         Subject::Other(job) => vec![job],
     };
-    app.jobs().send(jobs).await
+    jobs.extend(texts.iter().flat_map(|text| text.jobs.clone()));
+    app.jobs().send(jobs).await?;
+    try_join_all(texts.iter().map(|text| text.followed_up(app))).await.map(|_| ())
+}
+
+/// A post or comment that appeared or was edited.
+struct Text {
+    /// What follows from it.
+    jobs: Vec<Job>,
+    id: PostId,
+    /// The version that is marked as not followed up yet.
+    edited: Option<u64>,
+}
+
+impl Text {
+    fn of(post: &Post, appeared: bool) -> Self {
+        let id = post.id;
+        let pushed = appeared.then_some(Job::Fanout(FanoutJob::PostCreated { post: id, after: None }));
+        let told = (!post.mentions.is_empty()).then_some(Job::Notify(NotifyJob::Mentioned { post: id }));
+        Self { jobs: pushed.into_iter().chain(told).collect(), id, edited: post.todo.then_some(post.ver) }
+    }
+
+    /// Its jobs are on their queues.
+    async fn followed_up(&self, app: &App) -> Result<()> {
+        match self.edited {
+            Some(ver) => store::posts::followed_up(app, self.id, ver).await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// What a batch says, with the places of the records that say it.
@@ -113,6 +156,8 @@ struct Changes {
     /// By what they end at, for these share a counter.
     likes: HashMap<PostId, Edges<UserId>>,
     follows: HashMap<UserId, Edges<UserId>>,
+    comments: HashMap<PostId, Edges<PostId>>,
+    texts: Vec<(usize, Text)>,
     jobs: Vec<(Vec<usize>, Job)>,
 }
 
@@ -133,24 +178,28 @@ impl<I: Eq + Hash> Edges<I> {
         self.places.push(place);
         self.edges.insert(id, edge);
     }
+}
 
-    /// Settles them within a time. Answers the places, and what is to be done next.
-    async fn settle(
-        self,
-        deadline: Instant,
-        settle: impl AsyncFnOnce(Vec<(I, Edge)>) -> Result<Vec<Job>>,
-    ) -> (Vec<usize>, Result<Vec<Job>>) {
-        let settled = guarded(deadline, Box::pin(settle(self.edges.into_iter().collect()))).await;
-        (self.places, settled)
-    }
+/// Settles edges within a time. Answers the places, and what is to be done next.
+fn settled<'a>(
+    places: Vec<usize>,
+    deadline: Instant,
+    work: impl Future<Output = Result<Vec<Job>>> + Send + 'a,
+) -> BoxFuture<'a, (Vec<usize>, Result<Vec<Job>>)> {
+    async move { (places, guarded(deadline, work).await) }.boxed()
 }
 
 impl Changes {
     fn add(&mut self, place: usize, record: &Value) -> Result<()> {
         let record = Record::read(record)?;
         match record.subject {
-            Subject::Like { post, by } => self.likes.entry(post).or_default().add(place, by, record.edge()?),
-            Subject::Follow { to, by } => self.follows.entry(to).or_default().add(place, by, record.edge()?),
+            Subject::Like { post, by } => self.likes.entry(post).or_default().add(place, by, record.image()?),
+            Subject::Follow { to, by } => self.follows.entry(to).or_default().add(place, by, record.image()?),
+            Subject::Comment { on, id } => {
+                self.comments.entry(on).or_default().add(place, id, record.image()?);
+                self.texts.push((place, Text::of(&record.image()?, false)));
+            }
+            Subject::Post { id: _, appeared } => self.texts.push((place, Text::of(&record.image()?, appeared))),
             Subject::Other(job) => self.jobs.push((vec![place], job)),
         }
         Ok(())
@@ -159,14 +208,18 @@ impl Changes {
     /// Settles all counters, then sends the jobs that follow. Answers the places of the records that failed.
     async fn settle(self, app: &App) -> Vec<usize> {
         let deadline = Instant::now() + SETTLE_TIMEOUT;
-        let Self { likes: liked, follows: followed, mut jobs } = self;
-        let liked = liked
-            .into_iter()
-            .map(|(post, edges)| edges.settle(deadline, async move |edges| likes(app, post, edges).await).boxed());
-        let followed = followed
-            .into_iter()
-            .map(|(to, edges)| edges.settle(deadline, async move |edges| follows(app, to, edges).await).boxed());
-        let settled = futures::stream::iter(liked.chain(followed)).buffer_unordered(GROUPS_AT_ONCE);
+        let Self { likes: liked, follows: followed, comments: commented, texts, mut jobs } = self;
+        let mut work = Vec::new();
+        for (post, Edges { places, edges }) in liked {
+            work.push(settled(places, deadline, likes(app, post, edges.into_iter().collect())));
+        }
+        for (to, Edges { places, edges }) in followed {
+            work.push(settled(places, deadline, follows(app, to, edges.into_iter().collect())));
+        }
+        for (on, Edges { places, edges }) in commented {
+            work.push(settled(places, deadline, comments(app, on, edges.into_iter().collect())));
+        }
+        let settled = futures::stream::iter(work).buffer_unordered(GROUPS_AT_ONCE);
         let mut failed = Vec::new();
         for (places, settled) in settled.collect::<Vec<_>>().await {
             match settled {
@@ -177,10 +230,20 @@ impl Changes {
                 }
             }
         }
+        jobs.extend(texts.iter().flat_map(|(place, text)| text.jobs.iter().map(|job| (vec![*place], job.clone()))));
         let (places, jobs): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
         if let Err(error) = app.jobs().send(jobs).await {
             tracing::error!(%error, "jobs could not be sent");
             failed.extend(places.into_iter().flatten());
+            return failed;
+        }
+        let followed_up = async |(place, text): (usize, Text)| (place, guarded(deadline, text.followed_up(app)).await);
+        let marks = futures::stream::iter(texts).map(followed_up).buffer_unordered(GROUPS_AT_ONCE);
+        for (place, marked) in marks.collect::<Vec<_>>().await {
+            if let Err(error) = marked {
+                tracing::error!(%error, "an edit could not be marked as followed up");
+                failed.push(place);
+            }
         }
         failed
     }
@@ -189,6 +252,13 @@ impl Changes {
 async fn likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -> Result<Vec<Job>> {
     store::ledgers::settle_likes(app, post, edges.clone()).await?;
     let topic = Topic { kind: NotificationKind::Like, owner: post.author, post: Some(post) };
+    Ok(notify(topic, &edges).collect())
+}
+
+async fn comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) -> Result<Vec<Job>> {
+    store::ledgers::settle_comments(app, on, edges.clone()).await?;
+    let topic = Topic { kind: NotificationKind::Comment, owner: on.author, post: Some(on) };
+    let edges: Vec<_> = edges.into_iter().map(|(comment, edge)| (comment.author, edge)).collect();
     Ok(notify(topic, &edges).collect())
 }
 
@@ -217,6 +287,6 @@ fn notify(topic: Topic, edges: &[(UserId, Edge)]) -> impl Iterator<Item = Job> {
     let others = edges.iter().filter(|(actor, _)| *actor != topic.owner);
     let mut acts: Vec<_> = others.map(|(actor, edge)| Act { actor: *actor, event: edge.at }).collect();
     acts.sort_unstable_by_key(|act| act.event);
-    let acts: Vec<_> = acts.chunks(MOST_ACTS).map(<[Act]>::to_vec).collect();
+    let acts: Vec<_> = acts.chunks(most_acts(topic.kind)).map(<[Act]>::to_vec).collect();
     acts.into_iter().map(move |acts| Job::Notify(NotifyJob::Notify { topic, acts }))
 }

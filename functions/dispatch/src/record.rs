@@ -1,12 +1,12 @@
 //! One record of the stream: what of it counts here.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_dynamo::{AttributeValue, Item};
 use serde_json::Value;
 use shared::error::{Error, Result};
 use shared::ids::{PostId, UserId};
 use shared::jobs::{FanoutJob, Job, NotifyJob};
-use shared::store::edges::Edge;
 use shared::table::design::EntityKey;
 
 /// A record of what the stream is read for.
@@ -21,6 +21,10 @@ pub(crate) enum Subject {
     Like { post: PostId, by: UserId },
     /// Somebody follows an account, or does not any more.
     Follow { to: UserId, by: UserId },
+    /// A post appeared, or was edited.
+    Post { id: PostId, appeared: bool },
+    /// A comment appeared, was edited or is undone.
+    Comment { on: PostId, id: PostId },
     /// What has this job for its only consequence.
     Other(Job),
 }
@@ -54,22 +58,26 @@ impl Record {
         let subject = match (EntityKey::read(text("PK")?, text("SK")?), event_name.as_str()) {
             (Some(EntityKey::Like { user, post }), _) => Subject::Like { post, by: user },
             (Some(EntityKey::Follow { from, to }), _) => Subject::Follow { to, by: from },
-            (Some(EntityKey::Post(post)), "REMOVE") => Subject::Other(Job::Fanout(FanoutJob::PostDeleted { post })),
-            (Some(EntityKey::Post(post)), _) => {
-                Subject::Other(Job::Fanout(FanoutJob::PostCreated { post, after: None }))
+            (Some(EntityKey::Post(post) | EntityKey::Comment(post)), "REMOVE") => {
+                Subject::Other(Job::Fanout(FanoutJob::PostDeleted { post }))
+            }
+            (Some(EntityKey::Post(id)), name) => Subject::Post { id, appeared: name == "INSERT" },
+            (Some(EntityKey::Comment(id)), _) => {
+                let on = id.parent().ok_or_else(|| Error::internal("a comment on nothing"))?;
+                Subject::Comment { on, id }
             }
             (Some(EntityKey::MailToken(id)), _) => Subject::Other(Job::Notify(NotifyJob::MailToken { id })),
-            _ => return Err(Error::internal("a record of what is no edge, post or mail token")),
+            _ => return Err(Error::internal("a record of what is no edge, post, comment or mail token")),
         };
         Ok(Self { subject, image: dynamodb.new_image })
     }
 
-    /// The edge as the record has it.
+    /// The edge, or the post, as the record has it.
     ///
     /// # Errors
-    /// Internal: the image is no edge.
-    pub(crate) fn edge(self) -> Result<Edge> {
-        let image = self.image.ok_or_else(|| Error::internal("a record without an image"))?;
+    /// Internal: the image is none.
+    pub(crate) fn image<T: DeserializeOwned>(&self) -> Result<T> {
+        let image = self.image.clone().ok_or_else(|| Error::internal("a record without an image"))?;
         serde_dynamo::from_item(image).map_err(Error::internal)
     }
 }

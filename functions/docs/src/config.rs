@@ -7,6 +7,7 @@ use shared::http::extract::MAX_BODY;
 use shared::http::limits::Action;
 use shared::http::{DEFAULT_LIMIT, MAX_LIMIT};
 use shared::models::post::Content;
+use shared::models::scheduled::MAX_WAITING;
 use shared::models::session::{MAX_SESSIONS, SESSION_LIFETIME};
 use shared::models::user::{Bio, FullName, Interest, Interests, Location, Password, Username, Website};
 use shared::secrets::ACCESS_TOKEN_LIFETIME;
@@ -77,6 +78,8 @@ pub(crate) struct PostSizes {
     /// Names and hashtags beyond these stay text.
     max_mentions: usize,
     max_hashtags: usize,
+    /// Posts of one account that may wait for their time.
+    max_scheduled: u64,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -135,6 +138,7 @@ impl ClientConfig {
                 max_bytes: Content::MAX_BYTES,
                 max_mentions: Content::MAX_MENTIONS,
                 max_hashtags: Content::MAX_HASHTAGS,
+                max_scheduled: MAX_WAITING,
             },
             lists: ListSizes { default_limit: DEFAULT_LIMIT, max_limit: MAX_LIMIT },
             sessions: SessionTimes {

@@ -2,6 +2,7 @@
 //! leaves. Each job may come twice, late and out of order.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use futures::future::try_join;
 use shared::backpressure::FANOUT_CHUNK;
 use shared::error::Result;
 use shared::ids::{PostId, UserId};
@@ -26,7 +27,9 @@ pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
 async fn run(app: &App, job: FanoutJob) -> Result<()> {
     match job {
         FanoutJob::PostCreated { post, after } => push(app, post, after).await,
-        FanoutJob::PostDeleted { post } => forget_likes(app, post).await,
+        FanoutJob::PostDeleted { post } => {
+            try_join(forget_likes(app, post), forget_comments(app, post)).await.map(|_| ())
+        }
         FanoutJob::Followed { from, to } => back_fill(app, from, to).await,
         FanoutJob::Unfollowed { from, to } => remove(app, from, to).await,
         FanoutJob::Crossed { author, epoch, after } => cross(app, author, epoch, after).await,
@@ -104,6 +107,19 @@ async fn forget_likes(app: &App, post: PostId) -> Result<()> {
         let rows = likes::of_post(app, post, 100, after.as_deref(), Read::Strong).await?;
         likes::forget(app, post, &rows).await?;
         match rows.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// The comments on a deleted post. Each is a deleted post itself, whose likes and replies go when the stream tells of it.
+async fn forget_comments(app: &App, post: PostId) -> Result<()> {
+    let mut after = None;
+    loop {
+        let (comments, next) = store::comments::ids(app, post, 100, after.as_deref()).await?;
+        store::comments::forget(app, comments).await?;
+        match next {
             Some(next) => after = Some(next),
             None => return Ok(()),
         }

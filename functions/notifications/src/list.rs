@@ -72,6 +72,7 @@ fn example() -> serde_json::Value {
         }],
         "actors_count": 1,
         "post_id": null,
+        "comment_id": null,
         "read": false,
         "created_at": "2026-11-20T20:30:00.000Z",
         "updated_at": "2026-11-20T20:30:00.000Z",

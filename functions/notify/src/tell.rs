@@ -1,19 +1,21 @@
 //! Telling somebody what others did.
 
 use crate::mails;
-use futures::future::try_join;
+use futures::future::{try_join, try_join_all};
 use shared::App;
 use shared::error::Result;
-use shared::ids::UserId;
+use shared::ids::{PostId, UserId};
 use shared::models::notification::{Act, NotificationKind, Topic};
+use shared::models::post::Post;
 use shared::models::settings::{NotifySettings, Ways};
 use shared::models::user::Account;
 use shared::store;
 use shared::table::Read;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
+use ulid::Ulid;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Notification mails an account gets in a day.
@@ -34,11 +36,9 @@ impl Turns {
 
 /// Tells the owner of acts that still stand, in the ways they want. A repeated message changes nothing and sends no
 /// second mail, unless the process died between the mail and the note of it.
-pub(crate) async fn tell(app: &App, turns: &Turns, topic: &Topic, mut acts: Vec<Act>) -> Result<()> {
-    let actors: Vec<UserId> = acts.iter().map(|act| act.actor).collect();
-    let (standing, account) = try_join(standing(app, topic, &actors), store::users::account(app, topic.owner)).await?;
+pub(crate) async fn tell(app: &App, turns: &Turns, topic: &Topic, acts: Vec<Act>) -> Result<()> {
+    let (acts, account) = try_join(standing(app, topic, acts), store::users::account(app, topic.owner)).await?;
     let Some(account) = account else { return Ok(()) };
-    acts.retain(|act| standing.contains(&act.actor));
     let ways = ways(&account.settings.notify, topic.kind);
     let unmailed = {
         let turn = turns.of(topic.owner);
@@ -53,23 +53,53 @@ pub(crate) async fn tell(app: &App, turns: &Turns, topic: &Topic, mut acts: Vec<
     Ok(())
 }
 
-/// Whose act was not undone since. A deleted post's likes may lie there for a while yet: the post itself tells.
-async fn standing(app: &App, topic: &Topic, actors: &[UserId]) -> Result<HashSet<UserId>> {
-    match (topic.kind, topic.post) {
-        (NotificationKind::Follow, _) => store::follows::followers_among(app, topic.owner, actors).await,
-        (NotificationKind::Like, Some(post)) => {
-            let likers = store::likes::likers_among(app, post, actors);
-            let (likers, post) = try_join(likers, store::posts::get(app, post, Read::Strong)).await?;
-            Ok(post.map(|_| likers).unwrap_or_default())
-        }
-        (NotificationKind::Like, None) => Ok(HashSet::new()),
-    }
+/// Tells those whom a post mentions: not its author, nor whoever is told of it as a comment.
+pub(crate) async fn mentions(app: &App, turns: &Turns, id: PostId) -> Result<()> {
+    let Some(post) = store::posts::get(app, id, Read::Strong).await? else { return Ok(()) };
+    let told = [Some(id.author), id.parent().map(|on| on.author)];
+    let others = post.mentions.iter().map(|mention| mention.id).filter(|other| !told.contains(&Some(*other)));
+    // As old as the text that names them.
+    let at = post.edited.unwrap_or_else(|| id.created_at());
+    let act = Act { actor: id.author, event: Ulid::from_parts(at.millis(), id.ulid.random()) };
+    let topic = |owner| Topic { kind: NotificationKind::Mention, owner, post: Some(id) };
+    let told = others.map(|owner| async move { tell(app, turns, &topic(owner), vec![act]).await });
+    try_join_all(told).await.map(|_| ())
 }
 
-fn ways(settings: &NotifySettings, kind: NotificationKind) -> Ways {
+/// Those that were not undone since. A deleted post's likes may lie there for a while yet: the post itself tells.
+async fn standing(app: &App, topic: &Topic, mut acts: Vec<Act>) -> Result<Vec<Act>> {
+    let actors: Vec<UserId> = acts.iter().map(|act| act.actor).collect();
+    match (topic.kind, topic.post) {
+        (NotificationKind::Follow, _) => {
+            let followers = store::follows::followers_among(app, topic.owner, &actors).await?;
+            acts.retain(|act| followers.contains(&act.actor));
+        }
+        (NotificationKind::Like, Some(post)) => {
+            let likers = store::likes::likers_among(app, post, &actors);
+            let (likers, post) = try_join(likers, store::posts::get(app, post, Read::Strong)).await?;
+            acts.retain(|act| post.is_some() && likers.contains(&act.actor));
+        }
+        (NotificationKind::Comment, Some(post)) => {
+            let comments: Vec<PostId> = acts.iter().filter_map(|act| topic.comment(act)).collect();
+            let comments = store::comments::standing(app, post, &comments).await?;
+            acts.retain(|act| topic.comment(act).is_some_and(|comment| comments.contains(&comment)));
+        }
+        (NotificationKind::Mention, Some(post)) => {
+            let post = store::posts::get(app, post, Read::Strong).await?;
+            let named = |post: Post| post.mentions.iter().any(|mention| mention.id == topic.owner);
+            acts.retain(|_| post.clone().is_some_and(named));
+        }
+        (_, None) => acts.clear(),
+    }
+    Ok(acts)
+}
+
+const fn ways(settings: &NotifySettings, kind: NotificationKind) -> Ways {
     match kind {
         NotificationKind::Follow => settings.follow,
         NotificationKind::Like => settings.like,
+        NotificationKind::Comment => settings.comment,
+        NotificationKind::Mention => settings.mention,
     }
 }
 

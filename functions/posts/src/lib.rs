@@ -1,8 +1,10 @@
-//! `/posts`, `/tweets`, `/feed`: posts, the feed, likes.
+//! `/posts`, `/tweets`, `/feed`: posts, the feed, likes, comments, scheduled posts.
 
+mod comments;
 mod feed;
 mod likes;
 mod posts;
+mod scheduled;
 
 use shared::App;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,8 +17,12 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(posts::list_my_posts))
         .routes(routes!(likes::list_liked_posts))
         .routes(routes!(likes::toggle_like))
+        .routes(routes!(scheduled::list_scheduled))
+        .routes(routes!(scheduled::get_scheduled, scheduled::update_scheduled, scheduled::cancel_scheduled))
         .routes(routes!(posts::get_post, posts::update_post, posts::delete_post))
         .routes(routes!(likes::like_post, likes::unlike_post))
         .routes(routes!(likes::unlike_post_by_post))
         .routes(routes!(likes::list_likes))
+        .routes(routes!(comments::list_comments, comments::create_comment))
+        .routes(routes!(comments::update_comment, comments::delete_comment))
 }

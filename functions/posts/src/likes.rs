@@ -137,10 +137,10 @@ pub(crate) async fn list_liked_posts(
     let list = format!("liked by {}", bearer.id());
     let after = query.after(&app, &list)?;
     let liked = store::likes::by_user(&app, bearer.id(), query.limit, after.as_deref());
-    let (_, (liked, next)) = try_join(bearer.viewer(&app), liked).await?;
+    let (viewer, (liked, next)) = try_join(bearer.viewer(&app), liked).await?;
     let own: HashMap<PostId, Edge> = liked.iter().copied().collect();
     let ids: Vec<PostId> = liked.into_iter().map(|(post, _)| post).collect();
     let authors_of = store::cards::load(&app, ids.iter().map(|post| post.author));
     let (posts, authors) = try_join(store::posts::load(&app, &ids, bearer.id()), authors_of).await?;
-    query.page(&app, &list, present(posts, &authors, &own), next.as_deref())
+    query.page(&app, &list, present(posts, &authors, Some(&viewer), &own), next.as_deref())
 }

@@ -1,40 +1,72 @@
 //! Writing and reading posts.
 
+use crate::scheduled::ScheduledView;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures::future::{OptionFuture, try_join, try_join3, try_join4};
 use http::StatusCode;
+use serde::Serialize;
+use shared::clock::Timestamp;
 use shared::error::{Error, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{Json, Path, PostPath};
 use shared::http::idempotency::{Created, Idempotent};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
-use shared::ids::{PostId, UserId};
+use shared::ids::{PostId, ScheduledId, UserId};
 use shared::models::fields::{Fields, FromFields};
 use shared::models::post::{Content, Mention, Post};
+use shared::models::scheduled::{PublishAt, Scheduled};
+use shared::models::user::Profile;
+use shared::models::viewer::Viewer;
 use shared::store::posts::NotMade;
 use shared::table::Read;
-use shared::views::post::PostView;
+use shared::views::post::{Own, PostView};
 use shared::{App, store, views};
 use std::sync::Arc;
 
-/// A new post, or the new text of one.
+/// A new post.
 #[derive(utoipa::ToSchema)]
 pub(crate) struct NewPost {
     /// 1 to 2,000 characters (grapheme clusters), at most 8 KiB.
     #[schema(value_type = String, example = "Low tide. #mudflats", min_length = 1, max_length = 2000)]
     content: Content,
+    /// RFC 3339, up to a year from now: the post waits for it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    publish_at: Option<PublishAt>,
+}
+
+/// The text of a comment, or the new text of a post.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct PostText {
+    /// 1 to 2,000 characters (grapheme clusters), at most 8 KiB.
+    #[schema(value_type = String, example = "Low tide. #mudflats", min_length = 1, max_length = 2000)]
+    pub(crate) content: Content,
+}
+
+/// A post that is out, or one that waits.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub(crate) enum MadePost {
+    Post(PostView),
+    Scheduled(ScheduledView),
 }
 
 impl FromFields for NewPost {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (content, publish_at) = (fields.required("content"), fields.optional("publish_at"));
+        Some(Self { content: content?, publish_at: publish_at? })
+    }
+}
+
+impl FromFields for PostText {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         Some(Self { content: fields.required("content")? })
     }
 }
 
 /// Who of those a text names exists.
-async fn mentions(app: &App, content: &Content) -> Result<Vec<Mention>> {
+pub(crate) async fn mentions(app: &App, content: &Content) -> Result<Vec<Mention>> {
     let names = content.mentioned();
     if names.is_empty() {
         return Ok(Vec::new());
@@ -43,15 +75,18 @@ async fn mentions(app: &App, content: &Content) -> Result<Vec<Mention>> {
     Ok(names.into_iter().zip(ids).filter_map(|(username, id)| Some(Mention { id: id?, username })).collect())
 }
 
-async fn card(app: &App, id: UserId) -> Result<Arc<shared::models::user::Profile>> {
+pub(crate) async fn card(app: &App, id: UserId) -> Result<Arc<Profile>> {
     store::cards::load(app, [id]).await?.remove(&id).ok_or_else(Error::not_found)
 }
 
-/// Write a post.
+/// Write a post, or have one wait for its time.
+///
+/// With a `publish_at` it waits: the answer has an id that starts with `sch_`, and the post appears within 90 s of that
+/// time, with an id of its own.
 #[utoipa::path(
     post, path = "/posts", tag = "posts", security(("bearer" = [])), request_body = NewPost, extensions(("x-limit" = json!("post"))),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body create once")),
-    responses((status = 201, description = "The post", body = PostView, headers(("Location" = String)), example = json!(views::post::example())))
+    responses((status = 201, description = "The post", body = MadePost, headers(("Location" = String)), example = json!(views::post::example())))
 )]
 pub(crate) async fn create_post(
     State(app): State<App>,
@@ -70,19 +105,52 @@ pub(crate) async fn create_post(
     if let Some(answer) = seen {
         return Ok(answer);
     }
-    let post = Post {
-        id: PostId::new(app.now(), bearer.id()),
-        content: content.as_str().to_owned(),
-        hashtags: content.hashtags(),
-        mentions,
-        edited: None,
-        ver: 1,
-        likes: 0,
+    // Not before: an answer that is kept holds when its time has come, too.
+    let publish_at = request.body.publish_at.map(|at| at.checked(app.now())).transpose();
+    let made = match publish_at.map_err(|error| Error::invalid(vec![error]))? {
+        Some(at) => schedule(&app, &bearer, &request, mentions, at).await,
+        None => publish(&app, &bearer, &request, mentions, &author).await,
     };
-    let created = Created::new(format!("/posts/{}", post.id), &PostView::new(post.clone(), &author, None))?;
-    match store::posts::create(&app, &post, request.keep(&app, me, &created)?).await {
-        Ok(()) => Ok(created.into_response()),
-        Err(NotMade::First) => request.first(&app, me).await,
+    answer(&app, &bearer, &request, made).await
+}
+
+async fn publish(
+    app: &App,
+    bearer: &Bearer,
+    request: &Idempotent<NewPost>,
+    mentions: Vec<Mention>,
+    author: &Profile,
+) -> Result<Created, NotMade> {
+    let post = Post::new(PostId::new(app.now(), bearer.id()), &request.body.content, mentions);
+    let view = MadePost::Post(PostView::new(post.clone(), author, Own::default()));
+    let created = Created::new(format!("/posts/{}", post.id), &view)?;
+    store::posts::create(app, &post, request.keep(app, Some(bearer.id()), &created)?).await.map(|()| created)
+}
+
+async fn schedule(
+    app: &App,
+    bearer: &Bearer,
+    request: &Idempotent<NewPost>,
+    mentions: Vec<Mention>,
+    at: Timestamp,
+) -> Result<Created, NotMade> {
+    let me = bearer.id();
+    let waiting = Scheduled::new(ScheduledId::new(app.now()), &request.body.content, mentions, at);
+    let created =
+        Created::new(format!("/posts/scheduled/{}", waiting.id), &MadePost::Scheduled(waiting.clone().into()))?;
+    store::scheduled::create(app, me, &waiting, request.keep(app, Some(me), &created)?).await.map(|()| created)
+}
+
+/// 201, or what the first request with this key was answered.
+pub(crate) async fn answer<T: FromFields>(
+    app: &App,
+    bearer: &Bearer,
+    request: &Idempotent<T>,
+    made: Result<Created, NotMade>,
+) -> Result<Response> {
+    match made {
+        Ok(created) => Ok(created.into_response()),
+        Err(NotMade::First) => request.first(app, Some(bearer.id())).await,
         Err(NotMade::Error(error)) => Err(error),
     }
 }
@@ -103,30 +171,39 @@ pub(crate) async fn get_post(
     let own = OptionFuture::from(reader.id().map(|me| store::likes::edge(&app, me, id, Read::Strong)));
     let own = async { own.await.transpose().map(Option::flatten) };
     let parts = (reader.viewer(&app), store::posts::get(&app, id, read), own, card(&app, id.author));
-    let (_, post, own, author) = try_join4(parts.0, parts.1, parts.2, parts.3).await?;
+    let (viewer, post, own, author) = try_join4(parts.0, parts.1, parts.2, parts.3).await?;
     let post = post.ok_or_else(Error::not_found)?;
-    Ok(Tagged { version: post.ver, view: PostView::new(post, &author, own) })
+    Ok(Tagged { version: post.ver, view: PostView::new(post, &author, Own::new(viewer.as_ref(), id, own)) })
 }
 
-/// The post, read strongly, for its author to change.
-async fn mine(app: &App, bearer: &Bearer, id: PostId, if_match: &IfMatch) -> Result<Post> {
-    let (_, post) = try_join(bearer.acting(app, Action::Post), store::posts::get(app, id, Read::Strong)).await?;
+/// The post, read strongly, to be changed by whoever of its authors is `allowed` to.
+async fn target(
+    app: &App,
+    bearer: &Bearer,
+    id: PostId,
+    if_match: &IfMatch,
+    allowed: &[UserId],
+) -> Result<(Viewer, Post)> {
+    let post = store::posts::get(app, id, Read::Strong);
+    let (viewer, post) = try_join(bearer.acting(app, Action::Post), post).await?;
     let post = post.ok_or_else(Error::not_found)?;
-    if id.author != bearer.id() {
-        return Err(Error::forbidden("Only its author may change a post."));
+    if !allowed.contains(&bearer.id()) {
+        return Err(Error::forbidden(
+            "Only its author may change a post, or delete it, or the author of what it is a comment on.",
+        ));
     }
     if_match.check(post.ver)?;
-    Ok(post)
+    Ok((viewer, post))
 }
 
-fn meanwhile() -> Error {
+pub(crate) fn meanwhile() -> Error {
     Error::new(Kind::PreconditionFailed).detail("It was changed at the same moment.")
 }
 
 /// Edit a post of mine.
 #[utoipa::path(
     patch, path = "/posts/{id}", tag = "posts", params(PostPath, ("If-Match" = Option<String>, Header, description = "The `ETag` the edit was made from")),
-    security(("bearer" = [])), request_body = NewPost,
+    security(("bearer" = [])), request_body = PostText,
     extensions(("x-limit" = json!("post")), ("x-problems" = json!("forbidden")), ("x-etag" = json!(true))),
     responses(
         (status = 200, description = "The post as it is now", body = PostView, example = json!(views::post::example())),
@@ -138,17 +215,18 @@ pub(crate) async fn update_post(
     bearer: Bearer,
     Path(PostPath { id }): Path<PostPath>,
     if_match: IfMatch,
-    Json(body): Json<NewPost>,
+    Json(body): Json<PostText>,
 ) -> Result<Tagged<PostView>> {
     let own = store::likes::edge(&app, bearer.id(), id, Read::Strong);
-    let (post, mentions, own) =
-        try_join3(mine(&app, &bearer, id, &if_match), mentions(&app, &body.content), own).await?;
+    let allowed = [id.author];
+    let target = target(&app, &bearer, id, &if_match, &allowed);
+    let ((viewer, post), mentions, own) = try_join3(target, mentions(&app, &body.content), own).await?;
     let author = card(&app, id.author).await?;
     let edited = store::posts::edit(&app, &post, &body.content, mentions).await?.ok_or_else(meanwhile)?;
-    Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, own) })
+    Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, Own::new(Some(&viewer), id, own)) })
 }
 
-/// Delete a post of mine.
+/// Delete a post of mine, or a comment below one.
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", params(PostPath, ("If-Match" = Option<String>, Header, description = "The `ETag` last seen")),
     security(("bearer" = [])), extensions(("x-limit" = json!("post")), ("x-problems" = json!("forbidden"))),
@@ -163,8 +241,12 @@ pub(crate) async fn delete_post(
     Path(PostPath { id }): Path<PostPath>,
     if_match: IfMatch,
 ) -> Result<StatusCode> {
-    let post = mine(&app, &bearer, id, &if_match).await?;
-    match store::posts::delete(&app, &post).await? {
+    let (_, post) = target(&app, &bearer, id, &if_match, &id.authors()).await?;
+    let deleted = match id.parent() {
+        None => store::posts::delete(&app, &post).await?,
+        Some(_) => store::comments::remove(&app, &post, bearer.id()).await?,
+    };
+    match deleted {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(meanwhile()),
     }

@@ -2,6 +2,7 @@
 
 use super::book::Sides;
 use shared::ids::{NotificationId, PostId, UserId};
+use shared::models::scheduled::Due;
 use ulid::Ulid;
 
 /// Something that two sides of the table tell of.
@@ -9,6 +10,8 @@ use ulid::Ulid;
 pub(super) enum Fact {
     /// A post's counter; its ledger's rows.
     Likes(PostId),
+    /// A post's counter; the comments on it that are counted.
+    Comments(PostId),
     /// A counted edge; its row in the post's ledger.
     LikeRow { post: PostId, edge: Ulid, user: UserId },
     /// An account's counter; its ledger's rows.
@@ -25,6 +28,10 @@ pub(super) enum Fact {
     OwnRow(PostId),
     /// A follower of an author who is merged at read; the row that says so.
     Merging { author: UserId, follower: UserId },
+    /// An account's counter; its posts that wait.
+    Waiting(UserId),
+    /// A post that waits; its entry in the hour in which it is due.
+    Due(Due),
     /// A notification's count; its events.
     Events { owner: UserId, group: NotificationId },
     /// A profile's username; the guard that holds it, by its partition key.
@@ -47,6 +54,7 @@ impl Fact {
         let lacks = said > found;
         Some(match self {
             Self::Likes(post) => counter("likes_count", post.to_string(), "ledger has"),
+            Self::Comments(post) => counter("comments_count", post.to_string(), "comments are"),
             Self::Followers(user) => counter("followers_count", user.to_string(), "ledger has"),
             Self::Following(user) => counter("following_count", user.to_string(), "ledger has"),
             Self::Posts(user) => counter("posts_count", user.to_string(), "partition has"),
@@ -62,6 +70,9 @@ impl Fact {
             }
             Self::OwnRow(post) if lacks => format!("{post} is not in its author's own timeline"),
             Self::OwnRow(post) => format!("{post} is gone, but stands in its author's own timeline"),
+            Self::Waiting(user) => counter("the count of waiting posts", user.to_string(), "partition has"),
+            Self::Due(Due { user, id, .. }) if lacks => format!("{id} of {user} waits, but is not due at its time"),
+            Self::Due(Due { user, id, .. }) => format!("{id} of {user} does not wait, but is due"),
             Self::Merging { author, follower } if lacks => {
                 format!("{follower} follows {author}, but merges no posts of it")
             }

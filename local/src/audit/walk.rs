@@ -9,12 +9,13 @@ use super::report::{Findings, Report};
 use super::source::{Row, Source, text};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use shared::clock::Timestamp;
-use shared::ids::{NotificationId, PostId, UserId};
+use shared::ids::{NotificationId, PostId, ScheduledId, UserId};
 use shared::models::following::{Delivery, Followers, MergedRow};
 use shared::models::notification::{
     NOTIFICATION_LIFETIME, Notification, NotificationDone, NotificationEvent, NotificationGroup,
 };
-use shared::models::post::{Post, TIMELINE_LIFETIME};
+use shared::models::post::{Post, TIMELINE_LIFETIME, Uncounted};
+use shared::models::scheduled::{Due, Publisher, Scheduled};
 use shared::models::session::{Failures, MailToken, Session};
 use shared::models::user::{Account, Credentials, Guard, Profile};
 use shared::models::viewer::Negative;
@@ -147,6 +148,14 @@ impl<B: Book> Walk<B> {
                 }
             }
             EntityKey::Post(id) => self.post(id, &read(row)?)?,
+            EntityKey::Comment(id) => self.comment(id, read(row.clone())?, &read(row)?)?,
+            EntityKey::Scheduled(user, id) => self.scheduled(user, id, &read(row)?, ttl)?,
+            EntityKey::Due(due) => self.found(Fact::Due(due)),
+            EntityKey::Publisher => readable::<Publisher>(row)?,
+            EntityKey::Uncounted { user, comment } => {
+                readable::<Uncounted>(row)?;
+                self.under_way(|| format!("what {user} did with {comment} is not counted yet"));
+            }
             EntityKey::Notification(owner, id) => self.notification(owner, id, &read(row)?)?,
             EntityKey::NotificationEvent(owner, id) => self.event(owner, id, &read(row)?)?,
             EntityKey::ReadMark(_) => self.person.mark(read(row)?),
@@ -172,6 +181,7 @@ impl<B: Book> Walk<B> {
                 self.said(Fact::Address { guard, user: id }, 1);
                 self.said(Fact::Posts(id), account.posts);
                 self.said(Fact::Following(id), account.following);
+                self.said(Fact::Waiting(id), account.waiting);
             }
             EntityKey::Followers(id) => {
                 let followers: Followers = read(row)?;
@@ -225,9 +235,47 @@ impl<B: Book> Walk<B> {
         edge.counted.then_some(edge)
     }
 
-    fn post(&mut self, id: PostId, post: &Post) -> Result<(), String> {
+    fn comment(&mut self, id: PostId, edge: Edge, comment: &Post) -> Result<(), String> {
+        self.counters(id, comment)?;
+        let counted = self.edge(edge, || format!("{id}"));
+        if let (Some(on), Some(_)) = (id.parent(), counted) {
+            self.found(Fact::Comments(on));
+        }
+        Ok(())
+    }
+
+    fn scheduled(
+        &mut self,
+        user: UserId,
+        id: ScheduledId,
+        scheduled: &Scheduled,
+        ttl: Option<u64>,
+    ) -> Result<(), String> {
+        is_of(id, scheduled.id)?;
+        match (scheduled.post, ttl) {
+            (None, None) => {
+                self.said(Fact::Due(Due { at: scheduled.at, user, id }), 1);
+                self.found(Fact::Waiting(user));
+            }
+            (Some(_), Some(_)) => {}
+            (None, Some(_)) => return Err("ends before it is out".into()),
+            (Some(_), None) => return Err("is out, but has no ttl and would stay for ever".into()),
+        }
+        Ok(())
+    }
+
+    fn counters(&mut self, id: PostId, post: &Post) -> Result<(), String> {
         is_of(id, post.id)?;
+        if post.todo {
+            self.under_way(|| format!("what follows from the last edit of {id} is not on its way yet"));
+        }
         self.said(Fact::Likes(id), post.likes);
+        self.said(Fact::Comments(id), post.comments);
+        Ok(())
+    }
+
+    fn post(&mut self, id: PostId, post: &Post) -> Result<(), String> {
+        self.counters(id, post)?;
         self.found(Fact::Posts(id.author));
         if self.lasts(id.created_at() + TIMELINE_LIFETIME) {
             self.said(Fact::OwnRow(id), 1);
@@ -301,6 +349,7 @@ fn owner(entity: &EntityKey) -> Option<UserId> {
         EntityKey::Profile(id) | EntityKey::Account(id) | EntityKey::Followers(id) => Some(id),
         EntityKey::Failures(id) | EntityKey::Credentials(id) | EntityKey::Session(id, _) => Some(id),
         EntityKey::Merged { user, .. } | EntityKey::Negative { user, .. } | EntityKey::Like { user, .. } => Some(user),
+        EntityKey::Uncounted { user, .. } | EntityKey::Scheduled(user, _) => Some(user),
         EntityKey::Follow { from, .. } => Some(from),
         EntityKey::Idempotency(user) => user,
         EntityKey::ReadMark(id) | EntityKey::Notification(id, _) => Some(id),

@@ -44,7 +44,23 @@ impl Drop for Armed {
     }
 }
 
+/// When an invocation is to die.
+#[derive(Clone, Copy, Debug)]
+pub struct Death {
+    /// The calls of DynamoDB that it makes before.
+    pub after_calls: u32,
+    /// Whether the next one is done yet, with nobody to hear the answer.
+    pub done: bool,
+}
+
 impl Killer {
+    /// Has it die at this call of the function.
+    pub(super) fn arm_at(self: Arc<Self>, invocation: AbortHandle, death: Death) -> Armed {
+        let moment = if death.done { Moment::After } else { Moment::Before };
+        lock(&self.armed).push(Target { invocation: invocation.clone(), calls_left: death.after_calls, moment });
+        Armed { killer: self, invocation }
+    }
+
     pub(super) fn new(dice: Dice) -> Self {
         Self { dice, armed: Mutex::default() }
     }

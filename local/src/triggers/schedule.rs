@@ -1,16 +1,18 @@
 //! A clock as a Lambda event source.
 
-use super::{Sources, ticks};
+use super::Sources;
 use crate::functions::Function;
 use crate::services::{ACCOUNT, REGION};
 use serde_json::json;
 use shared::clock::Clock;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 
-/// Invokes a function again and again; a run that fails is logged, and the next one comes in its time.
+/// Invokes a function at once, and again and again; a run that fails is logged, and the next one comes in its time.
 pub(crate) async fn run(sources: Arc<Sources>, every: Duration, function: Arc<Function>) {
-    let mut ticks = ticks(every);
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let _open = sources.gate.read().await;

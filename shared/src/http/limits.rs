@@ -22,6 +22,7 @@ pub enum Action {
     ChangePassword,
     Follow,
     Post,
+    Comment,
     Like,
     MarkRead,
 }
@@ -52,7 +53,7 @@ pub struct LimitStatus {
 }
 
 impl Action {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::SignUp,
         Self::SignIn,
         Self::UseMailToken,
@@ -63,6 +64,7 @@ impl Action {
         Self::ChangePassword,
         Self::Follow,
         Self::Post,
+        Self::Comment,
         Self::Like,
         Self::MarkRead,
     ];
@@ -79,6 +81,7 @@ impl Action {
             Self::ChangePassword => quota("change-password", 10, HOUR),
             Self::Follow => quota("follow", 600, HOUR),
             Self::Post => quota("post", 300, HOUR),
+            Self::Comment => quota("comment", 600, HOUR),
             Self::Like => quota("like", 1_200, HOUR),
             Self::MarkRead => quota("mark-read", 1_200, HOUR),
         }

@@ -4,6 +4,7 @@ pub mod fields;
 pub mod following;
 pub mod notification;
 pub mod post;
+pub mod scheduled;
 pub mod session;
 pub mod settings;
 pub mod text;

@@ -23,6 +23,10 @@ pub enum NotificationKind {
     Follow,
     /// Someone liked my post.
     Like,
+    /// Someone commented on my post, or replied to my comment.
+    Comment,
+    /// Someone named me in a post or a comment.
+    Mention,
 }
 
 impl NotificationKind {
@@ -30,8 +34,12 @@ impl NotificationKind {
         match self {
             Self::Follow => "follow",
             Self::Like => "like",
+            Self::Comment => "comment",
+            Self::Mention => "mention",
         }
     }
+
+    pub const ALL: [Self; 4] = [Self::Follow, Self::Like, Self::Comment, Self::Mention];
 }
 
 /// What alike acts have in common, so that one notification tells of them.
@@ -41,6 +49,14 @@ pub struct Topic {
     /// Whom it concerns.
     pub owner: UserId,
     pub post: Option<PostId>,
+}
+
+impl Topic {
+    /// The comment that an act is.
+    pub fn comment(&self, act: &Act) -> Option<PostId> {
+        let on = self.post.filter(|_| self.kind == NotificationKind::Comment)?;
+        on.comment(act.event, act.actor)
+    }
 }
 
 /// Somebody's doing that concerns somebody else.
@@ -59,10 +75,16 @@ pub struct Notification {
     pub kind: NotificationKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<PostId>,
+    /// The latest comment it tells of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<PostId>,
     /// The latest few who did it, latest first.
     pub actors: Vec<UserId>,
-    /// How many did it.
+    /// Its events.
     pub n: u64,
+    /// Those of them whose actor did the same before.
+    #[serde(default)]
+    pub again: u64,
     /// The latest event's id.
     pub last: NotificationId,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -72,17 +94,25 @@ pub struct Notification {
 }
 
 impl Notification {
+    /// One that no event has joined yet.
+    pub const fn opened(id: NotificationId, topic: &Topic, ttl: u64) -> Self {
+        let Topic { kind, owner: _, post } = *topic;
+        Self { id, kind, post, comment: None, actors: Vec::new(), n: 0, again: 0, last: id, read: false, ttl }
+    }
+
     pub fn is_read(&self, mark: &ReadMark) -> bool {
         self.read || mark.covers(self.id)
     }
 
-    /// The event `last` joins, which is `actor`'s doing.
-    pub fn join(&mut self, actor: UserId, last: NotificationId) {
-        self.actors.retain(|other| *other != actor);
-        self.actors.insert(0, actor);
+    /// An event joins; `again` where its actor did the same before.
+    pub fn join(&mut self, event: &NotificationEvent, again: bool) {
+        self.actors.retain(|other| *other != event.actor);
+        self.actors.insert(0, event.actor);
         self.actors.truncate(NAMED_ACTORS);
         self.n += 1;
-        self.last = last;
+        self.again += u64::from(again);
+        self.comment = event.comment;
+        self.last = event.id;
     }
 }
 
@@ -95,6 +125,8 @@ pub struct NotificationEvent {
     pub kind: NotificationKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<PostId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<PostId>,
     pub actor: UserId,
     /// Seconds since the epoch.
     pub ttl: u64,
@@ -189,12 +221,14 @@ mod tests {
         let id = NotificationId::from_ulid(Ulid::from_parts(1, 1));
         let kind = NotificationKind::Follow;
         let actors = vec![user(3), user(2), user(1)];
-        let mut group = Notification { id, kind, post: None, actors, n: 3, last: id, read: false, ttl: 0 };
+        let mut group =
+            Notification { id, kind, post: None, comment: None, actors, n: 3, again: 0, last: id, read: false, ttl: 0 };
         let last = following(id);
-        group.join(user(4), last);
+        let event = |actor| NotificationEvent { id: last, group: id, kind, post: None, comment: None, actor, ttl: 0 };
+        group.join(&event(user(4)), false);
         assert_eq!(group.actors, [user(4), user(3), user(2)]);
-        group.join(user(3), last);
+        group.join(&event(user(3)), true);
         assert_eq!(group.actors, [user(3), user(4), user(2)]);
-        assert_eq!((group.n, group.last), (5, last));
+        assert_eq!((group.n, group.again, group.last), (5, 1, last));
     }
 }

@@ -24,7 +24,54 @@ pub struct Post {
     /// Rows of its like ledger; written by the stream's consumer alone.
     #[serde(default)]
     pub likes: u64,
+    /// Comments on it that are counted; likewise.
+    #[serde(default)]
+    pub comments: u64,
+    /// It was edited, and what follows from that is not on its way yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub todo: bool,
+    /// A comment that the counter holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted: bool,
+    /// A comment that was deleted, until the counter knows.
+    #[serde(default, rename = "un", skip_serializing_if = "std::ops::Not::not")]
+    pub undone: bool,
 }
+
+impl Post {
+    /// One that nobody has liked or changed yet.
+    pub fn new(id: PostId, content: &Content, mentions: Vec<Mention>) -> Self {
+        Self::published(id, content.as_str().to_owned(), content.hashtags(), mentions)
+    }
+
+    /// The same of what was read before.
+    pub const fn published(id: PostId, content: String, hashtags: Vec<String>, mentions: Vec<Mention>) -> Self {
+        Self {
+            id,
+            content,
+            hashtags,
+            mentions,
+            edited: None,
+            ver: 1,
+            likes: 0,
+            comments: 0,
+            todo: false,
+            counted: false,
+            undone: false,
+        }
+    }
+}
+
+/// What somebody's own doing adds to the comments of a post, until the counter holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uncounted {
+    pub n: i64,
+    /// Seconds since the epoch.
+    pub ttl: u64,
+}
+
+/// What is not counted by then is left to the audit.
+pub const UNCOUNTED_LIFETIME: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 /// Somebody a post names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

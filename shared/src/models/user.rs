@@ -40,6 +40,9 @@ pub struct Account {
     /// Follows this account made, counted by the stream's consumer.
     #[serde(default)]
     pub following: u64,
+    /// Posts that wait for their time.
+    #[serde(default)]
+    pub waiting: u64,
     #[serde(default)]
     pub settings: Settings,
 }

@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use crate::clock::Timestamp;
-use crate::ids::UserId;
+use crate::ids::{PostId, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -23,6 +23,8 @@ pub struct Viewer {
     pub sessions: Vec<Session>,
     /// Authors followed whose posts are merged at read.
     pub merged: Vec<UserId>,
+    /// What the viewer's own doing adds to the comments of posts, as far as no counter holds it yet.
+    pub comments: HashMap<PostId, i64>,
     pub negatives: HashMap<UserId, Negative>,
     /// The prefix was longer than one read: negatives must be asked for by key.
     pub overflow: bool,

@@ -4,6 +4,7 @@
 //! and the mark's condition decides. Of two consumers at the same edge one is refused, reads the edge again, and finds
 //! nothing left to do.
 
+use super::comments;
 use super::delivery::{self, Turn};
 use super::edges::{self, Edge};
 use crate::App;
@@ -42,7 +43,7 @@ pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -
         let counter = Op::update(key::post(post)).add("likes", ops.net).when(Condition::Exists);
         match ops.commit(app, counter).await? {
             Outcome::Done => work.done(),
-            Outcome::Refused(users) => work.reread(app, &users).await?,
+            Outcome::Refused(users) => drop(work.reread(app, &users).await?),
             Outcome::CounterGone => {
                 // The post was deleted meanwhile, and its ledger goes with it.
                 let gone = work.take().into_iter().map(|(user, _)| Op::delete(key::like(user, post)));
@@ -52,6 +53,38 @@ pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -
     }
     Ok(())
 }
+
+/// Counts comments on one post that came, and uncounts those that went.
+///
+/// # Errors
+/// Unavailable: some may be done, and doing all again is right.
+pub async fn settle_comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) -> Result<()> {
+    let mut work = Work::new(edges, key::post);
+    while let Some(batch) = work.batch((TRANSACTION_OPS - 1) / OPS_PER_COMMENT) {
+        let mut ops = Ops::new();
+        for (comment, edge) in batch {
+            ops.edge(*comment, key::post(*comment), *edge, comments::settled(*comment, *edge));
+        }
+        let counter = Op::update(key::post(on)).add("comments", ops.net).when(Condition::Exists);
+        match ops.commit(app, counter).await? {
+            Outcome::Done => work.done(),
+            Outcome::Refused(refused) => {
+                // One that went with its post leaves what showed it in counts.
+                let gone = work.reread(app, &refused).await?;
+                comments::forget_uncounted(app, gone).await?;
+            }
+            Outcome::CounterGone => {
+                let gone: Vec<PostId> = work.take().into_iter().map(|(comment, _)| comment).collect();
+                comments::forget(app, gone.iter().copied()).await?;
+                comments::forget_uncounted(app, gone).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The comment, and a row of whoever may have made or removed it: its author, and those of what it stands below.
+const OPS_PER_COMMENT: usize = 4;
 
 /// Counts follows of one account that came, and uncounts those that went. Answers the turn of its delivery whose walk
 /// is to be sent; [`delivery::walk_sent`] is told when it was.
@@ -85,7 +118,7 @@ pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -
                 work.done();
                 turn = turned.or(turn);
             }
-            Outcome::Refused(users) => work.reread(app, &users).await?,
+            Outcome::Refused(users) => drop(work.reread(app, &users).await?),
             Outcome::CounterGone => work.again()?,
         }
     }
@@ -163,16 +196,17 @@ impl<I: Copy + PartialEq, K: Fn(I) -> Key> Work<I, K> {
         }
     }
 
-    /// Reads what the refused edges are now; what needs nothing any more drops out.
-    async fn reread(&mut self, app: &App, ids: &[I]) -> Result<()> {
+    /// Reads what the refused edges are now; what needs nothing any more drops out. Answers those that are gone.
+    async fn reread(&mut self, app: &App, ids: &[I]) -> Result<Vec<I>> {
         self.again()?;
         let keys: Vec<Key> = ids.iter().map(|id| (self.key)(*id)).collect();
         let found = app.table().batch_get::<Edge>(&keys, Read::Strong).await?;
         self.edges.retain(|(id, _)| !ids.contains(id));
+        let gone = ids.iter().zip(&found).filter(|(_, edge)| edge.is_none()).map(|(id, _)| *id).collect();
         let left = ids.iter().copied().zip(found).filter_map(|(id, edge)| Some((id, edge?)));
         let left: Vec<_> = left.filter(|(_, edge)| needs_work(*edge)).collect();
         self.edges.splice(0..0, left);
-        Ok(())
+        Ok(gone)
     }
 }
 

@@ -84,6 +84,19 @@ impl Likes {
     }
 }
 
+/// The edges of this user to the posts of a page.
+///
+/// # Errors
+/// Unavailable.
+pub async fn among(app: &App, user: UserId, posts: &[PostId]) -> Result<HashMap<PostId, Edge>> {
+    match (posts.iter().min(), posts.iter().max()) {
+        (Some(oldest), Some(newest)) => {
+            between(app, user, *oldest, Some(*newest)).await?.complete(app, user, posts).await
+        }
+        _ => Ok(HashMap::new()),
+    }
+}
+
 fn entry(item: &Item) -> Result<(PostId, Edge)> {
     let post = liked_post(item.sk()).ok_or_else(|| Error::internal("a like of no post"))?;
     Ok((post, item.read()?))

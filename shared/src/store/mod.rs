@@ -1,6 +1,7 @@
 //! One file per aggregate, one function per access pattern (the numbers are the chart's in `table::design`).
 
 pub mod cards;
+pub mod comments;
 pub mod delivery;
 pub mod edges;
 pub mod follows;
@@ -12,6 +13,7 @@ pub mod mail_tokens;
 pub mod mails;
 pub mod notifications;
 pub mod posts;
+pub mod scheduled;
 pub mod sessions;
 pub mod timelines;
 pub mod users;

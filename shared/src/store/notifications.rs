@@ -13,22 +13,28 @@ use crate::error::{Error, Result};
 use crate::ids::{NotificationId, UserId};
 use crate::models::notification::{
     Act, GROUP_WINDOW, NOTIFICATION_LIFETIME, Notification, NotificationDone, NotificationEvent, NotificationGroup,
-    ReadMark, Topic,
+    NotificationKind, ReadMark, Topic,
 };
 use crate::table::client::{TRANSACTION_OPS, back_off};
 use crate::table::design::{Key, key};
 use crate::table::{Condition, Op, Order, Read};
-use futures::future::try_join;
+use futures::future::{try_join, try_join3};
+use std::collections::HashMap;
+use ulid::Ulid;
 
 fn moved_each_time() -> Error {
     Error::unavailable("the read mark was moved by others at each attempt")
 }
 
-/// Acts told at once: each takes two operations of the transaction, and the group, its pointer and the mark take three.
-pub const MOST_ACTS: usize = (TRANSACTION_OPS - 3) / 2;
+/// Acts told at once: each takes two operations of the transaction, or three for a comment; and the group, its pointer
+/// and the mark take three.
+pub const fn most_acts(kind: NotificationKind) -> usize {
+    let operations = if matches!(kind, NotificationKind::Comment) { 3 } else { 2 };
+    (TRANSACTION_OPS - 3) / operations
+}
 
-/// Tells the topic's owner of acts, at most [`MOST_ACTS`] and each of another actor: each once per kind, target and
-/// actor, and in the list if they are to be `listed`. Answers those that a mail may tell of: told now or by an earlier
+/// Tells the topic's owner of acts, at most [`most_acts`]: each once per kind, target and actor (a comment is a target of
+/// its own), and in the list if they are to be `listed`. Answers those that a mail may tell of: told now or by an earlier
 /// delivery of the same message, and not mailed yet.
 ///
 /// # Errors
@@ -37,7 +43,8 @@ pub async fn tell(app: &App, topic: &Topic, acts: &[Act], listed: bool) -> Resul
     for attempt in 0..MARK_REFUSALS {
         // The mark first: what changes after it is read makes the transaction fail.
         let mark = read_mark(app, topic.owner).await?;
-        let (done, open) = try_join(find_done(app, topic, acts), open_group(app, topic)).await?;
+        let (done, open, joined) =
+            try_join3(find_done(app, topic, acts), open_group(app, topic), find_joined(app, topic, acts)).await?;
         let to_mail = |(act, done): (&Act, &Option<NotificationDone>)| match done {
             Some(done) => (done.event == act.event && !done.mailed).then_some(*act),
             None => Some(*act),
@@ -50,7 +57,7 @@ pub async fn tell(app: &App, topic: &Topic, acts: &[Act], listed: bool) -> Resul
         let mut ops = new.iter().map(|act| note(app, topic, act)).collect::<Result<Vec<_>>>()?;
         if listed {
             let open = open.filter(|group| !group.is_read(&mark));
-            ops.extend(listing(app, topic, &new, mark, open)?);
+            ops.extend(listing(app, topic, &new, mark, open, joined)?);
         }
         match app.table().transact(ops).await {
             Ok(()) => return Ok(unmailed),
@@ -67,7 +74,22 @@ async fn find_done(app: &App, topic: &Topic, acts: &[Act]) -> Result<Vec<Option<
 }
 
 fn done_key(topic: &Topic, act: &Act) -> Key {
-    key::notification_done(topic.owner, topic.kind, topic.post, act.actor)
+    key::notification_done(topic.owner, topic.kind, topic.comment(act).or(topic.post), act.actor)
+}
+
+/// Where it is noted whose comment joined which group, for one may comment twice.
+fn joined_key(topic: &Topic, actor: UserId) -> Key {
+    key::notification_done(topic.owner, topic.kind, topic.post, actor)
+}
+
+/// Who joined which group last.
+async fn find_joined(app: &App, topic: &Topic, acts: &[Act]) -> Result<HashMap<UserId, Ulid>> {
+    if topic.kind != NotificationKind::Comment {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<_> = acts.iter().map(|act| joined_key(topic, act.actor)).collect();
+    let found = app.table().batch_get::<NotificationDone>(&keys, Read::Strong).await?;
+    Ok(acts.iter().zip(found).filter_map(|(act, joined)| Some((act.actor, joined?.event))).collect())
 }
 
 /// The group that acts would join.
@@ -89,24 +111,36 @@ fn note(app: &App, topic: &Topic, act: &Act) -> Result<Op> {
 }
 
 /// The writes that put acts into the list: their events, and the group they open or join.
-fn listing(app: &App, topic: &Topic, acts: &[Act], mut mark: ReadMark, open: Option<Notification>) -> Result<Vec<Op>> {
+fn listing(
+    app: &App,
+    topic: &Topic,
+    acts: &[Act],
+    mut mark: ReadMark,
+    open: Option<Notification>,
+    mut joined: HashMap<UserId, Ulid>,
+) -> Result<Vec<Op>> {
     let Topic { kind, owner, post } = *topic;
     let now = app.now();
     let ttl = (now + NOTIFICATION_LIFETIME).seconds();
     let as_read = Condition::All(vec![unchanged("last", mark.last), unchanged("upto", mark.upto)]);
-    let told: Vec<_> = acts.iter().map(|act| (act.actor, mark.next_id(act.event, now))).collect();
+    let told: Vec<_> = acts.iter().map(|act| (act, mark.next_id(act.event, now))).collect();
     let Some((_, first)) = told.first().copied() else { return Ok(Vec::new()) };
     let is_open = open.is_some();
-    let opened = || Notification { id: first, kind, post, actors: Vec::new(), n: 0, last: first, read: false, ttl };
-    let mut group = open.unwrap_or_else(opened);
+    let mut group = open.unwrap_or_else(|| Notification::opened(first, topic, ttl));
     let mut ops = Vec::new();
-    for (actor, id) in told {
-        let event = NotificationEvent { id, group: group.id, kind, post, actor, ttl };
+    for (act, id) in told {
+        let (actor, comment) = (act.actor, topic.comment(act));
+        let event = NotificationEvent { id, group: group.id, kind, post, comment, actor, ttl };
         ops.push(Op::create(key::notification_event(owner, id), &event)?);
-        group.join(actor, id);
+        let again = joined.insert(actor, group.id.ulid()) == Some(group.id.ulid());
+        group.join(&event, again);
+        if comment.is_some() && !again {
+            let row = NotificationDone { event: group.id.ulid(), mailed: false, ttl };
+            ops.push(Op::put(joined_key(topic, actor), &row)?);
+        }
     }
     if is_open {
-        ops.push(joined(owner, &group));
+        ops.push(grown(owner, &group));
     } else {
         let pointer = NotificationGroup { id: group.id, ttl: (now + GROUP_WINDOW).seconds() };
         ops.push(Op::create(key::notification(owner, group.id), &group)?);
@@ -118,9 +152,14 @@ fn listing(app: &App, topic: &Topic, acts: &[Act], mut mark: ReadMark, open: Opt
 }
 
 /// The write of a group that events have joined.
-fn joined(owner: UserId, group: &Notification) -> Op {
+fn grown(owner: UserId, group: &Notification) -> Op {
     let op = Op::update(key::notification(owner, group.id));
-    let op = op.set("n", group.n).set("actors", &group.actors).set("last", group.last);
+    let op = op.set("n", group.n).set("again", group.again).set("actors", &group.actors);
+    let op = op.set("last", group.last);
+    let op = match group.comment {
+        Some(comment) => op.set("comment", comment),
+        None => op,
+    };
     op.when(Condition::Exists).when(Condition::Without("read"))
 }
 

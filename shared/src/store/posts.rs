@@ -5,16 +5,22 @@ use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
 use crate::models::post::{Content, Mention, Post};
 use crate::store::timelines::{self, Span};
-use crate::table::design::key;
+use crate::table::design::{TODO, key};
 use crate::table::{Condition, Item, Op, Order, Read};
-use futures::future::try_join;
+use futures::future::{try_join, try_join_all};
 
-/// One post. Access pattern 9.
+/// One post, or a comment below what is there, all read alike. Access pattern 9.
 ///
 /// # Errors
 /// Unavailable.
 pub async fn get(app: &App, id: PostId, read: Read) -> Result<Option<Post>> {
-    Ok(app.table().get(&key::post(id), read).await?)
+    let one = async |id, read| -> Result<Option<Post>> {
+        let post: Option<Post> = app.table().get(&key::post(id), read).await?;
+        Ok(post.filter(|post| !post.undone))
+    };
+    let above = try_join_all(id.parents().map(|id| one(id, read)));
+    let (post, above) = try_join(one(id, read), above).await?;
+    Ok(post.filter(|_| above.iter().all(Option::is_some)))
 }
 
 /// Those of many posts that are there; half a unit each. The reader's own are read strongly, for a unit each: one's own
@@ -31,7 +37,8 @@ pub async fn load(app: &App, ids: &[PostId], reader: UserId) -> Result<Vec<Post>
     let (own, others) =
         try_join(table.batch_get_readable(&own, Read::Strong), table.batch_get_readable(&others, Read::Eventual))
             .await?;
-    let mut posts: Vec<Post> = own.into_iter().chain(others).flatten().collect();
+    let posts = own.into_iter().chain(others).flatten();
+    let mut posts: Vec<Post> = posts.filter(|post: &Post| !post.undone).collect();
     posts.sort_unstable_by_key(|post| std::cmp::Reverse(post.id));
     Ok(posts)
 }
@@ -56,7 +63,7 @@ pub async fn by_author(
 /// # Errors
 /// Unavailable.
 pub async fn newest(app: &App, author: UserId, limit: usize, span: Span) -> Result<(Vec<Post>, bool)> {
-    let sk = |post: PostId| key::post(PostId { author, ..post }).sk().to_owned();
+    let sk = |post: PostId| key::post(PostId::of(post.ulid, author)).sk().to_owned();
     let mut range = key::posts_by(author);
     if let Some(post) = span.newer_than {
         range = range.from(&sk(post));
@@ -78,9 +85,8 @@ pub async fn create(app: &App, post: &Post, first: Option<Op>) -> Result<(), Not
     let has_first = first.is_some();
     let ops = || -> Result<Vec<Op>> {
         let mut ops: Vec<Op> = first.into_iter().collect();
-        ops.push(Op::create(key::post(post.id), post)?);
-        ops.push(timelines::row(author, post.id)?);
-        ops.push(Op::update(key::account(author)).add("posts", 1).when(Condition::Exists));
+        ops.extend(made(post)?);
+        ops.push(counted(author, 1));
         Ok(ops)
     };
     let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
@@ -89,6 +95,16 @@ pub async fn create(app: &App, post: &Post, first: Option<Op>) -> Result<(), Not
         return Err(NotMade::First);
     }
     Err(NotMade::Error(Error::not_found()))
+}
+
+/// The writes that make a post, but for its count.
+pub(super) fn made(post: &Post) -> Result<[Op; 2]> {
+    Ok([Op::create(key::post(post.id), post)?, timelines::row(post.id.author, post.id)?])
+}
+
+/// The write that counts an author's posts.
+pub(super) fn counted(author: UserId, n: i64) -> Op {
+    Op::update(key::account(author)).add("posts", n).when(Condition::Exists)
 }
 
 /// Why a post was not made.
@@ -115,11 +131,27 @@ pub async fn edit(app: &App, old: &Post, content: &Content, mentions: Vec<Mentio
         .set("hashtags", content.hashtags())
         .set("mentions", mentions)
         .set("edited", app.now())
+        .set(TODO, true)
         .add("ver", 1)
-        .when(Condition::equal("ver", old.ver));
+        .when(Condition::equal("ver", old.ver))
+        .when(Condition::Without("un"));
     match app.table().write(op).await {
         Ok(item) => Ok(item.map(|item| item.read()).transpose()?),
         Err(error) => error.refused().map(|_| None),
+    }
+}
+
+/// What follows from an edit is on its way: takes off the mark by which the stream's consumer knew of it, unless there
+/// was another edit since.
+///
+/// # Errors
+/// Unavailable.
+pub async fn followed_up(app: &App, id: PostId, ver: u64) -> Result<()> {
+    let op = Op::update(key::post(id)).remove(TODO).when(Condition::equal("ver", ver));
+    // A transaction leaves the edit's own name in the item, by which the edit knows itself if its answer is lost.
+    match app.table().transact(vec![op]).await {
+        Ok(()) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
     }
 }
 
@@ -132,7 +164,7 @@ pub async fn delete(app: &App, post: &Post) -> Result<bool> {
     let ops = vec![
         Op::delete(key::post(post.id)).when(Condition::equal("ver", post.ver)),
         Op::delete(key::timeline_row(author, post.id)),
-        Op::update(key::account(author)).add("posts", -1).when(Condition::Exists),
+        counted(author, -1),
     ];
     match app.table().transact(ops).await {
         Ok(()) => Ok(true),

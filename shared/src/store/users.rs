@@ -63,6 +63,7 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
         verified: new.verified,
         posts: 0,
         following: 0,
+        waiting: 0,
         settings: Settings::default(),
     };
     let followers = Followers::new(id);

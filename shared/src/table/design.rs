@@ -13,6 +13,7 @@
 //! | Credentials | U#u | G#K | | the password hash |
 //! | Session | U#u | H#0#session | yes | one sign-in; 10 at most |
 //! | Merged | U#u | H#1#author | may | an author followed whose posts are merged at read; about 20; ends if the author comes back |
+//! | Uncounted | U#u | H#2#comment | yes | u's own comment, or u's removal of one, that no counter holds yet |
 //! | Negative | U#u | H#3#other | yes | unfollowed lately: their rows in the timeline don't show |
 //! | Follow | U#a | F#b | | a follows b: the truth |
 //! | Like | U#u | L#post | | u likes the post: the truth |
@@ -21,6 +22,10 @@
 //! | Overflow | FO#b | a | | followers of a merged author who merge enough others: pushed all the same |
 //! | LikeRow | LK#post | edge#u | | ledger of likes_count, newest first |
 //! | Post | A#author | T#ulid | | a post with its counters |
+//! | Comment | C#post | R#ulid.author | | a comment on the post, which is a post itself: the ledger of comments_count, oldest first |
+//! | Scheduled | U#u | S#ulid | may | a post that waits for its time; ends a month after it is out |
+//! | Due | DUE#hour | ms#u#ulid | | that it waits: what is due is a range of this |
+//! | Publisher | DUE | DUE | | the first hour in which something may be due, and the run that is at it |
 //! | TimelineRow | TL#u | ulid.author | yes | a post in u's timeline |
 //! | NameGuard | N#name | N | | who has the username |
 //! | EmailGuard | E#hash | E | | who has the address |
@@ -50,7 +55,7 @@
 //! | 6 | one session's refresh | U#u, H#0#session | update | store::sessions::refresh |
 //! | 7 | does a follow b? | U#a, F#b | E (own: S) | store::follows::follows |
 //! | 8 | who follows b? whom does a follow? | FL#b / FW#a | E | store::follows::followers, following |
-//! | 9 | one post | A#author, T#ulid | S (anonymous: C) | store::posts::get |
+//! | 9 | one post, or comment | A#author, T#ulid / C#post, R#ulid | S (anonymous, and above a comment: C) | store::posts::get |
 //! | 10 | an author's posts | A#author, begins_with T# | E (own: S) | store::posts::by_author |
 //! | 11 | a timeline | TL#u | E (own: S) | store::timelines::page |
 //! | 12 | posts of many ids | A#author, T#ulid (batch) | E (own: S) | store::posts::load |
@@ -63,13 +68,18 @@
 //! | 19 | was this asked before? | U#u / IA#hash, I#hash | C | store::idempotency::find |
 //! | 20 | how often lately? | RL#scope, window | update | store::limits::count |
 //! | 21 | what does this token allow? | X#ulid, X | S | store::mail_tokens::find |
+//! | 22 | comments on a post, replies to a comment | C#post | S | store::comments::page |
+//! | 23 | a post that waits; mine that wait | U#u, S#ulid / begins_with S# | S | store::scheduled::get, page |
+//! | 24 | what is due? | DUE#hour, up to now | S | store::scheduled::due |
 
 mod entity;
 
 pub use entity::EntityKey;
 
-use crate::ids::{NotificationId, PostId, SessionId, UserId};
+use crate::clock::Timestamp;
+use crate::ids::{NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::notification::NotificationKind;
+use crate::models::scheduled::Due;
 use crate::models::user::{Email, Username};
 use crate::secrets::{base64url, sha256};
 use ulid::Ulid;
@@ -80,6 +90,9 @@ pub const SORT_KEY: &str = "SK";
 pub const TTL: &str = "ttl";
 /// In items that a single conditional write has left: that write's name.
 pub const WRITE: &str = "w";
+
+/// In a post that was edited: what follows from it is not on its way yet.
+pub const TODO: &str = "todo";
 
 /// A secondary index, as `template.yaml` must define it; a test compares the two.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,6 +105,11 @@ pub struct Index {
 
 pub const INDEXES: [Index; 1] =
     [Index { name: "GSI1", partition_key: "GSI1PK", sort_key: SORT_KEY, projection: "KEYS_ONLY" }];
+
+/// What an item that a user left in another partition has for the index.
+pub fn owner(user: UserId) -> String {
+    format!("O#{}", user.ulid())
+}
 
 /// The key of one item. Only this file makes one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -205,6 +223,7 @@ pub mod key {
 
     pub const SESSION: &str = "H#0#";
     pub const MERGED: &str = "H#1#";
+    pub const UNCOUNTED: &str = "H#2#";
     pub const NEGATIVE: &str = "H#3#";
 
     /// The user whose id follows the prefix in a sort key.
@@ -214,6 +233,15 @@ pub mod key {
 
     pub fn merged(user_id: UserId, author: UserId) -> Key {
         Key::new(user(user_id), format!("{MERGED}{}", author.ulid()))
+    }
+
+    pub fn uncounted(user_id: UserId, comment: PostId) -> Key {
+        Key::new(user(user_id), format!("{UNCOUNTED}{}", comment.suffix()))
+    }
+
+    /// The post that an uncounted comment is on, by the sort key.
+    pub fn commented(sk: &str) -> Option<PostId> {
+        PostId::from_suffix(sk.strip_prefix(UNCOUNTED)?).ok()?.parent()
     }
 
     pub fn negative(user_id: UserId, other: UserId) -> Key {
@@ -290,12 +318,69 @@ pub mod key {
         Ulid::from_string(sk.split_once('#')?.1).ok().map(UserId::from_ulid)
     }
 
+    pub const COMMENT: &str = "R#";
+
     pub fn post(id: PostId) -> Key {
-        Key::new(posts_by(id.author).pk, format!("T#{}", id.ulid))
+        match id.parent() {
+            None => Key::new(posts_by(id.author).pk, format!("T#{}", id.ulid)),
+            Some(parent) => Key::new(comments(parent).pk, format!("{COMMENT}{}.{}", id.ulid, id.author.ulid())),
+        }
     }
 
     pub fn posts_by(author: UserId) -> Range {
         Range::starting(format!("A#{}", author.ulid()), "T#")
+    }
+
+    pub fn comments(on: PostId) -> Range {
+        Range::starting(format!("C#{}", on.suffix()), COMMENT)
+    }
+
+    pub const SCHEDULED: &str = "S#";
+
+    pub fn scheduled(user_id: UserId, id: ScheduledId) -> Key {
+        Key::new(user(user_id), format!("{SCHEDULED}{}", id.ulid()))
+    }
+
+    pub fn scheduled_by(user_id: UserId) -> Range {
+        Range::starting(user(user_id), SCHEDULED)
+    }
+
+    /// Milliseconds in an hour: a partition of what is due.
+    const HOUR: u64 = 3_600_000;
+
+    /// The hour that a moment is in, since the epoch.
+    pub fn hour(at: Timestamp) -> u64 {
+        at.millis() / HOUR
+    }
+
+    /// When an hour is over.
+    pub fn end_of(hour: u64) -> Timestamp {
+        Timestamp::from_millis((hour + 1) * HOUR)
+    }
+
+    fn due_in(hour: u64) -> String {
+        format!("DUE#{hour}")
+    }
+
+    pub fn due(Due { at, user, id }: Due) -> Key {
+        Key::new(due_in(hour(at)), format!("{:013}#{}#{}", at.millis(), user.ulid(), id.ulid()))
+    }
+
+    /// What is due in an hour by this moment.
+    pub fn due_by(hour: u64, now: Timestamp) -> Range {
+        Range { pk: due_in(hour), from: START.into(), to: format!("{:013}{END}", now.millis()) }
+    }
+
+    /// Reads the sort key of what is due.
+    pub fn read_due(sk: &str) -> Option<Due> {
+        let mut parts = sk.splitn(3, '#');
+        let at = parts.next().filter(|at| at.len() == 13)?.parse().ok().map(Timestamp::from_millis)?;
+        let mut ulid = || parse_ulid(parts.next()?).ok();
+        Some(Due { at, user: UserId::from_ulid(ulid()?), id: ScheduledId::from_ulid(ulid()?) })
+    }
+
+    pub fn publisher() -> Key {
+        Key::new("DUE", "DUE")
     }
 
     pub fn timeline_row(owner: UserId, post: PostId) -> Key {
@@ -365,66 +450,4 @@ pub mod key {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::Timestamp;
-
-    fn sample() -> (UserId, UserId, PostId, Ulid) {
-        let ulid = |n: u128| Ulid::from_parts(1_700_000_000_000, n);
-        let (a, b) = (UserId::from_ulid(ulid(1)), UserId::from_ulid(ulid(2)));
-        (a, b, PostId { ulid: ulid(3), author: b }, ulid(4))
-    }
-
-    /// A changed key is a migration: it should show as a changed line here.
-    #[test]
-    fn keys() {
-        let (a, b, post, edge) = sample();
-        let shown = |key: Key| format!("{} {}", key.pk, key.sk).replace("01HF7YAT00000000000000000", "_");
-        let name = Username::from_path("Ann").unwrap();
-        let kind = NotificationKind::Like;
-        let keys = [
-            (key::profile(a), "U#_1 P"),
-            (key::account(a), "U#_1 P#n"),
-            (key::followers(a), "U#_1 P#f"),
-            (key::failures(a), "U#_1 G#F"),
-            (key::credentials(a), "U#_1 G#K"),
-            (key::session(a, SessionId::from_ulid(edge)), "U#_1 H#0#_4"),
-            (key::merged(a, b), "U#_1 H#1#_2"),
-            (key::negative(a, b), "U#_1 H#3#_2"),
-            (key::follow(a, b), "U#_1 F#_2"),
-            (key::like(a, post), "U#_1 L#_3._2"),
-            (key::follower_row(b, edge, a), "FL#_2 _4#_1"),
-            (key::following_row(a, edge, b), "FW#_1 _4#_2"),
-            (key::overflow(b, a), "FO#_2 _1"),
-            (key::like_row(post, edge, a), "LK#_3._2 _4#_1"),
-            (key::post(post), "A#_2 T#_3"),
-            (key::timeline_row(a, post), "TL#_1 _3._2"),
-            (key::name_guard(&name), "N#ann N"),
-            (key::mail_token(edge), "X#_4 X"),
-            (key::idempotency(Some(a), "h"), "U#_1 I#h"),
-            (key::idempotency(None, "h"), "IA#h I#h"),
-            (key::rate_limit("login", 7), "RL#login 000000000007"),
-            (key::read_mark(a), "U#_1 NM"),
-            (key::notification(a, NotificationId::from_ulid(edge)), "U#_1 NT#_4"),
-            (key::notification_event(a, NotificationId::from_ulid(edge)), "NE#_1 E#_4"),
-            (key::notification_done(a, kind, Some(post), b), "NE#_1 D#like#_3._2#_2"),
-            (key::notification_group(a, kind, None), "NE#_1 G#like#"),
-        ];
-        for (key, expected) in keys {
-            assert_eq!(shown(key), expected);
-        }
-    }
-
-    #[test]
-    fn ranges_hold_what_they_name() {
-        let (a, b, post, edge) = sample();
-        let holds = |range: Range, key: Key| range.pk == key.pk && range.from <= key.sk && key.sk <= range.to;
-        assert!(holds(key::profile_page(a), key::profile(a)) && holds(key::profile_page(a), key::followers(a)));
-        assert!(holds(key::sign_in(a), key::credentials(a)) && holds(key::sign_in(a), key::failures(a)));
-        assert!(holds(key::sign_in(a), key::session(a, SessionId::new(Timestamp::from_millis(1)))));
-        assert!(!holds(key::sign_in(a), key::merged(a, b)));
-        assert!(holds(key::viewer(a), key::negative(a, b)) && !holds(key::viewer(a), key::credentials(a)));
-        assert!(holds(key::likes(a), key::like(a, post)) && holds(key::like_rows(post), key::like_row(post, edge, a)));
-        assert_eq!(key::other_end(key::like_row(post, edge, a).sk()), Some(a));
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! Writes and their conditions, as DynamoDB's expressions.
 
-use super::design::{Key, WRITE};
+use super::design::{INDEXES, Key, WRITE, owner};
 use super::{Item, TableError};
+use crate::ids::UserId;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -86,6 +87,15 @@ impl Op {
     /// When the value is no map.
     pub fn create(key: Key, value: &impl Serialize) -> Result<Self, TableError> {
         Ok(Self::put(key, value)?.when(Condition::Missing))
+    }
+
+    /// Of a put: has the index list the item as one that this user left in another partition.
+    #[must_use]
+    pub fn owned_by(mut self, user: UserId) -> Self {
+        if let Change::Put(item) = &mut self.change {
+            item.0.insert(INDEXES[0].partition_key.to_owned(), AttributeValue::S(owner(user)));
+        }
+        self
     }
 
     /// Changes single attributes; without a condition a missing item is made.

@@ -147,7 +147,7 @@ impl FeedReader<'_> {
         found.retain(|Reverse(id), _| complete_to.is_none_or(|reached| *id >= reached));
         let ids: Vec<PostId> = found.keys().map(|Reverse(id)| *id).collect();
         let likes = likes.complete(app, me, &ids).await?;
-        Ok(Stretch { items: present(found.into_values(), &cards, &likes), complete_to })
+        Ok(Stretch { items: present(found.into_values(), &cards, Some(&self.viewer), &likes), complete_to })
     }
 
     fn shows(&self, author: UserId, now: crate::clock::Timestamp) -> bool {

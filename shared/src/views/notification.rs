@@ -27,9 +27,12 @@ pub struct NotificationView {
     /// How many did it.
     #[schema(example = 1)]
     pub actors_count: u64,
-    /// The post it is about; null for a follow.
+    /// The post it is about, or the comment; null for a follow.
     #[schema(required = true)]
     pub post_id: Option<PostId>,
+    /// The latest comment, where the kind is `comment`.
+    #[schema(required = true)]
+    pub comment_id: Option<PostId>,
     pub read: bool,
     /// RFC 3339, UTC, with milliseconds.
     #[schema(format = DateTime)]
@@ -47,9 +50,12 @@ pub struct NotificationEventView {
     pub notification_id: NotificationId,
     pub kind: NotificationKind,
     pub actor: UserCard,
-    /// The post it is about; null for a follow.
+    /// The post it is about, or the comment; null for a follow.
     #[schema(required = true)]
     pub post_id: Option<PostId>,
+    /// The comment, where the kind is `comment`.
+    #[schema(required = true)]
+    pub comment_id: Option<PostId>,
     pub read: bool,
     /// RFC 3339, UTC, with milliseconds.
     #[schema(format = DateTime)]
@@ -66,8 +72,9 @@ impl NotificationView {
             read: notification.is_read(mark),
             id: notification.id,
             kind: notification.kind,
-            actors_count: notification.n,
+            actors_count: notification.n - notification.again.min(notification.n),
             post_id: notification.post,
+            comment_id: notification.comment,
             created_at: notification.id.created_at().rfc3339(),
             updated_at: notification.last.created_at().rfc3339(),
         }
@@ -153,6 +160,7 @@ pub async fn events(
             kind: event.kind,
             actor: UserCard::from(cards.get(&event.actor)?.as_ref()),
             post_id: event.post,
+            comment_id: event.comment,
             read: read.contains(&event.group),
             created_at: event.id.created_at().rfc3339(),
         })

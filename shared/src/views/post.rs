@@ -4,6 +4,7 @@ use super::user::UserCard;
 use crate::ids::{PostId, UserId};
 use crate::models::post::{Mention, Post};
 use crate::models::user::Profile;
+use crate::models::viewer::Viewer;
 use crate::store::edges::{Edge, with_own};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -51,8 +52,9 @@ pub struct MediaView {
 }
 
 impl PostView {
-    pub fn new(post: Post, author: &Profile, own: Option<Edge>) -> Self {
-        let Post { id, content, hashtags, mentions, edited, ver: _, likes } = post;
+    pub fn new(post: Post, author: &Profile, own: Own) -> Self {
+        let Post { id, content, hashtags, mentions, edited, ver: _, likes, comments, todo: _, counted: _, undone: _ } =
+            post;
         Self {
             id,
             author: UserCard::from(author),
@@ -61,28 +63,66 @@ impl PostView {
             mentions,
             media: Vec::new(),
             group_id: None,
-            parent_id: None,
+            parent_id: id.parent(),
             created_at: id.created_at().rfc3339(),
             edited_at: edited.map(crate::clock::Timestamp::rfc3339),
-            likes_count: with_own(likes, own),
-            comments_count: 0,
+            likes_count: with_own(likes, own.like),
+            comments_count: comments.saturating_add_signed(own.comments).max(u64::from(own.comments > 0)),
             views_count: 0,
-            liked: own.is_some_and(Edge::stands),
+            liked: own.like.is_some_and(Edge::stands),
         }
     }
 }
 
-/// Posts with their authors and the viewer's likes; a post whose author is gone is left out.
+/// What the viewer did to a post, which its counters may not hold yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Own {
+    like: Option<Edge>,
+    comments: i64,
+}
+
+impl Own {
+    /// `like` is the viewer's edge to the post.
+    pub fn new(viewer: Option<&Viewer>, post: PostId, like: Option<Edge>) -> Self {
+        let comments = viewer.and_then(|viewer| viewer.comments.get(&post));
+        Self { like, comments: comments.copied().unwrap_or_default() }
+    }
+}
+
+/// The ids of posts, in their order.
+pub fn ids(posts: &[Post]) -> Vec<PostId> {
+    posts.iter().map(|post| post.id).collect()
+}
+
+/// Posts with their authors and what the viewer did; a post whose author is gone is left out.
 pub fn present(
     posts: impl IntoIterator<Item = Post>,
     authors: &HashMap<UserId, Arc<Profile>>,
-    own: &HashMap<PostId, Edge>,
+    viewer: Option<&Viewer>,
+    likes: &HashMap<PostId, Edge>,
 ) -> Vec<PostView> {
     let view = |post: Post| {
-        let (author, edge) = (authors.get(&post.id.author)?, own.get(&post.id).copied());
-        Some(PostView::new(post, author, edge))
+        let (author, like) = (authors.get(&post.id.author)?, likes.get(&post.id).copied());
+        let own = Own::new(viewer, post.id, like);
+        Some(PostView::new(post, author, own))
     };
     posts.into_iter().filter_map(view).collect()
+}
+
+/// A comment on the example, for the documentation.
+pub fn example_comment() -> serde_json::Value {
+    let post = example();
+    let id = "pst_01K9ZQ7A4M2T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B";
+    let parent = post["id"].as_str().unwrap_or_default();
+    let id = format!("{id}.{}", parent.trim_start_matches("pst_"));
+    let mut comment = post.clone();
+    comment["content"] = "And the curlews are back.".into();
+    comment["hashtags"] = serde_json::json!([]);
+    comment["id"] = id.into();
+    comment["parent_id"] = post["id"].clone();
+    comment["created_at"] = "2026-11-20T20:40:00.000Z".into();
+    comment["likes_count"] = 1.into();
+    comment
 }
 
 /// A post, for the documentation.

@@ -1,6 +1,6 @@
 //! An author's posts: `GET /users/{user}/posts`, and `GET /tweets` for one's own.
 
-use super::post::{PostView, present};
+use super::post::{PostView, ids, present};
 use crate::App;
 use crate::error::{Error, Result};
 use crate::http::{Page, PageQuery, Reader};
@@ -23,14 +23,10 @@ pub async fn page(app: &App, reader: &Reader, author: UserId, query: &PageQuery)
     let (viewer, (posts, next), profile) =
         try_join3(reader.viewer(app), posts, store::users::profile(app, author)).await?;
     let profile = Arc::new(profile.ok_or_else(Error::not_found)?);
-    let own = match (&viewer, posts.last(), posts.first()) {
-        (Some(viewer), Some(oldest), Some(newest)) => {
-            let ids: Vec<_> = posts.iter().map(|post| post.id).collect();
-            let likes = store::likes::between(app, viewer.id, oldest.id, Some(newest.id)).await?;
-            likes.complete(app, viewer.id, &ids).await?
-        }
-        _ => HashMap::new(),
+    let likes = match &viewer {
+        Some(viewer) => store::likes::among(app, viewer.id, &ids(&posts)).await?,
+        None => HashMap::new(),
     };
-    let items = present(posts, &HashMap::from([(author, profile)]), &own);
+    let items = present(posts, &HashMap::from([(author, profile)]), viewer.as_ref(), &likes);
     query.page(app, &list, items, next.as_deref())
 }

@@ -53,6 +53,10 @@ pub const fn entry(kind: Kind) -> Entry {
             "The first request with this `Idempotency-Key` is not done yet.",
             "Send the same request again after `Retry-After`.",
         ),
+        Kind::AlreadyPublished => entry_of(
+            "The scheduled post is out; what it became is another resource.",
+            "Change or delete the post that `post_id` of the scheduled one names.",
+        ),
         Kind::PreconditionFailed => entry_of(
             "It changed since the `ETag` in `If-Match`.",
             "Read it again, and repeat your change on what it is now.",

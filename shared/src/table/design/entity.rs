@@ -1,8 +1,9 @@
 //! The entity chart, read from the key.
 
 use super::{Ulid, key};
-use crate::ids::{NotificationId, PostId, SessionId, UserId, parse_ulid};
+use crate::ids::{NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::notification::NotificationKind;
+use crate::models::scheduled::Due;
 
 /// What lies at a key. Hashes and the windows of counters are left out, for nobody reads them back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +15,7 @@ pub enum EntityKey {
     Credentials(UserId),
     Session(UserId, SessionId),
     Merged { user: UserId, author: UserId },
+    Uncounted { user: UserId, comment: PostId },
     Negative { user: UserId, other: UserId },
     Follow { from: UserId, to: UserId },
     Like { user: UserId, post: PostId },
@@ -22,6 +24,10 @@ pub enum EntityKey {
     Overflow { author: UserId, follower: UserId },
     LikeRow { post: PostId, edge: Ulid, user: UserId },
     Post(PostId),
+    Comment(PostId),
+    Scheduled(UserId, ScheduledId),
+    Due(Due),
+    Publisher,
     TimelineRow { owner: UserId, post: PostId },
     NameGuard,
     EmailGuard,
@@ -38,6 +44,9 @@ pub enum EntityKey {
 impl EntityKey {
     /// Reads a key; None where it has the form of no row of the chart.
     pub fn read(pk: &str, sk: &str) -> Option<Self> {
+        if pk == key::publisher().pk() {
+            return (sk == key::publisher().sk()).then_some(Self::Publisher);
+        }
         let (partition, id) = pk.split_once('#')?;
         match partition {
             "U" => Self::of_user(user(id)?, sk),
@@ -45,7 +54,9 @@ impl EntityKey {
             "FW" => ledger_row(sk).and_then(|(edge, to)| Some(Self::FollowingRow { from: user(id)?, edge, to })),
             "LK" => ledger_row(sk).and_then(|(edge, user)| Some(Self::LikeRow { post: post(id)?, edge, user })),
             "FO" => Some(Self::Overflow { author: user(id)?, follower: user(sk)? }),
-            "A" => Some(Self::Post(PostId { ulid: parse_ulid(sk.strip_prefix("T#")?).ok()?, author: user(id)? })),
+            "A" => Some(Self::Post(PostId::of(parse_ulid(sk.strip_prefix("T#")?).ok()?, user(id)?))),
+            "C" => Some(Self::Comment(post(&format!("{}.{id}", sk.strip_prefix(key::COMMENT)?))?)),
+            "DUE" => key::read_due(sk).filter(|due| key::due(*due).pk() == pk).map(Self::Due),
             "TL" => Some(Self::TimelineRow { owner: user(id)?, post: post(sk)? }),
             "N" => (sk == "N").then_some(Self::NameGuard),
             "E" => (sk == "E").then_some(Self::EmailGuard),
@@ -73,12 +84,17 @@ impl EntityKey {
             Some(Self::Session(id, SessionId::from_ulid(parse_ulid(session).ok()?)))
         } else if let Some(author) = after(key::MERGED) {
             Some(Self::Merged { user: id, author: user(author)? })
+        } else if let Some(comment) = after(key::UNCOUNTED) {
+            let comment = post(comment).filter(|comment| comment.parent().is_some())?;
+            Some(Self::Uncounted { user: id, comment })
         } else if let Some(other) = after(key::NEGATIVE) {
             Some(Self::Negative { user: id, other: user(other)? })
         } else if let Some(to) = after(key::FOLLOW) {
             Some(Self::Follow { from: id, to: user(to)? })
         } else if let Some(liked) = after(key::LIKE) {
             Some(Self::Like { user: id, post: post(liked)? })
+        } else if let Some(scheduled) = after(key::SCHEDULED) {
+            Some(Self::Scheduled(id, ScheduledId::from_ulid(parse_ulid(scheduled).ok()?)))
         } else if let Some(notification) = after("NT#") {
             Some(Self::Notification(id, NotificationId::from_ulid(parse_ulid(notification).ok()?)))
         } else {
@@ -109,6 +125,7 @@ impl EntityKey {
             Self::Credentials(_) => "Credentials",
             Self::Session(..) => "Session",
             Self::Merged { .. } => "Merged",
+            Self::Uncounted { .. } => "Uncounted",
             Self::Negative { .. } => "Negative",
             Self::Follow { .. } => "Follow",
             Self::Like { .. } => "Like",
@@ -117,6 +134,10 @@ impl EntityKey {
             Self::Overflow { .. } => "Overflow",
             Self::LikeRow { .. } => "LikeRow",
             Self::Post(_) => "Post",
+            Self::Comment(_) => "Comment",
+            Self::Scheduled(..) => "Scheduled",
+            Self::Due(_) => "Due",
+            Self::Publisher => "Publisher",
             Self::TimelineRow { .. } => "TimelineRow",
             Self::NameGuard => "NameGuard",
             Self::EmailGuard => "EmailGuard",
@@ -137,6 +158,7 @@ impl EntityKey {
             self,
             Self::Failures(_)
                 | Self::Session(..)
+                | Self::Uncounted { .. }
                 | Self::Negative { .. }
                 | Self::TimelineRow { .. }
                 | Self::MailToken(_)
@@ -166,9 +188,9 @@ fn ledger_row(sk: &str) -> Option<(Ulid, UserId)> {
 
 /// `kind#post`, where the post may be missing.
 fn is_target(text: &str) -> bool {
-    let kinds = [NotificationKind::Follow, NotificationKind::Like];
     text.split_once('#').is_some_and(|(kind, target)| {
-        kinds.iter().any(|known| known.as_str() == kind) && (target.is_empty() || post(target).is_some())
+        NotificationKind::ALL.iter().any(|known| known.as_str() == kind)
+            && (target.is_empty() || post(target).is_some())
     })
 }
 
@@ -195,7 +217,13 @@ mod tests {
             (&format!("LK#{id}"), &format!("{id}#{id}")),
             (&format!("FL#{id}"), id),
             (&format!("A#{id}"), id),
+            (&format!("C#{id}.{id}"), &format!("R#{id}")),
+            (&format!("C#{id}.{id}.{id}.{id}.{id}.{id}"), &format!("R#{id}.{id}")),
+            (&user, &format!("H#2#{id}.{id}")),
             ("N#ann", "E"),
+            ("DUE", "P"),
+            ("DUE#472222", &format!("1700000000007#{id}")),
+            ("DUE#472223", &format!("1700000000007#{id}#{id}")),
             ("IA#one", "I#other"),
             ("RL#login", "soon"),
             (&format!("NE#{id}"), &format!("G#wave#{id}.{id}")),

@@ -1,0 +1,193 @@
+//! Posts that wait for their time. `POST /posts` with a `publish_at` makes one.
+
+use crate::posts::{meanwhile, mentions};
+use axum::extract::State;
+use futures::future::{OptionFuture, try_join};
+use http::StatusCode;
+use serde::Serialize;
+use shared::error::{Error, Kind, Result};
+use shared::http::etag::{IfMatch, Tagged};
+use shared::http::extract::{Json, Path};
+use shared::http::limits::Action;
+use shared::http::{Bearer, Page, PageParams, PageQuery};
+use shared::ids::{PostId, ScheduledId};
+use shared::models::fields::{Fields, FromFields};
+use shared::models::post::{Content, Mention};
+use shared::models::scheduled::{PublishAt, Scheduled};
+use shared::{App, store};
+
+/// A post that waits for its time, or lately did.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct ScheduledView {
+    id: ScheduledId,
+    content: String,
+    /// In lower case, without `#`.
+    hashtags: Vec<String>,
+    mentions: Vec<Mention>,
+    /// RFC 3339, UTC, with milliseconds.
+    #[schema(format = DateTime)]
+    publish_at: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// What it became, once it is out; told for 30 days.
+    #[schema(required = true)]
+    post_id: Option<PostId>,
+}
+
+impl From<Scheduled> for ScheduledView {
+    fn from(scheduled: Scheduled) -> Self {
+        let Scheduled { id, content, hashtags, mentions, at, ver: _, post, ttl: _ } = scheduled;
+        let (publish_at, created_at) = (at.rfc3339(), id.created_at().rfc3339());
+        Self { id, content, hashtags, mentions, publish_at, created_at, post_id: post }
+    }
+}
+
+/// Changes to a post that waits; what is absent stays.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct ScheduledPatch {
+    /// 1 to 2,000 characters (grapheme clusters), at most 8 KiB.
+    #[schema(value_type = String, required = false, example = "High tide. #mudflats", min_length = 1, max_length = 2000)]
+    content: Option<Content>,
+    /// RFC 3339, up to a year from now.
+    #[schema(value_type = String, required = false, format = DateTime)]
+    publish_at: Option<PublishAt>,
+}
+
+impl FromFields for ScheduledPatch {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (content, publish_at) = (fields.change("content"), fields.change("publish_at"));
+        Some(Self { content: content?, publish_at: publish_at? })
+    }
+}
+
+/// `/posts/scheduled/{id}`
+#[derive(Clone, Copy, Debug, serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct ScheduledPath {
+    /// A scheduled post's id.
+    #[param(value_type = String, example = "sch_01K9ZP2D7V3T8Q6M5N4C1B0A9Z")]
+    id: ScheduledId,
+}
+
+/// My posts that wait for their time, newest first.
+#[utoipa::path(
+    get, path = "/posts/scheduled", tag = "posts", params(PageParams), security(("bearer" = [])),
+    responses((status = 200, description = "A page", body = Page<ScheduledView>, example = json!({"items": [example()], "next_cursor": null})))
+)]
+pub(crate) async fn list_scheduled(
+    State(app): State<App>,
+    bearer: Bearer,
+    query: PageQuery,
+) -> Result<Page<ScheduledView>> {
+    let list = format!("scheduled by {}", bearer.id());
+    let after = query.after(&app, &list)?;
+    let waiting = store::scheduled::page(&app, bearer.id(), query.limit, after.as_deref());
+    let (_, (waiting, next)) = try_join(bearer.viewer(&app), waiting).await?;
+    query.page(&app, &list, waiting.into_iter().map(ScheduledView::from).collect(), next.as_deref())
+}
+
+/// A post of mine that waits for its time, or lately did.
+#[utoipa::path(
+    get, path = "/posts/scheduled/{id}", tag = "posts", params(ScheduledPath), security(("bearer" = [])), extensions(("x-etag" = json!(true))),
+    responses((status = 200, description = "The scheduled post", body = ScheduledView, example = json!(example())))
+)]
+pub(crate) async fn get_scheduled(
+    State(app): State<App>,
+    bearer: Bearer,
+    Path(ScheduledPath { id }): Path<ScheduledPath>,
+) -> Result<Tagged<ScheduledView>> {
+    let (_, found) = try_join(bearer.viewer(&app), store::scheduled::get(&app, bearer.id(), id)).await?;
+    found.map(tagged).ok_or_else(Error::not_found)
+}
+
+fn tagged(scheduled: Scheduled) -> Tagged<ScheduledView> {
+    // Being published is no edit, but what is known of it is old then.
+    Tagged { version: scheduled.ver, view: scheduled.into() }
+}
+
+/// The post, for its author to change while it waits.
+async fn waiting(app: &App, bearer: &Bearer, id: ScheduledId, if_match: &IfMatch) -> Result<Scheduled> {
+    let found = store::scheduled::get(app, bearer.id(), id);
+    let (_, found) = try_join(bearer.acting(app, Action::Post), found).await?;
+    let found = found.ok_or_else(Error::not_found)?;
+    if found.post.is_some() {
+        return Err(already_published());
+    }
+    if_match.check(found.ver)?;
+    Ok(found)
+}
+
+fn already_published() -> Error {
+    Error::new(Kind::AlreadyPublished).detail("Change or delete the post that it became.")
+}
+
+/// Why a change was refused at the last moment.
+async fn refused(app: &App, bearer: &Bearer, id: ScheduledId) -> Result<Error> {
+    Ok(match store::scheduled::get(app, bearer.id(), id).await? {
+        None => Error::not_found(),
+        Some(found) if found.post.is_some() => already_published(),
+        Some(_) => meanwhile(),
+    })
+}
+
+/// Change what waits, or when it is due.
+#[utoipa::path(
+    patch, path = "/posts/scheduled/{id}", tag = "posts", params(ScheduledPath, ("If-Match" = Option<String>, Header, description = "The `ETag` the edit was made from")),
+    security(("bearer" = [])), request_body(content = ScheduledPatch, example = json!({"content": "High tide. #mudflats"})),
+    extensions(("x-limit" = json!("post")), ("x-problems" = json!("already-published")), ("x-etag" = json!(true))),
+    responses(
+        (status = 200, description = "The scheduled post as it is now", body = ScheduledView, example = json!(example())),
+        (status = 409, description = "It is out", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn update_scheduled(
+    State(app): State<App>,
+    bearer: Bearer,
+    Path(ScheduledPath { id }): Path<ScheduledPath>,
+    if_match: IfMatch,
+    Json(body): Json<ScheduledPatch>,
+) -> Result<Tagged<ScheduledView>> {
+    let at = body.publish_at.map(|at| at.checked(app.now())).transpose();
+    let at = at.map_err(|error| Error::invalid(vec![error]))?;
+    let named = async { OptionFuture::from(body.content.as_ref().map(|text| mentions(&app, text))).await.transpose() };
+    let (old, mentions) = try_join(waiting(&app, &bearer, id, &if_match), named).await?;
+    let new = match (&body.content, mentions) {
+        (Some(content), Some(mentions)) => Scheduled::new(id, content, mentions, at.unwrap_or(old.at)),
+        _ => Scheduled { at: at.unwrap_or(old.at), ..old.clone() },
+    };
+    let new = Scheduled { ver: old.ver + 1, ..new };
+    match store::scheduled::edit(&app, bearer.id(), &old, &new).await? {
+        true => Ok(tagged(new)),
+        false => Err(refused(&app, &bearer, id).await?),
+    }
+}
+
+/// Have it wait no longer.
+#[utoipa::path(
+    delete, path = "/posts/scheduled/{id}", tag = "posts", params(ScheduledPath, ("If-Match" = Option<String>, Header, description = "The `ETag` last seen")),
+    security(("bearer" = [])), extensions(("x-limit" = json!("post")), ("x-problems" = json!("already-published"))),
+    responses(
+        (status = 204, description = "It will not be published"),
+        (status = 409, description = "It is out", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn cancel_scheduled(
+    State(app): State<App>,
+    bearer: Bearer,
+    Path(ScheduledPath { id }): Path<ScheduledPath>,
+    if_match: IfMatch,
+) -> Result<StatusCode> {
+    let old = waiting(&app, &bearer, id, &if_match).await?;
+    match store::scheduled::cancel(&app, bearer.id(), &old).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(refused(&app, &bearer, id).await?),
+    }
+}
+
+fn example() -> serde_json::Value {
+    serde_json::json!({
+        "id": "sch_01K9ZP2D7V3T8Q6M5N4C1B0A9Z", "content": "Low tide. #mudflats", "hashtags": ["mudflats"],
+        "mentions": [], "publish_at": "2026-11-21T06:00:00.000Z", "created_at": "2026-11-20T20:30:00.000Z",
+        "post_id": null
+    })
+}

@@ -1,0 +1,159 @@
+//! Comments: posts that stand below another one. A comment is an edge, too (see `edges`): the request writes it, and
+//! marks it as undone in place of deleting it; the stream's consumer counts it, or removes and uncounts it.
+//!
+//! Until then a row under the viewer's prefix, which each request reads, puts one's own doing into the counts one sees.
+
+use super::edges::Edge;
+use super::posts::NotMade;
+use crate::App;
+use crate::error::{Error, Result};
+use crate::ids::{PostId, UserId};
+use crate::models::post::{Post, UNCOUNTED_LIFETIME, Uncounted};
+use crate::table::design::{EntityKey, key};
+use crate::table::{Condition, Item, Op, Order, Read};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// A comment as it is written: a post, and an edge.
+#[derive(Serialize)]
+struct Comment<'a> {
+    #[serde(flatten)]
+    post: &'a Post,
+    #[serde(flatten)]
+    edge: Edge,
+}
+
+/// Comments on a post, oldest first, and where the next page starts. Access pattern 22.
+///
+/// # Errors
+/// Unavailable.
+pub async fn page(
+    app: &App,
+    on: PostId,
+    limit: usize,
+    after: Option<&str>,
+    read: Read,
+) -> Result<(Vec<Post>, Option<String>)> {
+    let rows = app.table().query(&key::comments(on), Order::OldestFirst, read, limit, after).await?;
+    let comments = rows.items.iter().filter_map(Item::readable).filter(|comment: &Post| !comment.undone);
+    Ok((comments.collect(), rows.next))
+}
+
+/// The ids of comments on a post that is gone, undone ones too, and where the next page starts.
+///
+/// # Errors
+/// Unavailable.
+pub async fn ids(app: &App, on: PostId, limit: usize, after: Option<&str>) -> Result<(Vec<PostId>, Option<String>)> {
+    let rows = app.table().query(&key::comments(on), Order::OldestFirst, Read::Strong, limit, after).await?;
+    let id = |item: &Item| match EntityKey::read(key::comments(on).pk(), item.sk()) {
+        Some(EntityKey::Comment(id)) => Some(id),
+        _ => None,
+    };
+    Ok((rows.items.iter().filter_map(id).collect(), rows.next))
+}
+
+/// Those of the comments that stand, below posts that stand. Read strongly.
+///
+/// # Errors
+/// Unavailable.
+pub async fn standing(app: &App, on: PostId, comments: &[PostId]) -> Result<Vec<PostId>> {
+    let keys: Vec<_> = comments.iter().map(|comment| key::post(*comment)).collect();
+    let found = app.table().batch_get_readable::<Post>(&keys, Read::Strong);
+    let (found, on) = futures::try_join!(async { Ok(found.await?) }, super::posts::get(app, on, Read::Strong))?;
+    let found = found.into_iter().flatten().filter(|comment| !comment.undone && on.is_some());
+    Ok(found.map(|comment| comment.id).collect())
+}
+
+/// The comment as an edge, read strongly.
+///
+/// # Errors
+/// Unavailable.
+pub async fn edge(app: &App, comment: PostId) -> Result<Option<Edge>> {
+    Ok(app.table().get(&key::post(comment), Read::Strong).await?)
+}
+
+/// Makes a comment, in one transaction with what shows it in its author's counts and, first, an answer to be kept.
+///
+/// # Errors
+/// [`NotMade::First`] when `first` was refused.
+pub async fn create(app: &App, comment: &Post, first: Option<Op>) -> Result<(), NotMade> {
+    let author = comment.id.author;
+    let has_first = first.is_some();
+    let edge = Edge { at: comment.id.ulid, counted: false, undone: false };
+    let item = Comment { post: comment, edge };
+    let mut ops: Vec<Op> = first.into_iter().collect();
+    ops.push(Op::create(key::post(comment.id), &item).map_err(Error::from)?.owned_by(author));
+    ops.push(uncounted(app, author, comment.id, 1)?);
+    let Err(error) = app.table().transact(ops).await else { return Ok(()) };
+    let refused = error.refused()?;
+    if has_first && refused.has(0) {
+        return Err(NotMade::First);
+    }
+    Err(NotMade::Error(Error::internal("a comment of this id is there")))
+}
+
+fn uncounted(app: &App, user: UserId, comment: PostId, n: i64) -> Result<Op> {
+    let row = Uncounted { n, ttl: (app.now() + UNCOUNTED_LIFETIME).seconds() };
+    Ok(Op::put(key::uncounted(user, comment), &row)?)
+}
+
+/// Marks a comment as undone, in one transaction with what takes it out of the counts that `by` sees. False when it is
+/// gone or changed meanwhile.
+///
+/// # Errors
+/// Unavailable.
+pub async fn remove(app: &App, comment: &Post, by: UserId) -> Result<bool> {
+    let (id, ver, mut is_counted) = (comment.id, comment.ver, comment.counted);
+    for _ in 0..REFUSALS {
+        let counted = if is_counted { Condition::equal("counted", true) } else { Condition::Without("counted") };
+        let own = match is_counted {
+            true => uncounted(app, by, id, -1)?,
+            false => Op::delete(key::uncounted(by, id)),
+        };
+        let op = Op::update(key::post(id)).set("un", true).when(Condition::equal("ver", ver));
+        match app.table().transact(vec![op.when(Condition::Without("un")).when(counted), own]).await {
+            Ok(()) => return Ok(true),
+            Err(error) => error.refused()?,
+        };
+        // It is counted at any moment, which is no change of it.
+        match app.table().get::<Post>(&key::post(id), Read::Strong).await? {
+            Some(now) if now.ver == ver && !now.undone => is_counted = now.counted,
+            _ => return Ok(false),
+        }
+    }
+    Ok(false)
+}
+
+/// Once because it was counted between the read and the write; and once more.
+const REFUSALS: usize = 3;
+
+/// What the consumer removes when it has counted the comment, or removed it: the rows of all who may have done it.
+pub(super) fn settled(comment: PostId, edge: Edge) -> Vec<Op> {
+    match edge.undone && edge.counted {
+        true => uncounted_by_anybody(comment),
+        false => vec![Op::delete(key::uncounted(comment.author, comment))],
+    }
+}
+
+fn uncounted_by_anybody(comment: PostId) -> Vec<Op> {
+    let users: BTreeSet<UserId> = comment.authors().into_iter().collect();
+    users.into_iter().map(|user| Op::delete(key::uncounted(user, comment))).collect()
+}
+
+/// Removes the rows of all who may have done something with comments that are gone.
+///
+/// # Errors
+/// Unavailable.
+pub async fn forget_uncounted(app: &App, comments: Vec<PostId>) -> Result<()> {
+    let ops = comments.into_iter().flat_map(uncounted_by_anybody).collect();
+    app.table().batch_write(ops).await.map_err(Error::from)
+}
+
+/// Removes comments of a post that is gone. What shows one in counts goes when its last record comes by.
+///
+/// # Errors
+/// Unavailable.
+pub async fn forget(app: &App, comments: impl IntoIterator<Item = PostId>) -> Result<()> {
+    let ops = comments.into_iter().map(|comment| Op::delete(key::post(comment)));
+    app.table().batch_write(ops.collect()).await.map_err(Error::from)
+}

@@ -1,0 +1,258 @@
+//! Posts that wait for their time, and their publishing.
+//!
+//! Each lies twice: with its author, and in the hour in which it is due, sorted by its time. So what is due is a range,
+//! and no scan. One transaction takes it out of there and makes the post, so that it is published once, whoever else is
+//! at it. Runs take turns by a lease, for two at once would mix up the order.
+
+use super::posts::{self, NotMade};
+use crate::App;
+use crate::backpressure::{EDGE_REFUSALS, PUBLISH_LEASE};
+use crate::error::{Error, FieldError, Result};
+use crate::ids::{PostId, ScheduledId, UserId, new_ulid};
+use crate::models::post::Post;
+use crate::models::scheduled::{Due, KEPT, MAX_WAITING, Publisher, Scheduled};
+use crate::table::client::TRANSACTION_OPS;
+use crate::table::design::{Key, key};
+use crate::table::{Condition, Item, Op, Order, Read};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use ulid::Ulid;
+
+/// Posts published at once: each takes five operations of the transaction.
+pub const BATCH: usize = TRANSACTION_OPS / 5;
+
+fn due_key(user: UserId, scheduled: &Scheduled) -> Key {
+    key::due(Due { at: scheduled.at, user, id: scheduled.id })
+}
+
+/// A post that waits, or lately did. Access pattern 23.
+///
+/// # Errors
+/// Unavailable.
+pub async fn get(app: &App, user: UserId, id: ScheduledId) -> Result<Option<Scheduled>> {
+    Ok(app.table().get(&key::scheduled(user, id), Read::Strong).await?)
+}
+
+/// Posts that wait, newest first, and where the next page starts. Access pattern 23.
+///
+/// # Errors
+/// Unavailable.
+pub async fn page(
+    app: &App,
+    user: UserId,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<(Vec<Scheduled>, Option<String>)> {
+    let rows = app.table().query(&key::scheduled_by(user), Order::NewestFirst, Read::Strong, limit, after).await?;
+    let waiting = rows.items.iter().filter_map(Item::readable).filter(|one: &Scheduled| one.post.is_none());
+    Ok((waiting.collect(), rows.next))
+}
+
+/// Has a post wait, in one transaction with, first, an answer to be kept.
+///
+/// # Errors
+/// [`NotMade::First`] when `first` was refused; 422 when too many wait.
+pub async fn create(app: &App, user: UserId, scheduled: &Scheduled, first: Option<Op>) -> Result<(), NotMade> {
+    let has_first = first.is_some();
+    let ops = || -> Result<Vec<Op>> {
+        let mut ops: Vec<Op> = first.into_iter().collect();
+        ops.push(Op::create(key::scheduled(user, scheduled.id), scheduled)?);
+        ops.push(Op::put(due_key(user, scheduled), &json!({}))?);
+        let room = Condition::Any(vec![Condition::Without("waiting"), Condition::less("waiting", MAX_WAITING)]);
+        ops.push(Op::update(key::account(user)).add("waiting", 1).when(Condition::Exists).when(room));
+        Ok(ops)
+    };
+    let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
+    let refused = error.refused()?;
+    if has_first && refused.has(0) {
+        return Err(NotMade::First);
+    }
+    let detail = format!("At most {MAX_WAITING} posts may wait.");
+    Err(NotMade::Error(Error::invalid(vec![FieldError::new("publish_at", "too_many", detail)])))
+}
+
+/// Whether it waits still, in the version that was read.
+fn waits(old: &Scheduled) -> Condition {
+    Condition::All(vec![Condition::equal("ver", old.ver), Condition::Without("post")])
+}
+
+/// Puts `new` in place of the version it was made from. False when that is out, gone or changed meanwhile.
+///
+/// # Errors
+/// Unavailable.
+pub async fn edit(app: &App, user: UserId, old: &Scheduled, new: &Scheduled) -> Result<bool> {
+    let mut ops = vec![Op::put(key::scheduled(user, new.id), new)?.when(waits(old))];
+    if old.at != new.at {
+        ops.push(Op::delete(due_key(user, old)));
+        ops.push(Op::put(due_key(user, new), &json!({}))?);
+    }
+    done(app, ops).await
+}
+
+/// Has it wait no longer. False when it is out, gone or changed meanwhile.
+///
+/// # Errors
+/// Unavailable.
+pub async fn cancel(app: &App, user: UserId, old: &Scheduled) -> Result<bool> {
+    let waiting = Op::delete(key::scheduled(user, old.id)).when(waits(old));
+    let counted = Op::update(key::account(user)).add("waiting", -1).when(Condition::Exists);
+    done(app, vec![waiting, Op::delete(due_key(user, old)), counted]).await
+}
+
+async fn done(app: &App, ops: Vec<Op>) -> Result<bool> {
+    match app.table().transact(ops).await {
+        Ok(()) => Ok(true),
+        Err(error) => error.refused().map(|_| false),
+    }
+}
+
+/// What is due in an hour, oldest first, and where the next page starts. Access pattern 24.
+///
+/// # Errors
+/// Unavailable.
+pub async fn due(app: &App, hour: u64, after: Option<&str>) -> Result<(Vec<Due>, Option<String>)> {
+    let range = key::due_by(hour, app.now());
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, BATCH, after).await?;
+    Ok((rows.items.iter().filter_map(|row| key::read_due(row.sk())).collect(), rows.next))
+}
+
+/// A run's turn.
+#[derive(Debug)]
+pub struct Turn {
+    run: Ulid,
+    /// The first hour in which something may be due; None where none ran before.
+    pub hour: Option<u64>,
+    last: Ulid,
+}
+
+impl Turn {
+    /// Begins one. None while another run is at it.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn begin(app: &App) -> Result<Option<Self>> {
+        let (run, now) = (new_ulid(app.now()), app.now());
+        let free = Condition::Any(vec![Condition::Missing, Condition::less("until", now)]);
+        let op = Op::update(key::publisher()).set("run", run).set("until", now + PUBLISH_LEASE).when(free);
+        match app.table().write(op).await {
+            Ok(item) => {
+                let publisher: Option<Publisher> = item.map(|item| item.read()).transpose()?;
+                Ok(Some(Self { run, hour: publisher.and_then(|publisher| publisher.hour), last: run }))
+            }
+            Err(error) => error.refused().map(|_| None),
+        }
+    }
+
+    /// Goes on. False when it lasted too long and another run began.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn go_on(&self, app: &App) -> Result<bool> {
+        self.keep(app, Op::update(key::publisher()).set("until", app.now() + PUBLISH_LEASE)).await
+    }
+
+    /// Ends it, with the first hour in which something may be due from now on.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn end(self, app: &App, hour: u64) -> Result<()> {
+        let op = Op::update(key::publisher()).set("hour", hour).set("until", 0);
+        self.keep(app, op).await.map(|_| ())
+    }
+
+    /// Gives it up, so that the next run need not wait for the lease's end.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn give_up(&self, app: &App) -> Result<()> {
+        self.keep(app, Op::update(key::publisher()).set("until", 0)).await.map(|_| ())
+    }
+
+    async fn keep(&self, app: &App, op: Op) -> Result<bool> {
+        match app.table().write(op.when(Condition::equal("run", self.run))).await {
+            Ok(_) => Ok(true),
+            Err(error) => error.refused().map(|_| false),
+        }
+    }
+
+    /// Publishes what is due, in its order. What is cancelled or changed meanwhile is left out; what can't ever be
+    /// published is due no longer, so that it holds up nothing.
+    ///
+    /// # Errors
+    /// Unavailable: some may be out.
+    pub async fn publish(&mut self, app: &App, due: Vec<Due>) -> Result<()> {
+        let mut left: BTreeSet<Due> = due.into_iter().collect();
+        for _ in 0..EDGE_REFUSALS {
+            let keys: Vec<_> = left.iter().map(|due| key::scheduled(due.user, due.id)).collect();
+            let found = app.table().batch_get_readable::<Scheduled>(&keys, Read::Strong).await?;
+            let (batch, lost): (Vec<_>, Vec<_>) =
+                left.iter().copied().zip(found).partition(|(_, found)| found.is_some());
+            forget(app, lost.iter().map(|(due, _)| *due), "is not there, or can't be read").await?;
+            let batch: Vec<_> = batch.into_iter().filter_map(|(due, found)| Some((due, found?))).collect();
+            if batch.is_empty() {
+                return Ok(());
+            }
+            let ids: Vec<PostId> = batch.iter().map(|(due, _)| self.next_id(app, due.user)).collect();
+            let (ops, subjects) = publishing(app, &batch, &ids)?;
+            let Err(error) = app.table().transact(ops).await else { return Ok(()) };
+            let refused = error.refused()?;
+            left = batch.into_iter().map(|(due, _)| due).collect();
+            for (_, subject) in subjects.iter().enumerate().filter(|(op, _)| refused.has(*op)) {
+                match subject {
+                    Subject::Entry(due) => drop(left.remove(due)),
+                    // Changed since it was read: it is read again.
+                    Subject::Post => {}
+                    Subject::Author(author) => {
+                        let theirs = left.extract_if(.., |due| due.user == *author);
+                        forget(app, theirs.collect::<Vec<_>>(), "has no author any more").await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ids grow with each post, so that lists have the order in which they were due.
+    fn next_id(&mut self, app: &App, author: UserId) -> PostId {
+        self.last = new_ulid(app.now()).max(Ulid(self.last.0.saturating_add(1)));
+        PostId::of(self.last, author)
+    }
+}
+
+/// What a refused operation says.
+enum Subject {
+    /// It is not due, or not then, any more.
+    Entry(Due),
+    Post,
+    Author(UserId),
+}
+
+/// The transaction that publishes, and what each of its operations is about.
+fn publishing(app: &App, batch: &[(Due, Scheduled)], ids: &[PostId]) -> Result<(Vec<Op>, Vec<Subject>)> {
+    let (mut ops, mut subjects) = (Vec::new(), Vec::new());
+    let mut authors: BTreeMap<UserId, i64> = BTreeMap::new();
+    let ttl = (app.now() + KEPT).seconds();
+    for ((due, scheduled), id) in batch.iter().zip(ids) {
+        let Scheduled { content, hashtags, mentions, .. } = scheduled.clone();
+        let post = Post::published(*id, content, hashtags, mentions);
+        let out = Op::update(key::scheduled(due.user, due.id)).set("post", id).set("ttl", ttl);
+        ops.extend([Op::delete(key::due(*due)).when(Condition::Exists), out.when(waits(scheduled))]);
+        ops.extend(posts::made(&post)?);
+        subjects.extend([Subject::Entry(*due), Subject::Post, Subject::Post, Subject::Post]);
+        *authors.entry(due.user).or_default() += 1;
+    }
+    for (author, n) in authors {
+        ops.push(posts::counted(author, n).add("waiting", -n));
+        subjects.push(Subject::Author(author));
+    }
+    Ok((ops, subjects))
+}
+
+/// Has these be due no longer.
+async fn forget(app: &App, dues: impl IntoIterator<Item = Due>, why: &str) -> Result<()> {
+    let dues: Vec<Due> = dues.into_iter().collect();
+    for due in &dues {
+        tracing::error!(user = %due.user, id = %due.id, "a post that is due {why}");
+    }
+    app.table().batch_write(dues.into_iter().map(|due| Op::delete(key::due(due))).collect()).await.map_err(Error::from)
+}

@@ -1,0 +1,75 @@
+//! Keys, and the ranges that hold them.
+
+use super::*;
+
+fn sample() -> (UserId, UserId, PostId, Ulid) {
+    let ulid = |n: u128| Ulid::from_parts(1_700_000_000_000, n);
+    let (a, b) = (UserId::from_ulid(ulid(1)), UserId::from_ulid(ulid(2)));
+    (a, b, PostId::of(ulid(3), b), ulid(4))
+}
+
+/// A changed key is a migration: it should show as a changed line here.
+#[test]
+fn keys() {
+    let (a, b, post, edge) = sample();
+    let comment = post.comment(edge, a).unwrap();
+    let due = Due { at: Timestamp::from_millis(1_700_000_000_007), user: a, id: ScheduledId::from_ulid(edge) };
+    let shown = |key: Key| format!("{} {}", key.pk, key.sk).replace("01HF7YAT00000000000000000", "_");
+    let name = Username::from_path("Ann").unwrap();
+    let kind = NotificationKind::Like;
+    let keys = [
+        (key::profile(a), "U#_1 P"),
+        (key::account(a), "U#_1 P#n"),
+        (key::followers(a), "U#_1 P#f"),
+        (key::failures(a), "U#_1 G#F"),
+        (key::credentials(a), "U#_1 G#K"),
+        (key::session(a, SessionId::from_ulid(edge)), "U#_1 H#0#_4"),
+        (key::merged(a, b), "U#_1 H#1#_2"),
+        (key::uncounted(a, comment), "U#_1 H#2#_4._1._3._2"),
+        (key::negative(a, b), "U#_1 H#3#_2"),
+        (key::follow(a, b), "U#_1 F#_2"),
+        (key::like(a, post), "U#_1 L#_3._2"),
+        (key::follower_row(b, edge, a), "FL#_2 _4#_1"),
+        (key::following_row(a, edge, b), "FW#_1 _4#_2"),
+        (key::overflow(b, a), "FO#_2 _1"),
+        (key::like_row(post, edge, a), "LK#_3._2 _4#_1"),
+        (key::post(post), "A#_2 T#_3"),
+        (key::post(comment), "C#_3._2 R#_4._1"),
+        (key::scheduled(a, ScheduledId::from_ulid(edge)), "U#_1 S#_4"),
+        (key::due(due), "DUE#472222 1700000000007#_1#_4"),
+        (key::timeline_row(a, post), "TL#_1 _3._2"),
+        (key::name_guard(&name), "N#ann N"),
+        (key::mail_token(edge), "X#_4 X"),
+        (key::idempotency(Some(a), "h"), "U#_1 I#h"),
+        (key::idempotency(None, "h"), "IA#h I#h"),
+        (key::rate_limit("login", 7), "RL#login 000000000007"),
+        (key::read_mark(a), "U#_1 NM"),
+        (key::notification(a, NotificationId::from_ulid(edge)), "U#_1 NT#_4"),
+        (key::notification_event(a, NotificationId::from_ulid(edge)), "NE#_1 E#_4"),
+        (key::notification_done(a, kind, Some(post), b), "NE#_1 D#like#_3._2#_2"),
+        (key::notification_group(a, kind, None), "NE#_1 G#like#"),
+    ];
+    for (key, expected) in keys {
+        assert_eq!(shown(key), expected);
+    }
+}
+
+#[test]
+fn ranges_hold_what_they_name() {
+    let (a, b, post, edge) = sample();
+    let holds = |range: Range, key: Key| range.pk == key.pk && range.from <= key.sk && key.sk <= range.to;
+    assert!(holds(key::profile_page(a), key::profile(a)) && holds(key::profile_page(a), key::followers(a)));
+    assert!(holds(key::sign_in(a), key::credentials(a)) && holds(key::sign_in(a), key::failures(a)));
+    assert!(holds(key::sign_in(a), key::session(a, SessionId::new(Timestamp::from_millis(1)))));
+    assert!(!holds(key::sign_in(a), key::merged(a, b)));
+    assert!(holds(key::viewer(a), key::negative(a, b)) && !holds(key::viewer(a), key::credentials(a)));
+    let comment = post.comment(edge, a).unwrap();
+    assert!(holds(key::comments(post), key::post(comment)) && !holds(key::comments(comment), key::post(comment)));
+    let at = |ms: u64| Timestamp::from_millis(1_700_000_000_000 + ms);
+    let due = |ms| key::due(Due { at: at(ms), user: a, id: ScheduledId::from_ulid(edge) });
+    assert!(holds(key::due_by(472_222, at(7)), due(7)) && !holds(key::due_by(472_222, at(7)), due(8)));
+    assert_eq!(key::read_due(due(7).sk()).map(|due| due.at), Some(at(7)));
+    assert!(holds(key::viewer(a), key::uncounted(a, comment)));
+    assert!(holds(key::likes(a), key::like(a, post)) && holds(key::like_rows(post), key::like_row(post, edge, a)));
+    assert_eq!(key::other_end(key::like_row(post, edge, a).sk()), Some(a));
+}
