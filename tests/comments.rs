@@ -172,7 +172,7 @@ async fn what_stands_below_goes_with_it() {
         let late_reply = bob.comment(&comment, "A late reply.").await;
         if by_comment {
             ann.delete(&format!("/posts/{comment}")).await.expect(204);
-            assert_eq!(page_ids(&bob, &format!("/posts/{post}/comments")).await, [late.clone()]);
+            assert_eq!(page_ids(&bob, &format!("/posts/{post}/comments")).await, std::slice::from_ref(&late));
         }
         ann.delete(&format!("/posts/{post}")).await.expect(204);
         for gone in [&comment, &reply, &late, &late_reply] {

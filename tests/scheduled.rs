@@ -57,7 +57,7 @@ async fn a_post_waits_and_is_out_once() {
     assert_eq!((&waiting["hashtags"], &waiting["mentions"][0]["id"]), (&json!(["mudflats"]), &json!(bob.id)));
     let path = format!("/posts/scheduled/{id}");
     assert_eq!(ann.get(&path).await.expect(200).json(), waiting);
-    assert_eq!(ann.get("/posts/scheduled").await.expect(200).items(), [waiting.clone()]);
+    assert_eq!(ann.get("/posts/scheduled").await.expect(200).items(), std::slice::from_ref(&waiting));
     publish(&app).await;
     app.settle().await;
     assert_eq!(page_ids(&ann, "/tweets").await, [""; 0], "not yet");

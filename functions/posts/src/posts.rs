@@ -48,8 +48,8 @@ pub(crate) struct PostText {
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
 pub(crate) enum MadePost {
-    Post(PostView),
-    Scheduled(ScheduledView),
+    Post(Box<PostView>),
+    Scheduled(Box<ScheduledView>),
 }
 
 impl FromFields for NewPost {
@@ -122,7 +122,7 @@ async fn publish(
     author: &Profile,
 ) -> Result<Created, NotMade> {
     let post = Post::new(PostId::new(app.now(), bearer.id()), &request.body.content, mentions);
-    let view = MadePost::Post(PostView::new(post.clone(), author, Own::default()));
+    let view = MadePost::Post(Box::new(PostView::new(post.clone(), author, Own::default())));
     let created = Created::new(format!("/posts/{}", post.id), &view)?;
     store::posts::create(app, &post, request.keep(app, Some(bearer.id()), &created)?).await.map(|()| created)
 }
@@ -136,8 +136,10 @@ async fn schedule(
 ) -> Result<Created, NotMade> {
     let me = bearer.id();
     let waiting = Scheduled::new(ScheduledId::new(app.now()), &request.body.content, mentions, at);
-    let created =
-        Created::new(format!("/posts/scheduled/{}", waiting.id), &MadePost::Scheduled(waiting.clone().into()))?;
+    let created = Created::new(
+        format!("/posts/scheduled/{}", waiting.id),
+        &MadePost::Scheduled(Box::new(waiting.clone().into())),
+    )?;
     store::scheduled::create(app, me, &waiting, request.keep(app, Some(me), &created)?).await.map(|()| created)
 }
 

@@ -87,9 +87,8 @@ mod tests {
     fn the_published_cases_hold() {
         let cases: serde_json::Value = serde_json::from_str(include_str!("text/conformance.json")).unwrap();
         let mut wrong = Vec::new();
-        let kinds: [(&str, fn(&str) -> Vec<&str>); 3] =
-            [("mentions", mentions), ("hashtags", hashtags), ("hashtags_from_astral", hashtags)];
-        for (kind, read) in kinds {
+        for kind in ["mentions", "hashtags", "hashtags_from_astral"] {
+            let read = if kind == "mentions" { mentions } else { hashtags };
             let cases = cases[kind].as_array().unwrap();
             assert!(!cases.is_empty(), "{kind}");
             for case in cases {
