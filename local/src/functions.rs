@@ -6,7 +6,6 @@ use lambda_http::lambda_runtime::{Context, LambdaEvent};
 use lambda_http::request::LambdaRequest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use shared::App;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,9 +74,10 @@ where
 }
 
 /// The same for a schedule, whose run may fail.
-fn schedule<F, A>(app: App, handle: F) -> Handler
+fn schedule<E, F, A>(app: App, handle: F) -> Handler
 where
-    F: Fn(App, Value) -> A + Copy + Send + Sync + 'static,
+    E: DeserializeOwned + Send + 'static,
+    F: Fn(App, E) -> A + Copy + Send + Sync + 'static,
     A: Future<Output = shared::error::Result<()>> + Send + 'static,
 {
     Arc::new(move |event| {

@@ -34,4 +34,5 @@ fn build() -> PathBuf {
     folder
 }
 
-pub(crate) const FUNCTIONS: [&str; 7] = ["users", "posts", "notifications", "docs", "dispatch", "fanout", "notify"];
+pub(crate) const FUNCTIONS: [&str; 8] =
+    ["users", "posts", "notifications", "docs", "dispatch", "fanout", "notify", "publish"];

@@ -25,7 +25,7 @@ impl TestApp {
         answer
     }
 
-    /// Every item of the table.
+    /// Every item of the table, but for the publisher's mark, which moves each minute.
     pub(crate) async fn table(&self) -> Items {
         let (mut items, mut from) = (Items::new(), Value::Null);
         loop {
@@ -34,7 +34,7 @@ impl TestApp {
                 scan["ExclusiveStartKey"] = from;
             }
             let page = self.aws(&self.endpoints().dynamodb, "DynamoDB_20120810.Scan", scan).await;
-            for item in page["Items"].as_array().expect("items") {
+            for item in page["Items"].as_array().expect("items").iter().filter(|item| text(item, "PK") != "DUE") {
                 items.insert((text(item, "PK"), text(item, "SK")), item.clone());
             }
             from = page["LastEvaluatedKey"].clone();

@@ -1,6 +1,6 @@
 //! Scheduled posts, every minute: what is due is published, oldest first, each once.
 
-use serde_json::Value;
+use serde::Deserialize;
 use shared::App;
 use shared::backpressure::{PUBLISH_GRACE, PUBLISH_TIME};
 use shared::error::Result;
@@ -8,11 +8,15 @@ use shared::store::scheduled::{self, Turn};
 use shared::table::design::key;
 use tokio::time::Instant;
 
-/// Publishes what is due by now, unless another run is at it. What the event says does not matter.
+/// EventBridge's event. That it comes says all.
+#[derive(Debug, Deserialize)]
+pub struct Tick {}
+
+/// Publishes what is due by now, unless another run is at it.
 ///
 /// # Errors
 /// Unavailable: the next run goes on.
-pub async fn handle(app: &App, _: Value) -> Result<()> {
+pub async fn handle(app: &App, _: Tick) -> Result<()> {
     let Some(mut turn) = Turn::begin(app).await? else { return Ok(()) };
     let ran = run(app, &mut turn).await;
     match ran {
