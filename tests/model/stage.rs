@@ -223,7 +223,9 @@ impl Stage<'_> {
                 let comment = self.world.posts.iter().position(|post| post.text == *text);
                 let Some(comment) = comment.filter(|comment| self.world.stands(*comment)) else { return Ok(()) };
                 let (path, id) = (self.target(*on).0, &self.world.posts[comment].id);
-                // The count may lack it for a moment, when it is counted between the two reads that make it up.
+                let count = async || Ok::<_, String>(get(me, &path).await?["comments_count"].as_u64());
+                // One read may lack it: when it is counted between the two that make the count up.
+                ensure!(count().await? >= Some(1) || count().await? >= Some(1), "{path} has no comment yet");
                 let seen = list(me, &format!("{path}/comments")).await?;
                 let own = seen.iter().find(|seen| seen["id"] == id.as_str());
                 ensure!(own.is_some_and(|own| own["content"] == *text), "{id} is not in {seen:?}");
