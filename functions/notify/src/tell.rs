@@ -6,7 +6,6 @@ use shared::App;
 use shared::error::Result;
 use shared::ids::{PostId, UserId};
 use shared::models::notification::{Act, NotificationKind, Topic};
-use shared::models::post::Post;
 use shared::models::settings::{NotifySettings, Ways};
 use shared::models::user::Account;
 use shared::store;
@@ -84,11 +83,8 @@ async fn standing(app: &App, topic: &Topic, mut acts: Vec<Act>) -> Result<Vec<Ac
             let comments = store::comments::standing(app, post, &comments).await?;
             acts.retain(|act| topic.comment(act).is_some_and(|comment| comments.contains(&comment)));
         }
-        (NotificationKind::Mention, Some(post)) => {
-            let post = store::posts::get(app, post, Read::Strong).await?;
-            let named = |post: Post| post.mentions.iter().any(|mention| mention.id == topic.owner);
-            acts.retain(|_| post.clone().is_some_and(named));
-        }
+        // `mentions` has just read the post that names the owner.
+        (NotificationKind::Mention, Some(_)) => {}
         (_, None) => acts.clear(),
     }
     Ok(acts)

@@ -55,7 +55,7 @@
 //! | 6 | one session's refresh | U#u, H#0#session | update | store::sessions::refresh |
 //! | 7 | does a follow b? | U#a, F#b | E (own: S) | store::follows::follows |
 //! | 8 | who follows b? whom does a follow? | FL#b / FW#a | E | store::follows::followers, following |
-//! | 9 | one post, or comment | A#author, T#ulid / C#post, R#ulid | S (anonymous, and above a comment: C) | store::posts::get |
+//! | 9 | one post, or comment | A#author, T#ulid / C#post, R#ulid | S (anonymous, and before a comment by others: C) | store::posts::get |
 //! | 10 | an author's posts | A#author, begins_with T# | E (own: S) | store::posts::by_author |
 //! | 11 | a timeline | TL#u | E (own: S) | store::timelines::page |
 //! | 12 | posts of many ids | A#author, T#ulid (batch) | E (own: S) | store::posts::load |
@@ -68,7 +68,7 @@
 //! | 19 | was this asked before? | U#u / IA#hash, I#hash | C | store::idempotency::find |
 //! | 20 | how often lately? | RL#scope, window | update | store::limits::count |
 //! | 21 | what does this token allow? | X#ulid, X | S | store::mail_tokens::find |
-//! | 22 | comments on a post, replies to a comment | C#post | S | store::comments::page |
+//! | 22 | comments on a post, replies to a comment | C#post | S (anonymous: E) | store::comments::page |
 //! | 23 | a post that waits; mine that wait | U#u, S#ulid / begins_with S# | S | store::scheduled::get, page |
 //! | 24 | what is due? | DUE#hour, up to now | S | store::scheduled::due |
 
