@@ -14,6 +14,7 @@ use shared::http::paths::ALIASES;
 use shared::ids::{NotificationId, PostId, ScheduledId, SessionId, UserId};
 use shared::models::notification::NotificationKind;
 use shared::models::scheduled::Due;
+use shared::models::search::Term;
 use shared::models::user::{RESERVED_USERNAMES, Username};
 use shared::table::design::{EntityKey, INDEXES, Key, PARTITION_KEY, SORT_KEY, TTL, key};
 use std::cell::RefCell;
@@ -194,8 +195,12 @@ fn the_limits_in_force_are_those_set_on_purpose() {
             }
         }
     }
-    let expected =
-        [("DispatchQueue", limits::SET_ASIDE), ("FanoutQueue", limits::FANOUT), ("NotifyQueue", limits::NOTIFY)];
+    let expected = [
+        ("DispatchQueue", limits::SET_ASIDE),
+        ("FanoutQueue", limits::FANOUT),
+        ("IndexQueue", limits::INDEX),
+        ("NotifyQueue", limits::NOTIFY),
+    ];
     assert_eq!(readings, expected.into());
     for queue in model.queues.iter().filter(|queue| readings.contains_key(queue.name.as_str())) {
         assert_eq!(queue.visibility_timeout(), limits::VISIBILITY, "{}", queue.name);
@@ -424,6 +429,8 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::scheduled(ann, ScheduledId::from_ulid(ulid)),
         key::due(Due { at: post.created_at(), user: ann, id: ScheduledId::from_ulid(ulid) }),
         key::publisher(),
+        key::posting(&Term::hashtag("tide"), post),
+        key::indexed(post),
         key::timeline_row(ann, post),
         key::name_guard(&Username::from_path("ann").unwrap()),
         key::email_guard(&serde_json::from_value(json!("ann@example.com")).unwrap()),

@@ -15,6 +15,7 @@ mod load;
 mod model;
 mod readme;
 mod scheduled;
+mod search;
 mod support;
 mod under_faults;
 

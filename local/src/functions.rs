@@ -23,6 +23,7 @@ pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
         "docs" => http(docs::router(), app),
         "dispatch" => worker(app, |app, event| async move { dispatch::handle(&app, event).await }),
         "fanout" => worker(app, |app, event| async move { fanout::handle(&app, event).await }),
+        "index" => worker(app, |app, event| async move { index::handle(&app, event).await }),
         "notify" => worker(app, |app, event| async move { notify::handle(&app, event).await }),
         "publish" => schedule(app, |app, event| async move { publish::handle(&app, event).await }),
         _ => return None,

@@ -107,6 +107,9 @@ pub const FANOUT: Reading = Reading { batch: 5, concurrency: 8 };
 /// One message may tell of 48 acts, and all of one owner's take turns, so few at once; a mail takes some 100 ms, and SES
 /// takes 14 a second of a new account.
 pub const NOTIFY: Reading = Reading { batch: 5, concurrency: 4 };
+/// One message is one post's postings, some ten of them, some hundreds at most; a word that is in every post takes those of
+/// all posts into one partition, which takes 1,000 a second.
+pub const INDEX: Reading = Reading { batch: 5, concurrency: 4 };
 /// What the stream has set aside; each is a transaction of eight operations, and few at once, for many may be one hot
 /// item's.
 pub const SET_ASIDE: Reading = Reading { batch: 10, concurrency: 2 };

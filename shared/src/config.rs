@@ -12,6 +12,7 @@ pub struct Config {
     pub endpoints: Endpoints,
     pub table: String,
     pub fanout_queue: String,
+    pub index_queue: String,
     pub notify_queue: String,
     /// None in functions that read no queue.
     pub own_queue: Option<OwnQueue>,
@@ -73,9 +74,10 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 14] = [
+pub const GIVEN_TO_ALL: [&str; 15] = [
     "TABLE_NAME",
     "FANOUT_QUEUE_URL",
+    "INDEX_QUEUE_URL",
     "NOTIFY_QUEUE_URL",
     "MEDIA_BUCKET",
     "PUBLIC_URL",
@@ -118,6 +120,7 @@ impl Config {
             },
             table: vars.text("TABLE_NAME"),
             fanout_queue: vars.text("FANOUT_QUEUE_URL"),
+            index_queue: vars.text("INDEX_QUEUE_URL"),
             notify_queue: vars.text("NOTIFY_QUEUE_URL"),
             own_queue: vars.own_queue(),
             function: vars.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),

@@ -40,6 +40,14 @@ pub enum Stop {
     Overflow { epoch: u64, after: String },
 }
 
+/// Work for the `index` function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum IndexJob {
+    /// A post appeared, was edited or is gone.
+    Post { post: PostId },
+}
+
 /// Work for the `notify` function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
@@ -61,6 +69,7 @@ pub enum NotifyJob {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Job {
     Fanout(FanoutJob),
+    Index(IndexJob),
     Notify(NotifyJob),
 }
 
@@ -72,6 +81,7 @@ struct Inner {
     aws: Aws,
     endpoint: Option<String>,
     fanout_queue: String,
+    index_queue: String,
     notify_queue: String,
     own_queue: Option<OwnQueue>,
     client: OnceLock<Client>,
@@ -88,6 +98,7 @@ impl Jobs {
             aws,
             endpoint,
             fanout_queue: config.fanout_queue.clone(),
+            index_queue: config.index_queue.clone(),
             notify_queue: config.notify_queue.clone(),
             own_queue: config.own_queue.clone(),
             client: OnceLock::new(),
@@ -106,15 +117,21 @@ impl Jobs {
     /// # Errors
     /// Unavailable.
     pub async fn send(&self, jobs: Vec<Job>) -> Result<()> {
-        let (mut fanout, mut notify) = (Vec::new(), Vec::new());
+        let (mut fanout, mut index, mut notify) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs {
             match job {
                 Job::Fanout(job) => fanout.push(body(&job)?),
+                Job::Index(job) => index.push(body(&job)?),
                 Job::Notify(job) => notify.push(body(&job)?),
             }
         }
-        let both = (self.send_to(&self.0.fanout_queue, fanout), self.send_to(&self.0.notify_queue, notify));
-        futures::future::try_join(both.0, both.1).await.map(|_| ())
+        futures::future::try_join3(
+            self.send_to(&self.0.fanout_queue, fanout),
+            self.send_to(&self.0.index_queue, index),
+            self.send_to(&self.0.notify_queue, notify),
+        )
+        .await
+        .map(|_| ())
     }
 
     fn own_queue(&self) -> Result<&OwnQueue> {

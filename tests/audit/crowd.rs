@@ -1,9 +1,6 @@
 //! A table of any size that fits together, written fast.
 
-use dynoxide::types::Item;
-use dynoxide::{Database, ImportOptions};
-use local::services::dynamodb::DynamoDb;
-use serde::Serialize;
+use crate::support::import::{Import, Item, put};
 use serde_json::{Value, json};
 use shared::clock::{Clock, Timestamp};
 use shared::ids::{NotificationId, PostId, UserId, new_ulid};
@@ -11,14 +8,15 @@ use shared::models::fields::FieldValue;
 use shared::models::following::Followers;
 use shared::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark, Topic};
 use shared::models::post::{Content, Post, TIMELINE_LIFETIME, TimelineRow};
+use shared::models::search::Indexed;
 use shared::models::user::{Account, Credentials, Email, Guard, Profile, Username};
 use shared::store::edges::Edge;
-use shared::table::design::{Key, PARTITION_KEY, SORT_KEY, key};
+use shared::table::design::key;
 use std::path::Path;
 use std::time::Duration;
 
-/// Items that each person adds: 6 of the account, 15 of follows, 35 of posts, 20 of likes, 7 of notifications.
-pub(super) const ITEMS_EACH: usize = 83;
+/// Items that each person adds: 6 of the account, 15 of follows, 40 of posts, 20 of likes, 7 of notifications.
+pub(super) const ITEMS_EACH: usize = 88;
 /// Whom each follows, and how many posts each has made.
 const AROUND: usize = 5;
 /// Posts each likes.
@@ -29,7 +27,7 @@ const AT_ONCE: usize = 100;
 /// Writes so many people, each of whom follows the next few in a circle, gets their posts, and likes some, straight into
 /// the database of a data folder that nobody uses.
 pub(super) fn write(folder: &Path, table: &str, name: &str, count: usize) {
-    let database = Database::new(folder.join(DynamoDb::FILE).to_str().unwrap()).unwrap();
+    let import = Import::into(folder, table);
     let crowd = Crowd::new(name, count);
     for start in (0..count).step_by(AT_ONCE) {
         let mut items = Vec::new();
@@ -40,28 +38,7 @@ pub(super) fn write(folder: &Path, table: &str, name: &str, count: usize) {
             crowd.likes(n, &mut items);
             crowd.notifications(n, &mut items);
         }
-        database.import_items(table, items, ImportOptions::default()).unwrap();
-    }
-}
-
-fn put(items: &mut Vec<Item>, key: Key, value: &impl Serialize) {
-    let mut item = serde_json::to_value(value).unwrap();
-    (item[PARTITION_KEY], item[SORT_KEY]) = (key.pk().into(), key.sk().into());
-    items.push(serde_json::from_value(attribute(&item)["M"].take()).unwrap());
-}
-
-/// A value as DynamoDB's JSON has it.
-fn attribute(value: &Value) -> Value {
-    match value {
-        Value::Null => json!({"NULL": true}),
-        Value::Bool(value) => json!({"BOOL": value}),
-        Value::Number(value) => json!({"N": value.to_string()}),
-        Value::String(value) => json!({"S": value}),
-        Value::Array(values) => json!({"L": values.iter().map(attribute).collect::<Vec<_>>()}),
-        Value::Object(values) => {
-            let values = values.iter().map(|(name, value)| (name.clone(), attribute(value)));
-            json!({"M": values.collect::<serde_json::Map<_, _>>()})
-        }
+        import.write(items);
     }
 }
 
@@ -138,6 +115,7 @@ impl Crowd {
             let content = Content::parse(&json!("Low tide.")).expect("a text");
             let post = Post { likes: (LIKES / AROUND) as u64, ..Post::new(id, &content, Vec::new()) };
             put(items, key::post(id), &post);
+            put(items, key::indexed(id), &Indexed { done: Some(1), n: 2, ..Indexed::default() });
             put(items, key::timeline_row(self.people[n], id), &row);
         }
         for post in self.around(n).flat_map(|other| self.posts[other]) {

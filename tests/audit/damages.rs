@@ -117,11 +117,14 @@ fn of_posts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
             vec![Take(post)],
             vec![
                 "posts_count of gull is 1, its partition has 0",
+                "the post is gone, but indexed",
                 "the post is gone, but its comments are 1 for comments_count",
                 "the post is gone, but its ledger has 1 for likes_count",
                 "the post is gone, but stands in its author's own timeline",
             ],
         ),
+        (vec![Take(one(items, "IX#", "IX"))], vec!["the post is not indexed"]),
+        (vec![Put(without(&one(items, "IX#", "IX"), "done"))], vec!["the post is not indexed yet"]),
         // Of somebody whom gull follows, whether or not the post is there: no feed shows it.
         (vec![Put(with(&own, "SK", strangers))], vec![]),
     ]

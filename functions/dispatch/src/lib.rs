@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use shared::backpressure::{GROUPS_AT_ONCE, SETTLE_TIMEOUT};
 use shared::error::Result;
 use shared::ids::{PostId, UserId};
-use shared::jobs::{FanoutJob, Job, NotifyJob};
+use shared::jobs::{FanoutJob, IndexJob, Job, NotifyJob};
 use shared::lambda::{each_message, guarded};
 use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::models::post::Post;
@@ -117,11 +117,18 @@ async fn again(app: &App, record: Value) -> Result<()> {
             texts.extend(store::posts::get(app, id, Read::Strong).await?.map(|post| Text::of(&post, appeared)));
             Vec::new()
         }
+        Subject::Gone(id) => gone(id),
         Subject::Other(job) => vec![job],
     };
     jobs.extend(texts.iter().flat_map(|text| text.jobs.clone()));
     app.jobs().send(jobs).await?;
     try_join_all(texts.iter().map(|text| text.followed_up(app))).await.map(|_| ())
+}
+
+/// What follows when a post or comment is gone.
+fn gone(post: PostId) -> Vec<Job> {
+    let indexed = post.parent().is_none().then_some(Job::Index(IndexJob::Post { post }));
+    std::iter::once(Job::Fanout(FanoutJob::PostDeleted { post })).chain(indexed).collect()
 }
 
 /// A post or comment that appeared or was edited.
@@ -138,7 +145,12 @@ impl Text {
         let id = post.id;
         let pushed = appeared.then_some(Job::Fanout(FanoutJob::PostCreated { post: id, after: None }));
         let told = (!post.mentions.is_empty()).then_some(Job::Notify(NotifyJob::Mentioned { post: id }));
-        Self { jobs: pushed.into_iter().chain(told).collect(), id, edited: post.todo.then_some(post.ver) }
+        let indexed = id.parent().is_none().then_some(Job::Index(IndexJob::Post { post: id }));
+        Self {
+            jobs: pushed.into_iter().chain(told).chain(indexed).collect(),
+            id,
+            edited: post.todo.then_some(post.ver),
+        }
     }
 
     /// Its jobs are on their queues.
@@ -200,6 +212,7 @@ impl Changes {
                 self.texts.push((place, Text::of(&record.image()?, false)));
             }
             Subject::Post { id: _, appeared } => self.texts.push((place, Text::of(&record.image()?, appeared))),
+            Subject::Gone(id) => self.jobs.extend(gone(id).into_iter().map(|job| (vec![place], job))),
             Subject::Other(job) => self.jobs.push((vec![place], job)),
         }
         Ok(())

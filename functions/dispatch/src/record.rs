@@ -6,7 +6,7 @@ use serde_dynamo::{AttributeValue, Item};
 use serde_json::Value;
 use shared::error::{Error, Result};
 use shared::ids::{PostId, UserId};
-use shared::jobs::{FanoutJob, Job, NotifyJob};
+use shared::jobs::{Job, NotifyJob};
 use shared::table::design::EntityKey;
 
 /// A record of what the stream is read for.
@@ -25,6 +25,8 @@ pub(crate) enum Subject {
     Post { id: PostId, appeared: bool },
     /// A comment appeared, was edited or is undone.
     Comment { on: PostId, id: PostId },
+    /// A post or comment is gone.
+    Gone(PostId),
     /// What has this job for its only consequence.
     Other(Job),
 }
@@ -58,9 +60,7 @@ impl Record {
         let subject = match (EntityKey::read(text("PK")?, text("SK")?), event_name.as_str()) {
             (Some(EntityKey::Like { user, post }), _) => Subject::Like { post, by: user },
             (Some(EntityKey::Follow { from, to }), _) => Subject::Follow { to, by: from },
-            (Some(EntityKey::Post(post) | EntityKey::Comment(post)), "REMOVE") => {
-                Subject::Other(Job::Fanout(FanoutJob::PostDeleted { post }))
-            }
+            (Some(EntityKey::Post(post) | EntityKey::Comment(post)), "REMOVE") => Subject::Gone(post),
             (Some(EntityKey::Post(id)), name) => Subject::Post { id, appeared: name == "INSERT" },
             (Some(EntityKey::Comment(id)), _) => {
                 let on = id.parent().ok_or_else(|| Error::internal("a comment on nothing"))?;

@@ -1,10 +1,11 @@
-//! `/posts`, `/tweets`, `/feed`: posts, the feed, likes, comments, scheduled posts.
+//! `/posts`, `/tweets`, `/feed`: posts, the feed, likes, comments, scheduled posts, search.
 
 mod comments;
 mod feed;
 mod likes;
 mod posts;
 mod scheduled;
+mod search;
 
 use shared::App;
 use utoipa_axum::router::OpenApiRouter;
@@ -17,6 +18,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(posts::list_my_posts))
         .routes(routes!(likes::list_liked_posts))
         .routes(routes!(likes::toggle_like))
+        .routes(routes!(search::search_posts))
         .routes(routes!(scheduled::list_scheduled))
         .routes(routes!(scheduled::get_scheduled, scheduled::update_scheduled, scheduled::cancel_scheduled))
         .routes(routes!(posts::get_post, posts::update_post, posts::delete_post))

@@ -141,6 +141,6 @@ pub(crate) async fn list_liked_posts(
     let own: HashMap<PostId, Edge> = liked.iter().copied().collect();
     let ids: Vec<PostId> = liked.into_iter().map(|(post, _)| post).collect();
     let authors_of = store::cards::load(&app, ids.iter().map(|post| post.author));
-    let (posts, authors) = try_join(store::posts::load(&app, &ids, bearer.id()), authors_of).await?;
+    let (posts, authors) = try_join(store::posts::load(&app, &ids, Some(bearer.id())), authors_of).await?;
     query.page(&app, &list, present(posts, &authors, Some(&viewer), &own), next.as_deref())
 }

@@ -1,7 +1,6 @@
 //! Following.
 
 use crate::pages;
-use crate::profiles::resolve;
 use axum::extract::State;
 use futures::future::try_join3;
 use serde::Serialize;
@@ -25,7 +24,7 @@ pub(crate) struct FollowState {
 /// The session, the limit and whom the path means, all at once; a name costs a round more.
 async fn target(app: &App, bearer: &Bearer, user: &UserRef) -> Result<(UserId, UserCard)> {
     let find = async {
-        let id = resolve(app, user, Some(bearer.id())).await?;
+        let id = user.resolve(app, Some(bearer.id())).await?;
         let profile = store::users::profile(app, id).await?.ok_or_else(Error::not_found)?;
         Ok::<_, Error>((id, UserCard::from(&profile)))
     };
@@ -104,7 +103,7 @@ pub(crate) async fn list_followers(
     Path(path): Path<UserPath>,
     query: PageQuery,
 ) -> Result<Page<UserCard>> {
-    let of = resolve(&app, &path.user, reader.id()).await?;
+    let of = path.user.resolve(&app, reader.id()).await?;
     let list = format!("followers of {of}");
     let after = query.after(&app, &list)?;
     let rows = store::follows::followers(&app, of, query.limit, after.as_deref());
@@ -124,7 +123,7 @@ pub(crate) async fn list_following(
     Path(path): Path<UserPath>,
     query: PageQuery,
 ) -> Result<Page<UserCard>> {
-    let of = resolve(&app, &path.user, reader.id()).await?;
+    let of = path.user.resolve(&app, reader.id()).await?;
     let list = format!("following of {of}");
     let after = query.after(&app, &list)?;
     let rows = store::follows::following(&app, of, query.limit, after.as_deref());

@@ -5,7 +5,7 @@ use axum::extract::State;
 use futures::future::{OptionFuture, try_join, try_join4};
 use shared::error::{Error, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
-use shared::http::extract::{Json, Path, UserPath, UserRef};
+use shared::http::extract::{Json, Path, UserPath};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
 use shared::ids::UserId;
@@ -17,18 +17,6 @@ use shared::table::Read;
 use shared::views::post::PostView;
 use shared::views::user::{Me, ProfileView, Relation};
 use shared::{App, store, views};
-
-/// Whom a path means.
-///
-/// # Errors
-/// 401 for `me` without signing in, 404 for a name nobody has.
-pub(crate) async fn resolve(app: &App, user: &UserRef, me: Option<UserId>) -> Result<UserId> {
-    match user {
-        UserRef::Me => me.ok_or_else(|| Error::unauthorized("Sign in to be `me`.")),
-        UserRef::Id(id) => Ok(*id),
-        UserRef::Name(name) => store::users::by_name(app, name, Read::Confirmed).await?.ok_or_else(Error::not_found),
-    }
-}
 
 /// My account.
 #[utoipa::path(
@@ -138,7 +126,7 @@ pub(crate) async fn get_user(
     Path(path): Path<UserPath>,
 ) -> Result<Tagged<ProfileView>> {
     // A name costs a round of its own, beside which the session is checked.
-    let id = resolve(&app, &path.user, reader.id()).await?;
+    let id = path.user.resolve(&app, reader.id()).await?;
     let me = reader.id().filter(|me| *me != id);
     // Strongly for whoever may follow them: once the follow is counted, nothing else puts it into the count.
     let page = store::users::page(&app, id, if reader.id().is_some() { Read::Strong } else { Read::Confirmed });
@@ -172,6 +160,6 @@ pub(crate) async fn list_user_posts(
     Path(path): Path<UserPath>,
     query: PageQuery,
 ) -> Result<Page<PostView>> {
-    let author = resolve(&app, &path.user, reader.id()).await?;
+    let author = path.user.resolve(&app, reader.id()).await?;
     views::posts_by::page(&app, &reader, author, &query).await
 }

@@ -30,6 +30,8 @@ pub(super) enum Fact {
     Merging { author: UserId, follower: UserId },
     /// An account's counter; its posts that wait.
     Waiting(UserId),
+    /// A post; what it is found by.
+    Indexed(PostId),
     /// A post that waits; its entry in the hour in which it is due.
     Due(Due),
     /// A notification's count; its events.
@@ -71,6 +73,8 @@ impl Fact {
             Self::OwnRow(post) if lacks => format!("{post} is not in its author's own timeline"),
             Self::OwnRow(post) => format!("{post} is gone, but stands in its author's own timeline"),
             Self::Waiting(user) => counter("the count of waiting posts", user.to_string(), "partition has"),
+            Self::Indexed(post) if lacks => format!("{post} is not indexed"),
+            Self::Indexed(post) => format!("{post} is gone, but indexed"),
             Self::Due(Due { user, id, .. }) if lacks => format!("{id} of {user} waits, but is not due at its time"),
             Self::Due(Due { user, id, .. }) => format!("{id} of {user} does not wait, but is due"),
             Self::Merging { author, follower } if lacks => {

@@ -16,6 +16,7 @@ use shared::models::notification::{
 };
 use shared::models::post::{Post, TIMELINE_LIFETIME, Uncounted};
 use shared::models::scheduled::{Due, Publisher, Scheduled};
+use shared::models::search::{Indexed, Posting};
 use shared::models::session::{Failures, MailToken, Session};
 use shared::models::user::{Account, Credentials, Guard, Profile};
 use shared::models::viewer::Negative;
@@ -149,6 +150,13 @@ impl<B: Book> Walk<B> {
             }
             EntityKey::Post(id) => self.post(id, &read(row)?)?,
             EntityKey::Comment(id) => self.comment(id, read(row.clone())?, &read(row)?)?,
+            EntityKey::Posting { .. } => readable::<Posting>(row)?,
+            EntityKey::Indexed(id) => {
+                if read::<Indexed>(row)?.done.is_none() {
+                    self.under_way(|| format!("{id} is not indexed yet"));
+                }
+                self.found(Fact::Indexed(id));
+            }
             EntityKey::Scheduled(user, id) => self.scheduled(user, id, &read(row)?, ttl)?,
             EntityKey::Due(due) => self.found(Fact::Due(due)),
             EntityKey::Publisher => readable::<Publisher>(row)?,
@@ -277,6 +285,7 @@ impl<B: Book> Walk<B> {
     fn post(&mut self, id: PostId, post: &Post) -> Result<(), String> {
         self.counters(id, post)?;
         self.found(Fact::Posts(id.author));
+        self.said(Fact::Indexed(id), 1);
         if self.lasts(id.created_at() + TIMELINE_LIFETIME) {
             self.said(Fact::OwnRow(id), 1);
         }

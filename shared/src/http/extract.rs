@@ -1,9 +1,12 @@
 //! Extractors whose refusals are problems.
 
+use crate::App;
 use crate::error::{Error, FieldError, Kind, Result};
 use crate::ids::{PostId, UserId};
 use crate::models::fields::{Fields, FromFields};
 use crate::models::user::Username;
+use crate::store;
+use crate::table::Read;
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
 use bytes::Bytes;
 use http::request::Parts;
@@ -124,6 +127,28 @@ impl<'de> serde::Deserialize<'de> for UserRef {
         }
         let name = Username::from_path(&text).ok_or_else(|| serde::de::Error::custom("no user"))?;
         Ok(Self::Name(name))
+    }
+}
+
+impl UserRef {
+    /// Whom it names, to be looked for; `me` is the one who asks.
+    ///
+    /// # Errors
+    /// 404 for a name that nobody has, 401 for `me` without signing in.
+    pub async fn resolve(&self, app: &App, me: Option<UserId>) -> Result<UserId> {
+        match self {
+            Self::Me => me.ok_or_else(|| Error::unauthorized("Sign in to be `me`.")),
+            Self::Id(id) => Ok(*id),
+            Self::Name(name) => store::users::by_name(app, name, Read::Confirmed).await?.ok_or_else(Error::not_found),
+        }
+    }
+}
+
+impl std::str::FromStr for UserRef {
+    type Err = serde::de::value::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        serde::Deserialize::deserialize(serde::de::IntoDeserializer::into_deserializer(text))
     }
 }
 

@@ -5,6 +5,7 @@ pub mod following;
 pub mod notification;
 pub mod post;
 pub mod scheduled;
+pub mod search;
 pub mod session;
 pub mod settings;
 pub mod text;

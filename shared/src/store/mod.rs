@@ -14,6 +14,7 @@ pub mod mails;
 pub mod notifications;
 pub mod posts;
 pub mod scheduled;
+pub mod search;
 pub mod sessions;
 pub mod timelines;
 pub mod users;

@@ -28,9 +28,9 @@ pub async fn get(app: &App, id: PostId, read: Read) -> Result<Option<Post>> {
 ///
 /// # Errors
 /// Unavailable.
-pub async fn load(app: &App, ids: &[PostId], reader: UserId) -> Result<Vec<Post>> {
+pub async fn load(app: &App, ids: &[PostId], reader: Option<UserId>) -> Result<Vec<Post>> {
     let keys = |own: bool| -> Vec<_> {
-        ids.iter().filter(|id| (id.author == reader) == own).map(|id| key::post(*id)).collect()
+        ids.iter().filter(|id| (Some(id.author) == reader) == own).map(|id| key::post(*id)).collect()
     };
     let (own, others) = (keys(true), keys(false));
     let table = app.table();

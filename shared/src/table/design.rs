@@ -26,6 +26,8 @@
 //! | Scheduled | U#u | S#ulid | may | a post that waits for its time; ends a month after it is out |
 //! | Due | DUE#hour | ms#u#ulid | | that it waits: what is due is a range of this |
 //! | Publisher | DUE | DUE | | the first hour in which something may be due, and the run that is at it |
+//! | Posting | W#term | ulid.author | | a post that has the word, hashtag or author |
+//! | Indexed | IX#post | IX | | all that a post is found by |
 //! | TimelineRow | TL#u | ulid.author | yes | a post in u's timeline |
 //! | NameGuard | N#name | N | | who has the username |
 //! | EmailGuard | E#hash | E | | who has the address |
@@ -71,6 +73,7 @@
 //! | 22 | comments on a post, replies to a comment | C#post | S (anonymous: E) | store::comments::page |
 //! | 23 | a post that waits; mine that wait | U#u, S#ulid / begins_with S# | S | store::scheduled::get, page |
 //! | 24 | what is due? | DUE#hour, up to now | S | store::scheduled::due |
+//! | 25 | which posts have this word, hashtag or author? | W#term | E | store::search::page |
 
 mod entity;
 
@@ -80,6 +83,7 @@ use crate::clock::Timestamp;
 use crate::ids::{NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::notification::NotificationKind;
 use crate::models::scheduled::Due;
+use crate::models::search::Term;
 use crate::models::user::{Email, Username};
 use crate::secrets::{base64url, sha256};
 use ulid::Ulid;
@@ -381,6 +385,18 @@ pub mod key {
 
     pub fn publisher() -> Key {
         Key::new("DUE", "DUE")
+    }
+
+    pub fn posting(term: &Term, post: PostId) -> Key {
+        Key::new(postings(term).pk, post.suffix())
+    }
+
+    pub fn postings(term: &Term) -> Range {
+        Range::starting(format!("W#{}", term.as_str()), "")
+    }
+
+    pub fn indexed(post: PostId) -> Key {
+        Key::new(format!("IX#{}", post.suffix()), "IX")
     }
 
     pub fn timeline_row(owner: UserId, post: PostId) -> Key {

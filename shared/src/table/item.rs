@@ -25,6 +25,11 @@ impl Item {
         self.read().inspect_err(|error| tracing::error!(key = ?self.key(), %error, "an item can't be read")).ok()
     }
 
+    /// About what DynamoDB counts it as, in bytes: its names and texts (developer guide, "Item sizes and formats").
+    pub fn size(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.as_s().map_or(8, String::len)).sum()
+    }
+
     pub fn sk(&self) -> &str {
         self.0.get(SORT_KEY).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
     }

@@ -129,7 +129,7 @@ impl FeedReader<'_> {
         let oldest = complete_to.or(span.newer_than).unwrap_or(PostId::OLDEST);
         let authors = wanted.iter().map(|post| post.author).chain(merged.iter().copied());
         let (posts, merged, cards, likes) = try_join4(
-            store::posts::load(app, &wanted, me),
+            store::posts::load(app, &wanted, Some(me)),
             try_join_all(merged.iter().map(|id| store::posts::newest(app, *id, most, span))),
             store::cards::load(app, authors),
             store::likes::between(app, me, oldest, span.older_than),

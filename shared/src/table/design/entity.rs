@@ -4,6 +4,7 @@ use super::{Ulid, key};
 use crate::ids::{NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::notification::NotificationKind;
 use crate::models::scheduled::Due;
+use crate::models::search::Term;
 
 /// What lies at a key. Hashes and the windows of counters are left out, for nobody reads them back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +29,8 @@ pub enum EntityKey {
     Scheduled(UserId, ScheduledId),
     Due(Due),
     Publisher,
+    Posting { term: Term, post: PostId },
+    Indexed(PostId),
     TimelineRow { owner: UserId, post: PostId },
     NameGuard,
     EmailGuard,
@@ -57,6 +60,8 @@ impl EntityKey {
             "A" => Some(Self::Post(PostId::of(parse_ulid(sk.strip_prefix("T#")?).ok()?, user(id)?))),
             "C" => Some(Self::Comment(post(&format!("{}.{id}", sk.strip_prefix(key::COMMENT)?))?)),
             "DUE" => key::read_due(sk).filter(|due| key::due(*due).pk() == pk).map(Self::Due),
+            "W" => Some(Self::Posting { term: Term::from_key(id)?, post: post(sk)? }),
+            "IX" => Some(Self::Indexed(post(id).filter(|_| sk == "IX")?)),
             "TL" => Some(Self::TimelineRow { owner: user(id)?, post: post(sk)? }),
             "N" => (sk == "N").then_some(Self::NameGuard),
             "E" => (sk == "E").then_some(Self::EmailGuard),
@@ -138,6 +143,8 @@ impl EntityKey {
             Self::Scheduled(..) => "Scheduled",
             Self::Due(_) => "Due",
             Self::Publisher => "Publisher",
+            Self::Posting { .. } => "Posting",
+            Self::Indexed(_) => "Indexed",
             Self::TimelineRow { .. } => "TimelineRow",
             Self::NameGuard => "NameGuard",
             Self::EmailGuard => "EmailGuard",

@@ -37,6 +37,8 @@ fn keys() {
         (key::post(comment), "C#_3._2 R#_4._1"),
         (key::scheduled(a, ScheduledId::from_ulid(edge)), "U#_1 S#_4"),
         (key::due(due), "DUE#472222 1700000000007#_1#_4"),
+        (key::posting(&Term::hashtag("Tide"), post), "W##tide _3._2"),
+        (key::indexed(post), "IX#_3._2 IX"),
         (key::timeline_row(a, post), "TL#_1 _3._2"),
         (key::name_guard(&name), "N#ann N"),
         (key::mail_token(edge), "X#_4 X"),

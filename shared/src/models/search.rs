@@ -1,0 +1,153 @@
+//! What posts are found by: their words, hashtags and author, all as terms.
+//!
+//! Words are those of Unicode's segmentation ([UAX #29](https://www.unicode.org/reports/tr29/)), whatever their case and
+//! accents, alike in a post and in a question.
+
+use super::post::Post;
+use crate::ids::UserId;
+use crate::secrets::{base64url, from_base64url, sha256};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use unicode_normalization::UnicodeNormalization;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// A post is found by so many different words; the rest of a longer one are text alone.
+const MAX_WORDS: usize = 500;
+/// A word is cut after so many bytes, in posts and questions alike.
+const MAX_WORD_BYTES: usize = 64;
+/// A posting names the other terms of its post up to so many; 2 bytes each.
+const MAX_NAMED: usize = 40;
+
+/// A word, a hashtag or an author: a posting lies under each of a post's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Term(String);
+
+impl Term {
+    pub fn hashtag(tag: &str) -> Self {
+        Self(format!("#{}", tag.to_lowercase()))
+    }
+
+    pub fn author(id: UserId) -> Self {
+        Self(format!("@{}", id.ulid()))
+    }
+
+    /// Reads what a key holds.
+    pub fn from_key(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// By which a posting names it.
+    fn short(&self) -> [u8; 2] {
+        let [a, b, ..] = sha256(&[self.0.as_bytes()]);
+        [a, b]
+    }
+}
+
+/// The words of a text, each once.
+pub fn words(text: &str) -> BTreeSet<Term> {
+    folded(text).unicode_words().take(MAX_WORDS).map(|word| Term(cut(word).to_owned())).collect()
+}
+
+/// Without case and accents. What is no accent but a part of the letter, such as a vowel of Hindi, stays.
+fn folded(text: &str) -> String {
+    let plain = text.nfkd().filter(|c| !is_accent(*c)).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    plain.nfc().collect()
+}
+
+/// Combining diacritics, and the points of Hebrew and Arabic.
+const fn is_accent(c: char) -> bool {
+    matches!(c,
+        '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5bd}' | '\u{5bf}'..='\u{5c7}' | '\u{610}'..='\u{61a}'
+        | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
+}
+
+fn cut(word: &str) -> &str {
+    let mut end = word.len().min(MAX_WORD_BYTES);
+    while !word.is_char_boundary(end) {
+        end -= 1;
+    }
+    &word[..end]
+}
+
+/// All that a post is found by.
+pub fn terms(post: &Post) -> BTreeSet<Term> {
+    let mut terms = words(&post.content);
+    terms.extend(post.hashtags.iter().map(|tag| Term::hashtag(tag)));
+    terms.insert(Term::author(post.id.author));
+    terms
+}
+
+/// That a post has a term, which its key says; and what else it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posting {
+    /// The first two bytes of each term's hash, so that few posts are read in vain; empty for a post of very many.
+    #[serde(default, rename = "t", skip_serializing_if = "String::is_empty")]
+    others: String,
+}
+
+impl Posting {
+    pub fn new(terms: &BTreeSet<Term>) -> Self {
+        if terms.len() > MAX_NAMED {
+            return Self::default();
+        }
+        Self { others: base64url(&terms.iter().flat_map(Term::short).collect::<Vec<_>>()) }
+    }
+
+    /// Whether the post may have all of these.
+    pub fn may_have(&self, terms: &BTreeSet<Term>) -> bool {
+        match from_base64url(&self.others) {
+            Some(named) if !named.is_empty() => {
+                terms.iter().all(|term| named.chunks_exact(2).any(|name| name == term.short()))
+            }
+            _ => true,
+        }
+    }
+}
+
+/// What a post is found by at present, or will be when the one who is at it is done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Indexed {
+    pub terms: BTreeSet<Term>,
+    /// The post's version, once that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<u64>,
+    /// Raised by each change.
+    pub n: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Vec<String> {
+        words(text).into_iter().map(|term| term.0).collect()
+    }
+
+    #[test]
+    fn words_are_told_apart_in_any_script_whatever_their_case_and_accents() {
+        assert_eq!(said("Größe GROSSE grosse, CAFE\u{301} café cafe"), ["cafe", "grosse"]);
+        assert_eq!(said("don't stop; 3.14 a_b"), ["3.14", "a_b", "don't", "stop"]);
+        assert_eq!(said("Ёлка ёлка ЕЛКА"), ["елка"]);
+        assert_eq!(said("עַל־יְדֵי على"), said("על־ידי على"));
+        assert_eq!(said("कि का").len(), 2, "vowels are no accents");
+        assert_eq!(said("漢字"), ["字", "漢"]);
+        assert_eq!(said("ガ カ").len(), 2);
+        assert_eq!(said("😀 — …"), Vec::<String>::new());
+        assert_eq!(said(&"é".repeat(200)), ["e".repeat(64)]);
+    }
+
+    #[test]
+    fn a_posting_tells_what_else_its_post_may_have() {
+        let all = words("low tide over the mudflats");
+        let posting = Posting::new(&all);
+        assert!(posting.may_have(&words("tide mudflats")) && !posting.may_have(&words("tide spring")));
+        let many = Posting::new(&(0..41).flat_map(|n| words(&n.to_string())).collect());
+        assert!(many.may_have(&words("anything")));
+    }
+}
