@@ -1,10 +1,11 @@
 //! The entity chart, read from the key.
 
-use super::{Ulid, key};
+use super::key;
 use crate::ids::{NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::notification::NotificationKind;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
+use ulid::Ulid;
 
 /// What lies at a key. Hashes and the windows of counters are left out, for nobody reads them back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

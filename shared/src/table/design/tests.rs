@@ -1,6 +1,13 @@
 //! Keys, and the ranges that hold them.
 
 use super::*;
+use crate::clock::Timestamp;
+use crate::ids::{NotificationId, PostId, ScheduledId, SessionId};
+use crate::models::notification::NotificationKind;
+use crate::models::scheduled::Due;
+use crate::models::search::Term;
+use crate::models::user::Username;
+use ulid::Ulid;
 
 fn sample() -> (UserId, UserId, PostId, Ulid) {
     let ulid = |n: u128| Ulid::from_parts(1_700_000_000_000, n);

@@ -1,0 +1,293 @@
+//! Keys, in the order of the entity chart.
+
+use super::{END, Key, Range, START};
+use crate::clock::Timestamp;
+use crate::ids::{NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
+use crate::models::notification::NotificationKind;
+use crate::models::scheduled::Due;
+use crate::models::search::Term;
+use crate::models::user::{Email, Username};
+use crate::secrets::{base64url, sha256};
+use ulid::Ulid;
+
+fn user(id: UserId) -> String {
+    format!("U#{}", id.ulid())
+}
+
+/// Where nothing lies, for asking whether the table answers.
+pub fn ping() -> Key {
+    Key::new("PING", "PING")
+}
+
+pub fn profile(id: UserId) -> Key {
+    Key::new(user(id), "P")
+}
+
+pub fn account(id: UserId) -> Key {
+    Key::new(user(id), "P#n")
+}
+
+pub fn followers(id: UserId) -> Key {
+    Key::new(user(id), "P#f")
+}
+
+/// Profile, account and followers count.
+pub fn profile_page(id: UserId) -> Range {
+    Range::starting(user(id), "P")
+}
+
+pub fn failures(id: UserId) -> Key {
+    Key::new(user(id), "G#F")
+}
+
+pub fn credentials(id: UserId) -> Key {
+    Key::new(user(id), "G#K")
+}
+
+/// Failures, credentials and sessions: what signing in needs, side by side.
+pub fn sign_in(id: UserId) -> Range {
+    Range { pk: user(id), from: "G#".into(), to: format!("H#0#{END}") }
+}
+
+pub fn session(user_id: UserId, id: SessionId) -> Key {
+    Key::new(user(user_id), format!("{SESSION}{}", id.ulid()))
+}
+
+pub const SESSION: &str = "H#0#";
+pub const MERGED: &str = "H#1#";
+pub const UNCOUNTED: &str = "H#2#";
+pub const NEGATIVE: &str = "H#3#";
+
+/// The user whose id follows the prefix in a sort key.
+pub fn ending(sk: &str, prefix: &str) -> Option<UserId> {
+    Ulid::from_string(sk.strip_prefix(prefix)?).ok().map(UserId::from_ulid)
+}
+
+pub fn merged(user_id: UserId, author: UserId) -> Key {
+    Key::new(user(user_id), format!("{MERGED}{}", author.ulid()))
+}
+
+pub fn uncounted(user_id: UserId, comment: PostId) -> Key {
+    Key::new(user(user_id), format!("{UNCOUNTED}{}", comment.suffix()))
+}
+
+/// The post that an uncounted comment is on, by the sort key.
+pub fn commented(sk: &str) -> Option<PostId> {
+    PostId::from_suffix(sk.strip_prefix(UNCOUNTED)?).ok()?.parent()
+}
+
+pub fn negative(user_id: UserId, other: UserId) -> Key {
+    Key::new(user(user_id), format!("{NEGATIVE}{}", other.ulid()))
+}
+
+/// All that bears on what this user may see.
+pub fn viewer(id: UserId) -> Range {
+    Range::starting(user(id), "H#")
+}
+
+pub fn merged_authors(id: UserId) -> Range {
+    Range::starting(user(id), MERGED)
+}
+
+pub const FOLLOW: &str = "F#";
+pub const LIKE: &str = "L#";
+
+pub fn follow(from: UserId, to: UserId) -> Key {
+    Key::new(user(from), format!("{FOLLOW}{}", to.ulid()))
+}
+
+pub fn like(user_id: UserId, post: PostId) -> Key {
+    Key::new(user(user_id), format!("{LIKE}{}", post.suffix()))
+}
+
+pub fn likes(user_id: UserId) -> Range {
+    Range::starting(user(user_id), LIKE)
+}
+
+fn edge(edge: Ulid, other: UserId) -> String {
+    format!("{edge}#{}", other.ulid())
+}
+
+pub fn follower_row(to: UserId, edge_id: Ulid, from: UserId) -> Key {
+    Key::new(follower_rows(to).pk, edge(edge_id, from))
+}
+
+pub fn follower_rows(to: UserId) -> Range {
+    Range::starting(format!("FL#{}", to.ulid()), "")
+}
+
+pub fn following_row(from: UserId, edge_id: Ulid, to: UserId) -> Key {
+    Key::new(following_rows(from).pk, edge(edge_id, to))
+}
+
+pub fn following_rows(from: UserId) -> Range {
+    Range::starting(format!("FW#{}", from.ulid()), "")
+}
+
+pub fn overflow(author: UserId, follower: UserId) -> Key {
+    Key::new(overflows(author).pk, follower.ulid().to_string())
+}
+
+pub fn overflows(author: UserId) -> Range {
+    Range::starting(format!("FO#{}", author.ulid()), "")
+}
+
+pub fn like_row(post: PostId, edge_id: Ulid, user_id: UserId) -> Key {
+    Key::new(like_rows(post).pk, edge(edge_id, user_id))
+}
+
+pub fn like_rows(post: PostId) -> Range {
+    Range::starting(format!("LK#{}", post.suffix()), "")
+}
+
+/// A row of a ledger by its sort key.
+pub fn ledger_row(ledger: &Range, sk: &str) -> Key {
+    Key::new(ledger.pk(), sk)
+}
+
+/// The other end of a ledger row.
+pub fn other_end(sk: &str) -> Option<UserId> {
+    Ulid::from_string(sk.split_once('#')?.1).ok().map(UserId::from_ulid)
+}
+
+pub const COMMENT: &str = "R#";
+
+pub fn post(id: PostId) -> Key {
+    match id.parent() {
+        None => Key::new(posts_by(id.author).pk, format!("T#{}", id.ulid)),
+        Some(parent) => Key::new(comments(parent).pk, format!("{COMMENT}{}.{}", id.ulid, id.author.ulid())),
+    }
+}
+
+pub fn posts_by(author: UserId) -> Range {
+    Range::starting(format!("A#{}", author.ulid()), "T#")
+}
+
+pub fn comments(on: PostId) -> Range {
+    Range::starting(format!("C#{}", on.suffix()), COMMENT)
+}
+
+pub const SCHEDULED: &str = "S#";
+
+pub fn scheduled(user_id: UserId, id: ScheduledId) -> Key {
+    Key::new(user(user_id), format!("{SCHEDULED}{}", id.ulid()))
+}
+
+pub fn scheduled_by(user_id: UserId) -> Range {
+    Range::starting(user(user_id), SCHEDULED)
+}
+
+/// Milliseconds in an hour: a partition of what is due.
+const HOUR: u64 = 3_600_000;
+
+/// The hour that a moment is in, since the epoch.
+pub fn hour(at: Timestamp) -> u64 {
+    at.millis() / HOUR
+}
+
+/// When an hour is over.
+pub fn end_of(hour: u64) -> Timestamp {
+    Timestamp::from_millis((hour + 1) * HOUR)
+}
+
+fn due_in(hour: u64) -> String {
+    format!("DUE#{hour}")
+}
+
+pub fn due(Due { at, user, id }: Due) -> Key {
+    Key::new(due_in(hour(at)), format!("{:013}#{}#{}", at.millis(), user.ulid(), id.ulid()))
+}
+
+/// What is due in an hour by this moment.
+pub fn due_by(hour: u64, now: Timestamp) -> Range {
+    Range { pk: due_in(hour), from: START.into(), to: format!("{:013}{END}", now.millis()) }
+}
+
+/// Reads the sort key of what is due.
+pub fn read_due(sk: &str) -> Option<Due> {
+    let mut parts = sk.splitn(3, '#');
+    let at = parts.next().filter(|at| at.len() == 13)?.parse().ok().map(Timestamp::from_millis)?;
+    let mut ulid = || parse_ulid(parts.next()?).ok();
+    Some(Due { at, user: UserId::from_ulid(ulid()?), id: ScheduledId::from_ulid(ulid()?) })
+}
+
+pub fn publisher() -> Key {
+    Key::new("DUE", "DUE")
+}
+
+pub fn posting(term: &Term, post: PostId) -> Key {
+    Key::new(postings(term).pk, post.suffix())
+}
+
+pub fn postings(term: &Term) -> Range {
+    Range::starting(format!("W#{}", term.as_str()), "")
+}
+
+pub fn indexed(post: PostId) -> Key {
+    Key::new(format!("IX#{}", post.suffix()), "IX")
+}
+
+pub fn timeline_row(owner: UserId, post: PostId) -> Key {
+    Key::new(timeline(owner).pk, post.suffix())
+}
+
+pub fn timeline(owner: UserId) -> Range {
+    Range::starting(format!("TL#{}", owner.ulid()), "")
+}
+
+pub fn name_guard(name: &Username) -> Key {
+    Key::new(format!("N#{}", name.folded()), "N")
+}
+
+pub fn email_guard(email: &Email) -> Key {
+    Key::new(format!("E#{}", base64url(&sha256(&[email.folded().as_bytes()])[..16])), "E")
+}
+
+pub fn mail_token(id: Ulid) -> Key {
+    Key::new(format!("X#{id}"), "X")
+}
+
+/// A user's own repeats, or those of anybody who sends the same body under the same key.
+pub fn idempotency(scope: Option<UserId>, hash: &str) -> Key {
+    Key::new(scope.map_or_else(|| format!("IA#{hash}"), user), format!("I#{hash}"))
+}
+
+pub fn rate_limit(scope: &str, window: u64) -> Key {
+    Key::new(format!("RL#{scope}"), format!("{window:012}"))
+}
+
+pub fn read_mark(owner: UserId) -> Key {
+    Key::new(user(owner), "NM")
+}
+
+pub fn notification(owner: UserId, id: NotificationId) -> Key {
+    Key::new(user(owner), format!("NT#{}", id.ulid()))
+}
+
+pub fn notifications(owner: UserId) -> Range {
+    Range::starting(user(owner), "NT#")
+}
+
+fn told(owner: UserId) -> String {
+    format!("NE#{}", owner.ulid())
+}
+
+pub fn notification_event(owner: UserId, id: NotificationId) -> Key {
+    Key::new(told(owner), format!("E#{}", id.ulid()))
+}
+
+pub fn notification_events(owner: UserId) -> Range {
+    Range::starting(told(owner), "E#")
+}
+
+fn target(kind: NotificationKind, post: Option<PostId>) -> String {
+    format!("{}#{}", kind.as_str(), post.map(PostId::suffix).unwrap_or_default())
+}
+
+pub fn notification_done(owner: UserId, kind: NotificationKind, post: Option<PostId>, actor: UserId) -> Key {
+    Key::new(told(owner), format!("D#{}#{}", target(kind, post), actor.ulid()))
+}
+
+pub fn notification_group(owner: UserId, kind: NotificationKind, post: Option<PostId>) -> Key {
+    Key::new(told(owner), format!("G#{}", target(kind, post)))
+}
