@@ -34,5 +34,5 @@ fn build() -> PathBuf {
     folder
 }
 
-pub(crate) const FUNCTIONS: [&str; 8] =
-    ["users", "posts", "notifications", "docs", "dispatch", "fanout", "notify", "publish"];
+pub(crate) const FUNCTIONS: [&str; 9] =
+    ["users", "posts", "notifications", "docs", "dispatch", "fanout", "index", "notify", "publish"];
