@@ -10,7 +10,7 @@ use local::{Data, Options};
 use serde_json::{Value, json};
 use shared::ids::{PostId, UserId, new_ulid};
 use shared::models::fields::FieldValue;
-use shared::models::post::{Content, Post};
+use shared::models::post::{Content, Draft, Post};
 use shared::table::Op;
 use shared::table::design::key;
 use std::time::Duration;
@@ -152,7 +152,7 @@ async fn posts_and_likes() {
     let [tern]: [Person; 1] = people(&app, "tern", 1).await.try_into().ok().expect("one");
     let elsewhere = app_of(&app, "posts");
     let content = Content::parse(&json!("hello")).expect("a text");
-    let unknown = Post::new(PostId::new(elsewhere.now(), tern.id), &content, Vec::new());
+    let unknown = Post::new(PostId::new(elsewhere.now(), tern.id), Draft::text(&content, Vec::new()));
     shared::store::posts::create(&elsewhere, &unknown, None).await.expect("a post");
     app.settle().await;
     let cold = cost(&app, me.get(&format!("/posts/{}", unknown.id))).await;

@@ -11,7 +11,7 @@ use shared::backpressure::Reading;
 use shared::config::{GIVEN_TO_ALL, OWN_QUEUE};
 use shared::http::openapi;
 use shared::http::paths::ALIASES;
-use shared::ids::{NotificationId, PostId, ScheduledId, SessionId, UserId};
+use shared::ids::{MediaId, NotificationId, PostId, ScheduledId, SessionId, UserId};
 use shared::models::notification::NotificationKind;
 use shared::models::scheduled::Due;
 use shared::models::search::Term;
@@ -198,6 +198,7 @@ fn the_limits_in_force_are_those_set_on_purpose() {
     let expected = [
         ("DispatchQueue", limits::SET_ASIDE),
         ("FanoutQueue", limits::FANOUT),
+        ("FilesQueue", limits::FILES),
         ("IndexQueue", limits::INDEX),
         ("NotifyQueue", limits::NOTIFY),
     ];
@@ -402,6 +403,17 @@ fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
         edited["todo"] = yes.clone();
         assert!(wakes("MODIFY", &key, &edited) && !wakes("MODIFY", &key, &counted), "an edit of {}", key.pk());
     }
+    let media = key::media(MediaId { ulid, owner: ann });
+    for (name, mark, expected) in [
+        ("INSERT", "", false),
+        ("MODIFY", "", false),
+        ("MODIFY", "todo", true),
+        ("MODIFY", "un", true),
+        ("REMOVE", "un", false),
+    ] {
+        let image = if mark.is_empty() { plain.clone() } else { json!({mark: yes}) };
+        assert_eq!(wakes(name, &media, &image), expected, "{name} of media {mark}");
+    }
     for key in others(ann, bob, post, ulid) {
         for name in ["INSERT", "MODIFY", "REMOVE"] {
             assert!(!wakes(name, &key, &plain), "{name} {} {}", key.pk(), key.sk());
@@ -431,6 +443,8 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::publisher(),
         key::posting(&Term::hashtag("tide"), post),
         key::indexed(post),
+        key::loose(MediaId { ulid, owner: ann }),
+        key::sweeper(),
         key::timeline_row(ann, post),
         key::name_guard(&Username::from_path("ann").unwrap()),
         key::email_guard(&serde_json::from_value(json!("ann@example.com")).unwrap()),

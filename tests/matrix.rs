@@ -226,7 +226,7 @@ impl World {
         for text in ["{", "[]", "null", "\u{1}"] {
             self.refused(operation, &path, json(text), 400, "malformed-request").await;
         }
-        let huge = json!({"x": "x".repeat(shared::http::extract::MAX_BODY)}).to_string();
+        let huge = json!({"x": "x".repeat(shared::http::body::MAX_BODY)}).to_string();
         self.refused(operation, &path, json(&huge), 413, "too-large").await;
         let (_, example) = Self::example(operation).unwrap();
         for content_type in ["text/plain", "application/x-www-form-urlencoded", ""] {

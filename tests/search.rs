@@ -9,7 +9,7 @@ use serde_json::json;
 use shared::clock::{Clock, Timestamp};
 use shared::ids::{PostId, UserId};
 use shared::models::fields::FieldValue;
-use shared::models::post::{Content, Post};
+use shared::models::post::{Content, Draft, Post};
 use shared::models::search::{Posting, terms};
 use shared::table::design::key;
 use std::collections::BTreeSet;
@@ -182,7 +182,7 @@ fn make(authors: &[UserId], start: Timestamp) -> (Vec<Made>, Vec<Post>) {
         text.extend([EBB[n % 2].to_owned(), format!("#{}", TAGS[tag])]);
         let id = PostId::of(Ulid::from_parts(start.millis() + n as u64, n as u128), author);
         let content = Content::parse(&json!(text.join(" "))).unwrap();
-        (Made { id, words, tag }, Post::new(id, &content, Vec::new()))
+        (Made { id, words, tag }, Post::new(id, Draft::text(&content, Vec::new())))
     };
     (0..POSTS).map(one).unzip()
 }

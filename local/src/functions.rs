@@ -19,10 +19,12 @@ pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
     Some(match binary {
         "users" => http(users::router(), app),
         "posts" => http(posts::router(), app),
+        "media" => http(media::router(), app),
         "notifications" => http(notifications::router(), app),
         "docs" => http(docs::router(), app),
         "dispatch" => worker(app, |app, event| async move { dispatch::handle(&app, event).await }),
         "fanout" => worker(app, |app, event| async move { fanout::handle(&app, event).await }),
+        "files" => schedule(app, |app, event| async move { files::handle(&app, event).await }),
         "index" => worker(app, |app, event| async move { index::handle(&app, event).await }),
         "notify" => worker(app, |app, event| async move { notify::handle(&app, event).await }),
         "publish" => schedule(app, |app, event| async move { publish::handle(&app, event).await }),
@@ -32,7 +34,7 @@ pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
 
 /// The parts of the OpenAPI document: those of the functions that answer HTTP.
 pub fn openapi_parts() -> Vec<OpenApi> {
-    let routers = [users::router(), posts::router(), notifications::router(), docs::router()];
+    let routers = [users::router(), posts::router(), media::router(), notifications::router(), docs::router()];
     routers.map(OpenApiRouter::into_openapi).into()
 }
 
@@ -75,18 +77,19 @@ where
 }
 
 /// The same for a schedule, whose run may fail.
-fn schedule<E, F, A>(app: App, handle: F) -> Handler
+fn schedule<E, R, F, A>(app: App, handle: F) -> Handler
 where
     E: DeserializeOwned + Send + 'static,
+    R: Serialize,
     F: Fn(App, E) -> A + Copy + Send + Sync + 'static,
-    A: Future<Output = shared::error::Result<()>> + Send + 'static,
+    A: Future<Output = shared::error::Result<R>> + Send + 'static,
 {
     Arc::new(move |event| {
         let app = app.clone();
         async move {
             let event = serde_json::from_slice(&event).map_err(|error| error.to_string())?;
-            handle(app, event).await.map_err(|error| error.to_string())?;
-            Ok(b"null".to_vec())
+            let answer = handle(app, event).await.map_err(|error| error.to_string())?;
+            serde_json::to_vec(&answer).map_err(|error| error.to_string())
         }
         .boxed()
     })

@@ -22,6 +22,11 @@ pub const TRIES: u32 = 3;
 /// The wait before the second try, doubled for the third, with full jitter: connections drop for no longer.
 pub const FIRST_TRY_WAIT: Duration = Duration::from_millis(50);
 
+/// A call of the bucket. Megabytes take longer than an answer of the table; the request or message ends it before.
+pub const FILE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of a video that are read to know what it is: a container's tables are a few megabytes for hours of film.
+pub const INSPECTED: u64 = 64 * 1024 * 1024;
+
 // ---------------------------------------------------------------- the table
 
 /// Tries of what conflicts, is throttled or is left over. With the waits below about a second in all, two at most: a
@@ -110,6 +115,8 @@ pub const NOTIFY: Reading = Reading { batch: 5, concurrency: 4 };
 /// One message is one post's postings, some ten of them, some hundreds at most; a word that is in every post takes those of
 /// all posts into one partition, which takes 1,000 a second.
 pub const INDEX: Reading = Reading { batch: 5, concurrency: 4 };
+/// One message is one upload or removal; three pictures of 50 megapixels at once are what the function's memory holds.
+pub const FILES: Reading = Reading { batch: 3, concurrency: 4 };
 /// What the stream has set aside; each is a transaction of eight operations, and few at once, for many may be one hot
 /// item's.
 pub const SET_ASIDE: Reading = Reading { batch: 10, concurrency: 2 };

@@ -12,6 +12,7 @@ pub struct Config {
     pub endpoints: Endpoints,
     pub table: String,
     pub fanout_queue: String,
+    pub files_queue: String,
     pub index_queue: String,
     pub notify_queue: String,
     /// None in functions that read no queue.
@@ -19,6 +20,11 @@ pub struct Config {
     /// The function's own name, for what it says of its work.
     pub function: String,
     pub media_bucket: String,
+    /// What links to pictures and videos start with, without a slash at the end: a CDN in front of the API, or else
+    /// the API itself.
+    pub media_url: Option<String>,
+    /// Bytes of pictures and videos that an account may keep.
+    pub media_quota: u64,
     /// The API's own address, without a slash at the end; links start with it. Empty where a function behind the API
     /// is not told: its links are relative then, which HTTP allows.
     pub public_url: String,
@@ -74,12 +80,15 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 15] = [
+pub const GIVEN_TO_ALL: [&str; 18] = [
     "TABLE_NAME",
     "FANOUT_QUEUE_URL",
+    "FILES_QUEUE_URL",
     "INDEX_QUEUE_URL",
     "NOTIFY_QUEUE_URL",
     "MEDIA_BUCKET",
+    "MEDIA_URL",
+    "MEDIA_QUOTA_MB",
     "PUBLIC_URL",
     "APP_URL",
     "MAIL_FROM",
@@ -120,11 +129,14 @@ impl Config {
             },
             table: vars.text("TABLE_NAME"),
             fanout_queue: vars.text("FANOUT_QUEUE_URL"),
+            files_queue: vars.text("FILES_QUEUE_URL"),
             index_queue: vars.text("INDEX_QUEUE_URL"),
             notify_queue: vars.text("NOTIFY_QUEUE_URL"),
             own_queue: vars.own_queue(),
             function: vars.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
             media_bucket: vars.text("MEDIA_BUCKET"),
+            media_url: vars.optional("MEDIA_URL").map(|url| url.trim_end_matches('/').to_owned()),
+            media_quota: vars.parsed::<u64>("MEDIA_QUOTA_MB", 1).saturating_mul(1024 * 1024),
             public_url: vars.optional("PUBLIC_URL").unwrap_or_default().trim_end_matches('/').to_owned(),
             app_url: vars.optional("APP_URL").map(|url| url.trim_end_matches('/').to_owned()),
             mail_from: vars.text("MAIL_FROM"),

@@ -23,6 +23,7 @@ pub enum Kind {
     Taken,
     InFlight,
     AlreadyPublished,
+    InUse,
     PreconditionFailed,
     TooLarge,
     UnsupportedMediaType,
@@ -34,7 +35,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::MalformedRequest,
         Self::InvalidCursor,
         Self::InvalidToken,
@@ -48,6 +49,7 @@ impl Kind {
         Self::Taken,
         Self::InFlight,
         Self::AlreadyPublished,
+        Self::InUse,
         Self::PreconditionFailed,
         Self::TooLarge,
         Self::UnsupportedMediaType,
@@ -74,9 +76,10 @@ impl Kind {
             Self::Taken => (409, "taken", "Already taken"),
             Self::InFlight => (409, "in-flight", "The first request with this key is not done yet"),
             Self::AlreadyPublished => (409, "already-published", "It is published already"),
+            Self::InUse => (409, "in-use", "Something needs it"),
             Self::PreconditionFailed => (412, "precondition-failed", "It changed meanwhile"),
             Self::TooLarge => (413, "too-large", "The body is too large"),
-            Self::UnsupportedMediaType => (415, "unsupported-media-type", "Send application/json"),
+            Self::UnsupportedMediaType => (415, "unsupported-media-type", "This content type is not taken"),
             Self::Invalid => (422, "invalid", "Some fields are not valid"),
             Self::IdempotencyKeyReused => (422, "idempotency-key-reused", "This key was used with another body"),
             Self::RateLimited => (429, "rate-limited", "Too many requests"),

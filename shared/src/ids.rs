@@ -220,6 +220,51 @@ impl FromStr for PostId {
 
 string_forms!(PostId, "pst_");
 
+/// A picture or video. The id names whose it is, so that it is one `GetItem`, and nobody attaches another's unseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct MediaId {
+    pub ulid: Ulid,
+    pub owner: UserId,
+}
+
+impl MediaId {
+    pub fn new(at: Timestamp, owner: UserId) -> Self {
+        Self { ulid: new_ulid(at), owner }
+    }
+
+    pub fn created_at(self) -> Timestamp {
+        Timestamp::from_millis(self.ulid.timestamp_ms())
+    }
+
+    /// The part after the prefix, `<ulid>.<owner>`: what sort keys hold.
+    pub fn suffix(self) -> String {
+        format!("{}.{}", self.ulid, self.owner.ulid())
+    }
+
+    /// Reads what [`Self::suffix`] wrote.
+    pub fn from_suffix(text: &str) -> Result<Self, InvalidId> {
+        let (ulid, owner) = text.split_once('.').ok_or(InvalidId)?;
+        Ok(Self { ulid: parse_ulid(ulid)?, owner: UserId::from_ulid(parse_ulid(owner)?) })
+    }
+}
+
+impl fmt::Display for MediaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "med_{}", self.suffix())
+    }
+}
+
+impl FromStr for MediaId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        text.strip_prefix("med_").ok_or(InvalidId).and_then(Self::from_suffix)
+    }
+}
+
+string_forms!(MediaId, "med_");
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use crate::aws::{Aws, sdk_config};
 use crate::config::{Config, OwnQueue};
 use crate::error::{Error, Result};
-use crate::ids::{PostId, UserId};
+use crate::ids::{MediaId, PostId, UserId};
 use crate::models::notification::{Act, Topic};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry};
@@ -48,6 +48,16 @@ pub enum IndexJob {
     Post { post: PostId },
 }
 
+/// Work for the `files` function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum FilesJob {
+    /// What was uploaded is to be checked, and made what is kept of it.
+    Prepare { media: MediaId },
+    /// Nothing needs it any more: its files go, and then it does.
+    Remove { media: MediaId },
+}
+
 /// Work for the `notify` function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
@@ -69,6 +79,7 @@ pub enum NotifyJob {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Job {
     Fanout(FanoutJob),
+    Files(FilesJob),
     Index(IndexJob),
     Notify(NotifyJob),
 }
@@ -81,6 +92,7 @@ struct Inner {
     aws: Aws,
     endpoint: Option<String>,
     fanout_queue: String,
+    files_queue: String,
     index_queue: String,
     notify_queue: String,
     own_queue: Option<OwnQueue>,
@@ -98,6 +110,7 @@ impl Jobs {
             aws,
             endpoint,
             fanout_queue: config.fanout_queue.clone(),
+            files_queue: config.files_queue.clone(),
             index_queue: config.index_queue.clone(),
             notify_queue: config.notify_queue.clone(),
             own_queue: config.own_queue.clone(),
@@ -117,16 +130,18 @@ impl Jobs {
     /// # Errors
     /// Unavailable.
     pub async fn send(&self, jobs: Vec<Job>) -> Result<()> {
-        let (mut fanout, mut index, mut notify) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut fanout, mut files, mut index, mut notify) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for job in jobs {
             match job {
                 Job::Fanout(job) => fanout.push(body(&job)?),
+                Job::Files(job) => files.push(body(&job)?),
                 Job::Index(job) => index.push(body(&job)?),
                 Job::Notify(job) => notify.push(body(&job)?),
             }
         }
-        futures::future::try_join3(
+        futures::future::try_join4(
             self.send_to(&self.0.fanout_queue, fanout),
+            self.send_to(&self.0.files_queue, files),
             self.send_to(&self.0.index_queue, index),
             self.send_to(&self.0.notify_queue, notify),
         )

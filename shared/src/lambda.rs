@@ -43,15 +43,19 @@ where
     .await
 }
 
-/// Serves a schedule: a run that fails is told as one that failed.
+/// Serves a schedule, or events whose handling may fail as a whole: a run that fails is told as one that failed.
 ///
 /// # Errors
 /// An environment that is not complete; the runtime's own.
-pub async fn schedule<E: DeserializeOwned>(handle: impl AsyncFn(&App, E) -> crate::Result<()>) -> Result<(), Error> {
+pub async fn schedule<E, R>(handle: impl AsyncFn(&App, E) -> crate::Result<R>) -> Result<(), Error>
+where
+    E: DeserializeOwned,
+    R: Serialize,
+{
     let app = start()?;
     warm(&app).await;
     let (app, handle) = (&app, &handle);
-    let run = |event: LambdaEvent<E>| async move { Ok::<(), Error>(Box::pin(handle(app, event.payload)).await?) };
+    let run = |event: LambdaEvent<E>| async move { Ok::<R, Error>(Box::pin(handle(app, event.payload)).await?) };
     lambda_runtime::run(service_fn(run)).await
 }
 

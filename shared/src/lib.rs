@@ -34,6 +34,8 @@ pub mod media;
 /// The one value every handler gets.
 pub mod app;
 
+/// From bytes to a picture or video that can be shown.
+pub mod uploads;
 /// Response types and the read pipeline that more than one function uses.
 pub mod views;
 

@@ -1,10 +1,25 @@
 //! The media bucket.
+//!
+//! `uploads/` holds what clients send straight to the bucket, and its lifecycle removes what stays there; `media/` what
+//! was checked. Nothing is public: every address is signed.
 
 use crate::aws::{Aws, sdk_config};
+use crate::backpressure::{CONNECT_TIMEOUT, FILE_TIMEOUT};
+use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::ids::MediaId;
+use crate::models::media::ORIGINAL;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation, timeout::TimeoutConfig};
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use bytes::Bytes;
+use formats::FileType;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// Cheap to clone; the client is made at first use.
 #[derive(Clone)]
@@ -17,6 +32,31 @@ struct Inner {
     client: OnceLock<Client>,
 }
 
+/// What lies where a client was to send it.
+#[derive(Clone, Debug)]
+pub struct Uploaded {
+    pub id: MediaId,
+    pub size: u64,
+    /// Which bytes these are: none that come later are taken for them.
+    tag: String,
+}
+
+/// A request that a client makes by itself: method, address, and the headers it must carry.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+}
+
+fn upload_key(id: MediaId) -> String {
+    format!("uploads/{}/{}", id.owner.ulid(), id.ulid)
+}
+
+fn file_key(id: MediaId, name: &str) -> String {
+    format!("media/{}/{}/{name}", id.owner.ulid(), id.ulid)
+}
+
 impl Media {
     pub fn new(aws: Aws, endpoint: Option<String>, config: &Config) -> Self {
         Self(Arc::new(Inner { aws, endpoint, bucket: config.media_bucket.clone(), client: OnceLock::new() }))
@@ -25,10 +65,117 @@ impl Media {
     fn client(&self) -> &Client {
         self.0.client.get_or_init(|| {
             let config = sdk_config!(aws_sdk_s3, self.0.aws, self.0.endpoint);
-            // A local endpoint has no name per bucket.
-            let config = config.force_path_style(self.0.endpoint.is_some());
+            // Megabytes take longer than what other services answer.
+            let timeouts = TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .operation_attempt_timeout(FILE_TIMEOUT)
+                .operation_timeout(FILE_TIMEOUT);
+            let config = config
+                .timeout_config(timeouts.build())
+                // A client that sends to a signed address knows no checksum beforehand.
+                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+                .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+                // A local endpoint has no name per bucket.
+                .force_path_style(self.0.endpoint.is_some());
             Client::from_conf(config.build())
         })
+    }
+
+    /// Where a client is to send the bytes: this type and so many bytes alone.
+    ///
+    /// # Errors
+    /// Internal: it can't be signed.
+    pub async fn sign_upload(&self, id: MediaId, of: FileType, size: u64, ends: Duration) -> Result<Signed> {
+        let length = i64::try_from(size).map_err(Error::internal)?;
+        let put = self.client().put_object().bucket(&self.0.bucket).key(upload_key(id));
+        let put = put.content_type(of.content_type()).content_length(length);
+        put.presigned(lasting(ends)?).await.map(signed).map_err(Error::internal)
+    }
+
+    /// Where a file can be read for a while.
+    ///
+    /// # Errors
+    /// Internal: it can't be signed.
+    pub async fn sign_file(&self, id: MediaId, name: &str, ends: Duration) -> Result<String> {
+        let get = self.client().get_object().bucket(&self.0.bucket).key(file_key(id, name));
+        let signed = get.presigned(lasting(ends)?).await.map_err(Error::internal)?;
+        Ok(signed.uri().to_owned())
+    }
+
+    /// What was sent to an upload's address; None before it has come.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn uploaded(&self, id: MediaId) -> Result<Option<Uploaded>> {
+        let head = self.client().head_object().bucket(&self.0.bucket).key(upload_key(id)).send().await;
+        let head = match head {
+            Ok(head) => head,
+            Err(SdkError::ServiceError(error)) if error.err().is_not_found() => return Ok(None),
+            Err(error) => return Err(Error::unavailable(error)),
+        };
+        let size = head.content_length().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+        Ok(Some(Uploaded { id, size, tag: head.e_tag().unwrap_or_default().to_owned() }))
+    }
+
+    /// Some bytes of an upload; all of them without a range.
+    ///
+    /// # Errors
+    /// Unavailable, also when other bytes have come in their place.
+    pub async fn read(&self, uploaded: &Uploaded, range: Option<Range<u64>>) -> Result<Bytes> {
+        let get = self.client().get_object().bucket(&self.0.bucket).key(upload_key(uploaded.id));
+        let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        let got = get.set_range(range).if_match(&uploaded.tag).send().await.map_err(Error::unavailable)?;
+        Ok(got.body.collect().await.map_err(Error::unavailable)?.into_bytes())
+    }
+
+    /// Keeps the very bytes of an upload that were checked.
+    ///
+    /// # Errors
+    /// Unavailable, also when other bytes have come in their place.
+    pub async fn keep(&self, uploaded: &Uploaded, of: FileType) -> Result<()> {
+        let source = format!("{}/{}", self.0.bucket, upload_key(uploaded.id));
+        let copy = self.client().copy_object().bucket(&self.0.bucket).key(file_key(uploaded.id, ORIGINAL));
+        let copy = copy.copy_source(source).copy_source_if_match(&uploaded.tag).content_type(of.content_type());
+        let copy = copy.metadata_directive(aws_sdk_s3::types::MetadataDirective::Replace);
+        copy.cache_control(CACHED).send().await.map(|_| ()).map_err(Error::unavailable)
+    }
+
+    /// Writes a file.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn put(&self, id: MediaId, name: &str, of: FileType, bytes: Bytes) -> Result<()> {
+        let put = self.client().put_object().bucket(&self.0.bucket).key(file_key(id, name));
+        let put = put.content_type(of.content_type()).cache_control(CACHED).body(bytes.into());
+        put.send().await.map(|_| ()).map_err(Error::unavailable)
+    }
+
+    /// Removes what was sent; there or not.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn remove_upload(&self, id: MediaId) -> Result<()> {
+        self.remove([upload_key(id)]).await
+    }
+
+    /// Removes the upload and the files of these names; there or not.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn remove_all(&self, id: MediaId, names: &[&str]) -> Result<()> {
+        self.remove(names.iter().map(|name| file_key(id, name)).chain([upload_key(id)])).await
+    }
+
+    async fn remove(&self, keys: impl IntoIterator<Item = String>) -> Result<()> {
+        let objects = keys.into_iter().map(|key| ObjectIdentifier::builder().key(key).build());
+        let objects = objects.collect::<Result<Vec<_>, _>>().map_err(Error::internal)?;
+        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(Error::internal)?;
+        let call = self.client().delete_objects().bucket(&self.0.bucket).delete(delete);
+        let done = call.send().await.map_err(Error::unavailable)?;
+        match done.errors().first() {
+            None => Ok(()),
+            Some(error) => Err(Error::unavailable(error.message().unwrap_or("an object could not be deleted"))),
+        }
     }
 
     /// Whether the bucket answers.
@@ -39,4 +186,21 @@ impl Media {
         let call = self.client().head_bucket().bucket(&self.0.bucket);
         call.send().await.map(|_| ()).map_err(Error::unavailable)
     }
+}
+
+/// A file's bytes never change under its address.
+const CACHED: &str = "private, max-age=86400, immutable";
+
+fn lasting(ends: Duration) -> Result<PresigningConfig> {
+    PresigningConfig::expires_in(ends).map_err(Error::internal)
+}
+
+fn signed(request: PresignedRequest) -> Signed {
+    let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Signed { method: request.method().to_owned(), headers: headers.collect(), url: request.uri().to_owned() }
+}
+
+/// What is left of a time; at least a second, for nothing can be signed for less.
+pub fn left(until: Timestamp, now: Timestamp) -> Duration {
+    until.since(now).max(Duration::from_secs(1))
 }

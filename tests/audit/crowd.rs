@@ -113,7 +113,7 @@ impl Crowd {
         let row = TimelineRow { ttl: (self.now + TIMELINE_LIFETIME).seconds() };
         for id in self.posts[n] {
             let content = Content::parse(&json!("Low tide.")).expect("a text");
-            let post = Post { likes: (LIKES / AROUND) as u64, ..Post::new(id, &content, Vec::new()) };
+            let post = Post { likes: (LIKES / AROUND) as u64, ..Post::new(id, Draft::text(&content, Vec::new())) };
             put(items, key::post(id), &post);
             put(items, key::indexed(id), &Indexed { done: Some(1), n: 2, ..Indexed::default() });
             put(items, key::timeline_row(self.people[n], id), &row);

@@ -34,5 +34,5 @@ fn build() -> PathBuf {
     folder
 }
 
-pub(crate) const FUNCTIONS: [&str; 9] =
-    ["users", "posts", "notifications", "docs", "dispatch", "fanout", "index", "notify", "publish"];
+pub(crate) const FUNCTIONS: [&str; 11] =
+    ["users", "posts", "media", "notifications", "docs", "dispatch", "fanout", "files", "index", "notify", "publish"];

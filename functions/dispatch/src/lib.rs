@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use shared::backpressure::{GROUPS_AT_ONCE, SETTLE_TIMEOUT};
 use shared::error::Result;
 use shared::ids::{PostId, UserId};
-use shared::jobs::{FanoutJob, IndexJob, Job, NotifyJob};
+use shared::jobs::{FanoutJob, FilesJob, IndexJob, Job, NotifyJob};
 use shared::lambda::{each_message, guarded};
+use shared::models::media::Media;
 use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::models::post::Post;
 use shared::store::edges::Edge;
@@ -118,6 +119,7 @@ async fn again(app: &App, record: Value) -> Result<()> {
             Vec::new()
         }
         Subject::Gone(id) => gone(id),
+        Subject::Media(id) => store::media::any(app, id).await?.as_ref().and_then(media).into_iter().collect(),
         Subject::Other(job) => vec![job],
     };
     jobs.extend(texts.iter().flat_map(|text| text.jobs.clone()));
@@ -129,6 +131,15 @@ async fn again(app: &App, record: Value) -> Result<()> {
 fn gone(post: PostId) -> Vec<Job> {
     let indexed = post.parent().is_none().then_some(Job::Index(IndexJob::Post { post }));
     std::iter::once(Job::Fanout(FanoutJob::PostDeleted { post })).chain(indexed).collect()
+}
+
+/// What is to be done with a picture or video. The worker looks what is still to be done.
+fn media(media: &Media) -> Option<Job> {
+    let media = media
+        .undone
+        .then_some(FilesJob::Remove { media: media.id })
+        .or(media.todo.then_some(FilesJob::Prepare { media: media.id }))?;
+    Some(Job::Files(media))
 }
 
 /// A post or comment that appeared or was edited.
@@ -213,6 +224,7 @@ impl Changes {
             }
             Subject::Post { id: _, appeared } => self.texts.push((place, Text::of(&record.image()?, appeared))),
             Subject::Gone(id) => self.jobs.extend(gone(id).into_iter().map(|job| (vec![place], job))),
+            Subject::Media(_) => self.jobs.extend(media(&record.image()?).map(|job| (vec![place], job))),
             Subject::Other(job) => self.jobs.push((vec![place], job)),
         }
         Ok(())

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_dynamo::{AttributeValue, Item};
 use serde_json::Value;
 use shared::error::{Error, Result};
-use shared::ids::{PostId, UserId};
+use shared::ids::{MediaId, PostId, UserId};
 use shared::jobs::{Job, NotifyJob};
 use shared::table::design::EntityKey;
 
@@ -27,6 +27,8 @@ pub(crate) enum Subject {
     Comment { on: PostId, id: PostId },
     /// A post or comment is gone.
     Gone(PostId),
+    /// An upload is to be checked, or nothing needs it any more.
+    Media(MediaId),
     /// What has this job for its only consequence.
     Other(Job),
 }
@@ -66,8 +68,9 @@ impl Record {
                 let on = id.parent().ok_or_else(|| Error::internal("a comment on nothing"))?;
                 Subject::Comment { on, id }
             }
+            (Some(EntityKey::Media(id)), _) => Subject::Media(id),
             (Some(EntityKey::MailToken(id)), _) => Subject::Other(Job::Notify(NotifyJob::MailToken { id })),
-            _ => return Err(Error::internal("a record of what is no edge, post, comment or mail token")),
+            _ => return Err(Error::internal("a record of what is no edge, post, comment, media or mail token")),
         };
         Ok(Self { subject, image: dynamodb.new_image })
     }

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use serde::Serialize;
+use shared::http::body::MAX_BODY;
 use shared::http::etag::Tagged;
-use shared::http::extract::MAX_BODY;
 use shared::http::limits::Action;
 use shared::http::{DEFAULT_LIMIT, MAX_LIMIT};
 use shared::models::post::Content;

@@ -12,8 +12,9 @@ use shared::http::idempotency::{Created, Idempotent};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
 use shared::ids::{PostId, UserId, new_ulid};
-use shared::models::post::Post;
+use shared::models::post::{Draft, Post};
 use shared::table::Read;
+use shared::views::media::Links;
 use shared::views::post::{Own, PostView, ids, present};
 use shared::{App, store, views};
 use std::collections::HashMap;
@@ -67,7 +68,7 @@ pub(crate) async fn list_comments(
     };
     let cards = store::cards::load(&app, comments.iter().map(|comment| comment.id.author));
     let (likes, cards) = try_join(likes, cards).await?;
-    query.page(&app, &list, present(comments, &cards, viewer.as_ref(), &likes), next.as_deref())
+    query.page(&app, &list, present(comments, &cards, viewer.as_ref(), &likes, &Links::new(&app)?), next.as_deref())
 }
 
 /// Comment on a post, or reply to a comment. Replies are one level deep.
@@ -86,7 +87,7 @@ pub(crate) async fn create_comment(
     let (_, seen, mentions, author, on) = futures::try_join!(
         bearer.acting(&app, Action::Comment),
         request.seen(&app, me),
-        mentions(&app, &request.body.content),
+        mentions(&app, Some(&request.body.content)),
         card(&app, bearer.id()),
         store::posts::get(&app, id, read_by(me, id)),
     )?;
@@ -95,8 +96,8 @@ pub(crate) async fn create_comment(
     }
     on.ok_or_else(Error::not_found)?;
     let id = id.comment(new_ulid(app.now()), bearer.id()).ok_or_else(too_deep)?;
-    let comment = Post::new(id, &request.body.content, mentions);
-    let view = PostView::new(comment.clone(), &author, Own::default());
+    let comment = Post::new(id, Draft::text(&request.body.content, mentions));
+    let view = PostView::new(comment.clone(), &author, Own::default(), &Links::new(&app)?);
     let created = Created::new(format!("/posts/{id}"), &view)?;
     let made = store::comments::create(&app, &comment, request.keep(&app, me, &created)?).await;
     answer(&app, &bearer, &request, made.map(|()| created)).await

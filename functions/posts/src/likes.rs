@@ -12,6 +12,7 @@ use shared::models::post::Post;
 use shared::store::edges::{Edge, with_own};
 use shared::table::Read;
 use shared::table::design::key;
+use shared::views::media::Links;
 use shared::views::post::{PostView, present};
 use shared::views::user::UserCard;
 use shared::{App, store, views};
@@ -120,7 +121,8 @@ pub(crate) async fn list_likes(
     post.ok_or_else(Error::not_found)?;
     let ids: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();
     let cards = store::cards::load(&app, ids.iter().copied()).await?;
-    let items = ids.iter().filter_map(|id| cards.get(id)).map(|profile| UserCard::from(&**profile)).collect();
+    let links = Links::new(&app)?;
+    let items = ids.iter().filter_map(|id| cards.get(id)).map(|profile| UserCard::new(profile, &links)).collect();
     query.page(&app, &list, items, rows.next.as_deref())
 }
 
@@ -142,5 +144,5 @@ pub(crate) async fn list_liked_posts(
     let ids: Vec<PostId> = liked.into_iter().map(|(post, _)| post).collect();
     let authors_of = store::cards::load(&app, ids.iter().map(|post| post.author));
     let (posts, authors) = try_join(store::posts::load(&app, &ids, Some(bearer.id())), authors_of).await?;
-    query.page(&app, &list, present(posts, &authors, Some(&viewer), &own), next.as_deref())
+    query.page(&app, &list, present(posts, &authors, Some(&viewer), &own, &Links::new(&app)?), next.as_deref())
 }

@@ -13,24 +13,32 @@ use shared::http::extract::{Json, Path, PostPath};
 use shared::http::idempotency::{Created, Idempotent};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
-use shared::ids::{PostId, ScheduledId, UserId};
-use shared::models::fields::{Fields, FromFields};
-use shared::models::post::{Content, Mention, Post};
+use shared::ids::{MediaId, PostId, ScheduledId, UserId};
+use shared::models::fields::{Fields, Forms, FromFields, Upload};
+use shared::models::media::{Attached, MAX_PER_POST, MediaIds};
+use shared::models::post::{Content, Draft, Mention, Post};
 use shared::models::scheduled::{PublishAt, Scheduled};
 use shared::models::user::Profile;
 use shared::models::viewer::Viewer;
 use shared::store::posts::NotMade;
 use shared::table::Read;
+use shared::views::media::Links;
 use shared::views::post::{Own, PostView};
-use shared::{App, store, views};
+use shared::{App, store, uploads, views};
 use std::sync::Arc;
 
-/// A new post.
+/// A new post: text, or media, or both.
 #[derive(utoipa::ToSchema)]
 pub(crate) struct NewPost {
     /// 1 to 2,000 characters (grapheme clusters), at most 8 KiB.
-    #[schema(value_type = String, example = "Low tide. #mudflats", min_length = 1, max_length = 2000)]
-    content: Content,
+    #[schema(value_type = Option<String>, example = "Low tide. #mudflats", min_length = 1, max_length = 2000)]
+    content: Option<Content>,
+    /// Up to four pictures, or one video: mine, ready, and part of nothing yet.
+    #[schema(value_type = Vec<MediaId>, max_items = 4)]
+    media_ids: MediaIds,
+    /// In a form alone: a picture or video of up to 4 MiB itself.
+    #[schema(value_type = Option<String>, format = Binary)]
+    image: Option<Upload>,
     /// RFC 3339, up to a year from now: the post waits for it.
     #[schema(value_type = Option<String>, format = DateTime)]
     publish_at: Option<PublishAt>,
@@ -53,9 +61,16 @@ pub(crate) enum MadePost {
 }
 
 impl FromFields for NewPost {
+    const FORMS: Forms = Forms::JsonOrForm;
+
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (content, publish_at) = (fields.required("content"), fields.optional("publish_at"));
-        Some(Self { content: content?, publish_at: publish_at? })
+        let (content, publish_at) = (fields.optional("content"), fields.optional("publish_at"));
+        let (media_ids, image) = (fields.optional::<MediaIds>("media_ids"), fields.file("image"));
+        let (content, media_ids) = (content?, media_ids?.unwrap_or_default());
+        if content.is_none() && media_ids.0.is_empty() && image.is_none() {
+            fields.refuse("content", "required", "Text, or media, or both.");
+        }
+        Some(Self { content, media_ids, image, publish_at: publish_at? })
     }
 }
 
@@ -66,8 +81,8 @@ impl FromFields for PostText {
 }
 
 /// Who of those a text names exists.
-pub(crate) async fn mentions(app: &App, content: &Content) -> Result<Vec<Mention>> {
-    let names = content.mentioned();
+pub(crate) async fn mentions(app: &App, content: Option<&Content>) -> Result<Vec<Mention>> {
+    let names = content.map(Content::mentioned).unwrap_or_default();
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -84,7 +99,7 @@ pub(crate) async fn card(app: &App, id: UserId) -> Result<Arc<Profile>> {
 /// With a `publish_at` it waits: the answer has an id that starts with `sch_`, and the post appears within 90 s of that
 /// time, with an id of its own.
 #[utoipa::path(
-    post, path = "/posts", tag = "posts", security(("bearer" = [])), request_body = NewPost, extensions(("x-limit" = json!("post"))),
+    post, path = "/posts", tag = "posts", security(("bearer" = [])), request_body(content((NewPost = "application/json"), (NewPost = "multipart/form-data"))), extensions(("x-limit" = json!("post"))),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body create once")),
     responses((status = 201, description = "The post", body = MadePost, headers(("Location" = String)), example = json!(views::post::example())))
 )]
@@ -94,35 +109,65 @@ pub(crate) async fn create_post(
     request: Idempotent<NewPost>,
 ) -> Result<Response> {
     let me = Some(bearer.id());
-    let content = &request.body.content;
-    let (_, seen, mentions, author) = try_join4(
+    let NewPost { content, media_ids, .. } = &request.body;
+    let (_, seen, mentions, media, author) = futures::try_join!(
         bearer.acting(&app, Action::Post),
         request.seen(&app, me),
-        mentions(&app, content),
+        mentions(&app, content.as_ref()),
+        attachable(&app, bearer.id(), &media_ids.0),
         card(&app, bearer.id()),
-    )
-    .await?;
+    )?;
     if let Some(answer) = seen {
         return Ok(answer);
     }
     // Not before: an answer that is kept holds when its time has come, too.
     let publish_at = request.body.publish_at.map(|at| at.checked(app.now())).transpose();
-    let made = match publish_at.map_err(|error| Error::invalid(vec![error]))? {
-        Some(at) => schedule(&app, &bearer, &request, mentions, at).await,
-        None => publish(&app, &bearer, &request, mentions, &author).await,
+    let publish_at = publish_at.map_err(|error| Error::invalid(vec![error]))?;
+    let media = with_image(&app, bearer.id(), media?, request.body.image.clone()).await?;
+    let draft = Draft::new(content.as_ref(), mentions, media);
+    let made = match publish_at {
+        Some(at) => schedule(&app, &bearer, &request, draft, at).await,
+        None => publish(&app, &bearer, &request, draft, &author).await,
     };
     answer(&app, &bearer, &request, made).await
+}
+
+/// What may be attached, or why not: an answer that was kept comes before that.
+async fn attachable(app: &App, owner: UserId, ids: &[MediaId]) -> Result<Result<Vec<Attached>>> {
+    match store::media::attachable(app, owner, ids).await {
+        Err(error) if error.is_passing() => Err(error),
+        found => Ok(found),
+    }
+}
+
+/// The picture that came with the post besides, stored.
+async fn with_image(
+    app: &App,
+    owner: UserId,
+    mut media: Vec<Attached>,
+    image: Option<Upload>,
+) -> Result<Vec<Attached>> {
+    let Some(image) = image else { return Ok(media) };
+    let received = uploads::receive("image", image).await?;
+    let has_video = media.iter().map(|one| one.content_type).chain([received.content_type]).any(|of| of.is_video());
+    if media.len() >= MAX_PER_POST || (has_video && !media.is_empty()) {
+        return Err(store::media::too_many());
+    }
+    let kept = received.keep(app, owner).await?;
+    media.extend(kept.attached());
+    Ok(media)
 }
 
 async fn publish(
     app: &App,
     bearer: &Bearer,
     request: &Idempotent<NewPost>,
-    mentions: Vec<Mention>,
+    draft: Draft,
     author: &Profile,
 ) -> Result<Created, NotMade> {
-    let post = Post::new(PostId::new(app.now(), bearer.id()), &request.body.content, mentions);
-    let view = MadePost::Post(Box::new(PostView::new(post.clone(), author, Own::default())));
+    let post = Post::new(PostId::new(app.now(), bearer.id()), draft);
+    let view = PostView::new(post.clone(), author, Own::default(), &Links::new(app)?);
+    let view = MadePost::Post(Box::new(view));
     let created = Created::new(format!("/posts/{}", post.id), &view)?;
     store::posts::create(app, &post, request.keep(app, Some(bearer.id()), &created)?).await.map(|()| created)
 }
@@ -131,15 +176,13 @@ async fn schedule(
     app: &App,
     bearer: &Bearer,
     request: &Idempotent<NewPost>,
-    mentions: Vec<Mention>,
+    draft: Draft,
     at: Timestamp,
 ) -> Result<Created, NotMade> {
     let me = bearer.id();
-    let waiting = Scheduled::new(ScheduledId::new(app.now()), &request.body.content, mentions, at);
-    let created = Created::new(
-        format!("/posts/scheduled/{}", waiting.id),
-        &MadePost::Scheduled(Box::new(waiting.clone().into())),
-    )?;
+    let waiting = Scheduled::new(ScheduledId::new(app.now()), draft, at);
+    let view = MadePost::Scheduled(Box::new(ScheduledView::new(waiting.clone(), &Links::new(app)?)));
+    let created = Created::new(format!("/posts/scheduled/{}", waiting.id), &view)?;
     store::scheduled::create(app, me, &waiting, request.keep(app, Some(me), &created)?).await.map(|()| created)
 }
 
@@ -175,7 +218,8 @@ pub(crate) async fn get_post(
     let parts = (reader.viewer(&app), store::posts::get(&app, id, read), own, card(&app, id.author));
     let (viewer, post, own, author) = try_join4(parts.0, parts.1, parts.2, parts.3).await?;
     let post = post.ok_or_else(Error::not_found)?;
-    Ok(Tagged { version: post.ver, view: PostView::new(post, &author, Own::new(viewer.as_ref(), id, own)) })
+    let own = Own::new(viewer.as_ref(), id, own);
+    Ok(Tagged { version: post.ver, view: PostView::new(post, &author, own, &Links::new(&app)?) })
 }
 
 /// The post, read strongly, to be changed by whoever of its authors is `allowed` to.
@@ -222,10 +266,11 @@ pub(crate) async fn update_post(
     let own = store::likes::edge(&app, bearer.id(), id, Read::Strong);
     let allowed = [id.author];
     let target = target(&app, &bearer, id, &if_match, &allowed);
-    let ((viewer, post), mentions, own) = try_join3(target, mentions(&app, &body.content), own).await?;
+    let ((viewer, post), mentions, own) = try_join3(target, mentions(&app, Some(&body.content)), own).await?;
     let author = card(&app, id.author).await?;
     let edited = store::posts::edit(&app, &post, &body.content, mentions).await?.ok_or_else(meanwhile)?;
-    Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, Own::new(Some(&viewer), id, own)) })
+    let own = Own::new(Some(&viewer), id, own);
+    Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, own, &Links::new(&app)?) })
 }
 
 /// Delete a post of mine, or a comment below one.

@@ -2,7 +2,7 @@
 
 use crate::posts::{meanwhile, mentions};
 use axum::extract::State;
-use futures::future::{OptionFuture, try_join};
+use futures::future::try_join;
 use http::StatusCode;
 use serde::Serialize;
 use shared::error::{Error, Kind, Result};
@@ -12,8 +12,9 @@ use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery};
 use shared::ids::{PostId, ScheduledId};
 use shared::models::fields::{Fields, FromFields};
-use shared::models::post::{Content, Mention};
+use shared::models::post::{Content, Draft, Mention};
 use shared::models::scheduled::{PublishAt, Scheduled};
+use shared::views::media::{Links, MediaView};
 use shared::{App, store};
 
 /// A post that waits for its time, or lately did.
@@ -24,6 +25,8 @@ pub(crate) struct ScheduledView {
     /// In lower case, without `#`.
     hashtags: Vec<String>,
     mentions: Vec<Mention>,
+    /// Pictures, or a video.
+    media: Vec<MediaView>,
     /// RFC 3339, UTC, with milliseconds.
     #[schema(format = DateTime)]
     publish_at: String,
@@ -34,11 +37,20 @@ pub(crate) struct ScheduledView {
     post_id: Option<PostId>,
 }
 
-impl From<Scheduled> for ScheduledView {
-    fn from(scheduled: Scheduled) -> Self {
-        let Scheduled { id, content, hashtags, mentions, at, ver: _, post, ttl: _ } = scheduled;
-        let (publish_at, created_at) = (at.rfc3339(), id.created_at().rfc3339());
-        Self { id, content, hashtags, mentions, publish_at, created_at, post_id: post }
+impl ScheduledView {
+    pub(crate) fn new(scheduled: Scheduled, links: &Links) -> Self {
+        let Scheduled { id, draft, at, ver: _, post, ttl: _ } = scheduled;
+        let Draft { content, hashtags, mentions, media } = draft;
+        Self {
+            id,
+            content,
+            hashtags,
+            mentions,
+            media: media.into_iter().map(|one| MediaView::new(one, links)).collect(),
+            publish_at: at.rfc3339(),
+            created_at: id.created_at().rfc3339(),
+            post_id: post,
+        }
     }
 }
 
@@ -83,7 +95,9 @@ pub(crate) async fn list_scheduled(
     let after = query.after(&app, &list)?;
     let waiting = store::scheduled::page(&app, bearer.id(), query.limit, after.as_deref());
     let (_, (waiting, next)) = try_join(bearer.viewer(&app), waiting).await?;
-    query.page(&app, &list, waiting.into_iter().map(ScheduledView::from).collect(), next.as_deref())
+    let links = Links::new(&app)?;
+    let items = waiting.into_iter().map(|one| ScheduledView::new(one, &links)).collect();
+    query.page(&app, &list, items, next.as_deref())
 }
 
 /// A post of mine that waits for its time, or lately did.
@@ -97,12 +111,12 @@ pub(crate) async fn get_scheduled(
     Path(ScheduledPath { id }): Path<ScheduledPath>,
 ) -> Result<Tagged<ScheduledView>> {
     let (_, found) = try_join(bearer.viewer(&app), store::scheduled::get(&app, bearer.id(), id)).await?;
-    found.map(tagged).ok_or_else(Error::not_found)
+    tagged(&app, found.ok_or_else(Error::not_found)?)
 }
 
-fn tagged(scheduled: Scheduled) -> Tagged<ScheduledView> {
+fn tagged(app: &App, scheduled: Scheduled) -> Result<Tagged<ScheduledView>> {
     // Being published is no edit, but what is known of it is old then.
-    Tagged { version: scheduled.ver, view: scheduled.into() }
+    Ok(Tagged { version: scheduled.ver, view: ScheduledView::new(scheduled, &Links::new(app)?) })
 }
 
 /// The post, for its author to change while it waits.
@@ -149,15 +163,15 @@ pub(crate) async fn update_scheduled(
 ) -> Result<Tagged<ScheduledView>> {
     let at = body.publish_at.map(|at| at.checked(app.now())).transpose();
     let at = at.map_err(|error| Error::invalid(vec![error]))?;
-    let named = async { OptionFuture::from(body.content.as_ref().map(|text| mentions(&app, text))).await.transpose() };
+    let named = mentions(&app, body.content.as_ref());
     let (old, mentions) = try_join(waiting(&app, &bearer, id, &if_match), named).await?;
-    let new = match (&body.content, mentions) {
-        (Some(content), Some(mentions)) => Scheduled::new(id, content, mentions, at.unwrap_or(old.at)),
-        _ => Scheduled { at: at.unwrap_or(old.at), ..old.clone() },
+    let draft = match &body.content {
+        Some(content) => Draft::new(Some(content), mentions, old.draft.media.clone()),
+        None => old.draft.clone(),
     };
-    let new = Scheduled { ver: old.ver + 1, ..new };
+    let new = Scheduled { draft, at: at.unwrap_or(old.at), ver: old.ver + 1, ..old.clone() };
     match store::scheduled::edit(&app, bearer.id(), &old, &new).await? {
-        true => Ok(tagged(new)),
+        true => tagged(&app, new),
         false => Err(refused(&app, &bearer, id).await?),
     }
 }
@@ -187,7 +201,7 @@ pub(crate) async fn cancel_scheduled(
 fn example() -> serde_json::Value {
     serde_json::json!({
         "id": "sch_01K9ZP2D7V3T8Q6M5N4C1B0A9Z", "content": "Low tide. #mudflats", "hashtags": ["mudflats"],
-        "mentions": [], "publish_at": "2026-11-21T06:00:00.000Z", "created_at": "2026-11-20T20:30:00.000Z",
+        "mentions": [], "media": [], "publish_at": "2026-11-21T06:00:00.000Z", "created_at": "2026-11-20T20:30:00.000Z",
         "post_id": null
     })
 }

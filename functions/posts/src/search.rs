@@ -8,6 +8,7 @@ use shared::http::{Page, PageParams, PageQuery, Reader};
 use shared::ids::{PostId, UserId};
 use shared::models::search::{Term, words};
 use shared::models::viewer::Viewer;
+use shared::views::media::Links;
 use shared::views::post::{PostView, present};
 use shared::{App, store, views};
 use std::collections::{BTreeSet, HashMap};
@@ -99,5 +100,5 @@ async fn hydrate(
     let cards = store::cards::load(app, found.iter().map(|post| post.author));
     let (mut posts, likes, cards) = try_join3(posts, likes, cards).await?;
     posts.retain(|post| store::search::has(post, wanted));
-    Ok(present(posts, &cards, viewer, &likes))
+    Ok(present(posts, &cards, viewer, &likes, &Links::new(app)?))
 }

@@ -17,6 +17,7 @@ use shared::models::user::{Email, FullName, Password, Username};
 use shared::secrets::password;
 use shared::store::users::{NewAccount, NotCreated};
 use shared::table::Read;
+use shared::views::media::Links;
 use shared::views::user::Me;
 use shared::{App, store};
 
@@ -85,7 +86,8 @@ pub(crate) async fn register_user(
             password_hash: hash.clone(),
             known_address: Some(address.hashed()),
         };
-        let created = Created::new(format!("/users/{}", new.id), &Me::from(store::users::preview(&new)))?;
+        let created =
+            Created::new(format!("/users/{}", new.id), &Me::new(store::users::preview(&new), &Links::new(&app)?))?;
         let first = request.keep(&app, None, &created)?;
         let mail = store::mail_tokens::issue(&app, new.id, email, MailAction::VerifyEmail, None)?;
         match store::users::create(&app, &new, first, vec![mail]).await {

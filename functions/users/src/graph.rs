@@ -10,6 +10,7 @@ use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader, View};
 use shared::ids::UserId;
 use shared::table::design::key;
+use shared::views::media::Links;
 use shared::views::user::UserCard;
 use shared::{App, store};
 
@@ -26,7 +27,7 @@ async fn target(app: &App, bearer: &Bearer, user: &UserRef) -> Result<(UserId, U
     let find = async {
         let id = user.resolve(app, Some(bearer.id())).await?;
         let profile = store::users::profile(app, id).await?.ok_or_else(Error::not_found)?;
-        Ok::<_, Error>((id, UserCard::from(&profile)))
+        Ok::<_, Error>((id, UserCard::new(&profile, &Links::new(app)?)))
     };
     let (viewer, found) = futures::future::join(bearer.acting(app, Action::Follow), find).await;
     let (viewer, (id, card)) = (viewer?, found?);
@@ -139,6 +140,7 @@ async fn exists(app: &App, id: UserId) -> Result<()> {
 async fn cards(app: &App, query: &PageQuery, list: &str, rows: shared::table::Rows) -> Result<Page<UserCard>> {
     let ids: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();
     let known = store::cards::load(app, ids.iter().copied()).await?;
-    let items = ids.iter().filter_map(|id| known.get(id)).map(|profile| UserCard::from(&**profile)).collect();
+    let links = Links::new(app)?;
+    let items = ids.iter().filter_map(|id| known.get(id)).map(|profile| UserCard::new(profile, &links)).collect();
     query.page(app, list, items, rows.next.as_deref())
 }

@@ -3,20 +3,21 @@
 use crate::pages;
 use axum::extract::State;
 use futures::future::{OptionFuture, try_join, try_join4};
-use shared::error::{Error, Kind, Result};
+use shared::error::{Error, FieldError, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{Json, Path, UserPath};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
-use shared::ids::UserId;
-use shared::models::fields::{Fields, FromFields, Patch};
-use shared::models::user::{Bio, Email, FullName, Interests, Location, Username, Website};
+use shared::ids::{MediaId, UserId};
+use shared::models::fields::{Fields, Forms, FromFields, Patch, Upload};
+use shared::models::user::{Avatar, Bio, Email, FullName, Interests, Location, Username, Website};
 use shared::store::edges::{Edge, with_own};
 use shared::store::users::{Changed, ProfileChange};
 use shared::table::Read;
+use shared::views::media::Links;
 use shared::views::post::PostView;
 use shared::views::user::{Me, ProfileView, Relation};
-use shared::{App, store, views};
+use shared::{App, store, uploads, views};
 
 /// My account.
 #[utoipa::path(
@@ -27,7 +28,7 @@ pub(crate) async fn get_me(State(app): State<App>, bearer: Bearer) -> Result<Tag
     let page = store::users::page(&app, bearer.id(), Read::Strong);
     let (_, page) = try_join(bearer.viewer(&app), page).await?;
     let page = page.ok_or_else(Error::not_found)?;
-    Ok(Tagged { version: page.profile.ver, view: Me::from(page) })
+    Ok(Tagged { version: page.profile.ver, view: Me::new(page, &Links::new(&app)?) })
 }
 
 /// Changes to my profile. What is absent stays; `null` clears.
@@ -48,14 +49,28 @@ pub(crate) struct UpdateMe {
     /// A new address must be verified again.
     #[schema(value_type = Option<String>, example = "gull@example.com")]
     email: Option<Email>,
+    /// A picture of mine that is ready and part of nothing yet.
+    #[schema(value_type = Option<MediaId>)]
+    avatar_media_id: Patch<MediaId>,
+    /// In a form alone: the picture itself, up to 4 MiB.
+    #[schema(value_type = Option<String>, format = Binary)]
+    avatar: Option<Upload>,
 }
 
 impl FromFields for UpdateMe {
+    const FORMS: Forms = Forms::JsonOrForm;
+
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (full_name, bio, location) = (fields.patch("full_name"), fields.patch("bio"), fields.patch("location"));
         let (website, interests) = (fields.patch("website"), fields.patch("interests"));
         let (username, email) = (fields.change("username"), fields.change("email"));
+        let (avatar_media_id, avatar) = (fields.patch("avatar_media_id"), fields.file("avatar"));
+        if avatar.is_some() && matches!(avatar_media_id, Some(Patch::Set(_) | Patch::Clear)) {
+            fields.refuse("avatar", "repeated", "Either the picture or its id.");
+        }
         Some(Self {
+            avatar_media_id: avatar_media_id?,
+            avatar,
             full_name: full_name?,
             bio: bio?,
             location: location?,
@@ -71,9 +86,11 @@ fn texts<T: Into<String>>(patch: Patch<T>) -> Patch<String> {
     patch.map(Into::into)
 }
 
-impl From<UpdateMe> for ProfileChange {
-    fn from(body: UpdateMe) -> Self {
-        Self {
+impl UpdateMe {
+    fn change(self, avatar: Patch<Avatar>) -> ProfileChange {
+        let body = self;
+        ProfileChange {
+            avatar,
             full_name: texts(body.full_name),
             bio: texts(body.bio),
             location: texts(body.location),
@@ -87,7 +104,7 @@ impl From<UpdateMe> for ProfileChange {
 
 /// Change my profile.
 #[utoipa::path(
-    patch, path = "/users", tag = "profiles", security(("bearer" = [])), request_body = UpdateMe,
+    patch, path = "/users", tag = "profiles", security(("bearer" = [])), request_body(content((UpdateMe = "application/json"), (UpdateMe = "multipart/form-data"))),
     extensions(("x-limit" = json!("edit-account")), ("x-etag" = json!(true))),
     params(("If-Match" = Option<String>, Header, description = "The `ETag` the change was made from")),
     responses(
@@ -105,13 +122,42 @@ pub(crate) async fn update_me(
     let (_, page) = try_join(bearer.acting(&app, Action::EditAccount), page).await?;
     let page = page.ok_or_else(Error::not_found)?;
     if_match.check(page.profile.ver)?;
-    match store::users::change(&app, &page, body.into()).await {
-        Ok(page) => Ok(Tagged { version: page.profile.ver, view: Me::from(page) }),
+    let avatar = avatar(&app, bearer.id(), &body).await?;
+    match store::users::change(&app, &page, body.change(avatar)).await {
+        Ok(page) => Ok(Tagged { version: page.profile.ver, view: Me::new(page, &Links::new(&app)?) }),
         Err(Changed::Meanwhile) => {
             Err(Error::new(Kind::PreconditionFailed).detail("It was changed at the same moment."))
         }
         Err(Changed::Error(error)) => Err(error),
     }
+}
+
+/// The picture to be, which may have come with the request.
+async fn avatar(app: &App, owner: UserId, body: &UpdateMe) -> Result<Patch<Avatar>> {
+    let refused = |code, detail: &str| Error::invalid(vec![FieldError::new("avatar_media_id", code, detail)]);
+    let media = match (&body.avatar, &body.avatar_media_id) {
+        (Some(upload), _) => {
+            let received = uploads::receive("avatar", upload.clone()).await?;
+            if received.content_type.is_video() {
+                return Err(Error::invalid(vec![FieldError::new("avatar", "not_a_picture", "A picture, no video.")]));
+            }
+            received.keep(app, owner).await?
+        }
+        (None, Patch::Set(id)) => {
+            let found = store::media::get(app, *id).await?.filter(|media| media.id.owner == owner);
+            found.ok_or_else(|| refused("not_found", "This is no media of yours."))?
+        }
+        (None, Patch::Absent) => return Ok(Patch::Absent),
+        (None, Patch::Clear) => return Ok(Patch::Clear),
+    };
+    if media.used.is_some() {
+        return Err(refused("in_use", "It belongs to something already."));
+    }
+    let shown = media.attached().ok_or_else(|| refused("not_ready", "It is not ready."))?;
+    if media.content_type.is_video() {
+        return Err(refused("not_a_picture", "A picture, no video."));
+    }
+    Ok(Patch::Set(Avatar::new(shown)))
 }
 
 /// Somebody's public profile.
@@ -145,7 +191,7 @@ pub(crate) async fn get_user(
     let stands = |edge: Option<Edge>| edge.is_some_and(Edge::stands);
     let relation =
         viewer.map(|_| Relation { following: stands(mine), followed_by: stands(theirs), ..Relation::default() });
-    Ok(Tagged { version: page.profile.ver, view: ProfileView::new(page, relation) })
+    Ok(Tagged { version: page.profile.ver, view: ProfileView::new(page, relation, &Links::new(&app)?) })
 }
 
 /// Somebody's posts, newest first.

@@ -18,6 +18,7 @@ use shared::models::user::{Email, Password, Username};
 use shared::secrets::{ACCESS_TOKEN_LIFETIME, password};
 use shared::store::sessions::SignIn;
 use shared::table::Read;
+use shared::views::media::Links;
 use shared::views::user::Me;
 use shared::{App, store};
 
@@ -128,7 +129,7 @@ pub(crate) async fn login(State(app): State<App>, address: Address, Json(body): 
     };
     let (session, refresh) = welcome(&app, &found, &address, &body).await?;
     let tokens = tokens(&app, id, session.id, refresh)?;
-    Ok(View(SignedIn { tokens, user: Me::from(page) }))
+    Ok(View(SignedIn { tokens, user: Me::new(page, &Links::new(&app)?) }))
 }
 
 /// Starts the session, and keeps what is worth knowing next time.

@@ -1,7 +1,7 @@
 //! What stands in the table twice.
 
 use super::book::Sides;
-use shared::ids::{NotificationId, PostId, UserId};
+use shared::ids::{MediaId, NotificationId, PostId, UserId};
 use shared::models::scheduled::Due;
 use ulid::Ulid;
 
@@ -30,6 +30,10 @@ pub(super) enum Fact {
     Merging { author: UserId, follower: UserId },
     /// An account's counter; its posts that wait.
     Waiting(UserId),
+    /// A picture or video; what holds it: a post, a scheduled post, a profile, or its hour's list.
+    Held(MediaId),
+    /// An account's count of bytes; those of its pictures and videos.
+    Stored(UserId),
     /// A post; what it is found by.
     Indexed(PostId),
     /// A post that waits; its entry in the hour in which it is due.
@@ -73,6 +77,9 @@ impl Fact {
             Self::OwnRow(post) if lacks => format!("{post} is not in its author's own timeline"),
             Self::OwnRow(post) => format!("{post} is gone, but stands in its author's own timeline"),
             Self::Waiting(user) => counter("the count of waiting posts", user.to_string(), "partition has"),
+            Self::Held(media) if lacks => format!("{media} is held by nothing"),
+            Self::Held(media) => format!("{media} is held, but not there, or held {found} times"),
+            Self::Stored(user) => counter("the count of stored bytes", user.to_string(), "media are"),
             Self::Indexed(post) if lacks => format!("{post} is not indexed"),
             Self::Indexed(post) => format!("{post} is gone, but indexed"),
             Self::Due(Due { user, id, .. }) if lacks => format!("{id} of {user} waits, but is not due at its time"),

@@ -9,8 +9,9 @@ use super::report::{Findings, Report};
 use super::source::{Row, Source, text};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use shared::clock::Timestamp;
-use shared::ids::{NotificationId, PostId, ScheduledId, UserId};
+use shared::ids::{MediaId, NotificationId, PostId, ScheduledId, UserId};
 use shared::models::following::{Delivery, Followers, MergedRow};
+use shared::models::media::Media;
 use shared::models::notification::{
     NOTIFICATION_LIFETIME, Notification, NotificationDone, NotificationEvent, NotificationGroup,
 };
@@ -22,6 +23,7 @@ use shared::models::user::{Account, Credentials, Guard, Profile};
 use shared::models::viewer::Negative;
 use shared::store::edges::Edge;
 use shared::store::idempotency::Kept;
+use shared::store::media::Sweeper;
 use shared::table::design::{EntityKey, PARTITION_KEY, SORT_KEY, TTL, key};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -159,6 +161,9 @@ impl<B: Book> Walk<B> {
             }
             EntityKey::Scheduled(user, id) => self.scheduled(user, id, &read(row)?, ttl)?,
             EntityKey::Due(due) => self.found(Fact::Due(due)),
+            EntityKey::Media(id) => self.media(id, &read(row)?)?,
+            EntityKey::Loose(id) => self.found(Fact::Held(id)),
+            EntityKey::Sweeper => readable::<Sweeper>(row)?,
             EntityKey::Publisher => readable::<Publisher>(row)?,
             EntityKey::Uncounted { user, comment } => {
                 readable::<Uncounted>(row)?;
@@ -179,6 +184,7 @@ impl<B: Book> Walk<B> {
             EntityKey::Profile(id) => {
                 let profile: Profile = read(row)?;
                 is_of(id, profile.id)?;
+                profile.avatar.iter().for_each(|avatar| self.found(Fact::Held(avatar.id)));
                 let guard = key::name_guard(&profile.username).pk().to_owned();
                 self.said(Fact::Name { guard, user: id }, 1);
             }
@@ -190,6 +196,7 @@ impl<B: Book> Walk<B> {
                 self.said(Fact::Posts(id), account.posts);
                 self.said(Fact::Following(id), account.following);
                 self.said(Fact::Waiting(id), account.waiting);
+                self.said(Fact::Stored(id), account.stored);
             }
             EntityKey::Followers(id) => {
                 let followers: Followers = read(row)?;
@@ -223,6 +230,20 @@ impl<B: Book> Walk<B> {
 
     fn found(&mut self, fact: Fact) {
         self.book.enter(fact, Side::Found, 1);
+    }
+
+    fn media(&mut self, id: MediaId, media: &Media) -> Result<(), String> {
+        is_of(id, media.id)?;
+        self.book.enter(Fact::Stored(id.owner), Side::Found, media.size);
+        if media.undone {
+            self.under_way(|| format!("the files of {id} are not removed yet"));
+            return Ok(());
+        }
+        if media.todo {
+            self.under_way(|| format!("{id} is not checked yet"));
+        }
+        self.said(Fact::Held(id), 1);
+        Ok(())
     }
 
     /// Notes what is not settled, which is a finding where all should be.
@@ -262,6 +283,7 @@ impl<B: Book> Walk<B> {
         is_of(id, scheduled.id)?;
         match (scheduled.post, ttl) {
             (None, None) => {
+                scheduled.draft.media.iter().for_each(|one| self.found(Fact::Held(one.id)));
                 self.said(Fact::Due(Due { at: scheduled.at, user, id }), 1);
                 self.found(Fact::Waiting(user));
             }
@@ -285,6 +307,7 @@ impl<B: Book> Walk<B> {
     fn post(&mut self, id: PostId, post: &Post) -> Result<(), String> {
         self.counters(id, post)?;
         self.found(Fact::Posts(id.author));
+        post.media.iter().for_each(|one| self.found(Fact::Held(one.id)));
         self.said(Fact::Indexed(id), 1);
         if self.lasts(id.created_at() + TIMELINE_LIFETIME) {
             self.said(Fact::OwnRow(id), 1);

@@ -1,24 +1,18 @@
 //! Extractors whose refusals are problems.
 
+use super::body::Body;
 use crate::App;
-use crate::error::{Error, FieldError, Kind, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::ids::{PostId, UserId};
-use crate::models::fields::{Fields, FromFields};
+use crate::models::fields::FromFields;
 use crate::models::user::Username;
 use crate::store;
 use crate::table::Read;
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
-use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-/// The largest JSON body, in bytes: a post of 8 KiB with every byte escaped fits.
-pub const MAX_BODY: usize = 64 * 1024;
-
-/// A JSON object, with every bad field told at once.
+/// A body, read field by field, with every bad field told at once.
 pub struct Json<T>(pub T);
 
 impl<T: FromFields, S: Send + Sync> FromRequest<S> for Json<T> {
@@ -26,7 +20,8 @@ impl<T: FromFields, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         let (parts, body) = request.into_parts();
-        read_json(&parts.headers, &read_body(body).await?).map(Self)
+        let body = Body::receive(&parts.headers, body, T::FORMS).await?;
+        body.read().await.map(Self)
     }
 }
 
@@ -36,41 +31,8 @@ impl<T: FromFields, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
     /// None without a body.
     async fn from_request(request: Request, _: &S) -> Result<Option<Self>> {
         let (parts, body) = request.into_parts();
-        let body = read_body(body).await?;
-        if body.is_empty() { Ok(None) } else { read_json(&parts.headers, &body).map(|read| Some(Self(read))) }
-    }
-}
-
-/// The whole body.
-///
-/// # Errors
-/// 413 beyond [`MAX_BODY`], 400 when the client stops sending.
-pub(super) async fn read_body(body: axum::body::Body) -> Result<Bytes> {
-    match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            Err(Error::new(Kind::TooLarge).detail(format!("At most {MAX_BODY} bytes.")))
-        }
-        Err(error) => Err(Error::new(Kind::MalformedRequest).source(error)),
-    }
-}
-
-/// A JSON object out of a body.
-///
-/// # Errors
-/// 415 for other content types, 400 for what is no JSON object, 422 with every bad field.
-pub(super) fn read_json<T: FromFields>(headers: &HeaderMap, body: &[u8]) -> Result<T> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
-        return Err(Error::new(Kind::UnsupportedMediaType).detail("Send the body as application/json."));
-    }
-    let malformed = |detail: String| Error::new(Kind::MalformedRequest).detail(detail);
-    let value: Value =
-        serde_json::from_slice(body).map_err(|error| malformed(format!("The body is no JSON: {error}.")))?;
-    match value {
-        Value::Object(object) => Fields::read(object),
-        _ => Err(malformed("The body must be a JSON object.".into())),
+        let body = Body::receive(&parts.headers, body, T::FORMS).await?;
+        if body.bytes.is_empty() { Ok(None) } else { body.read().await.map(|read| Some(Self(read))) }
     }
 }
 

@@ -4,7 +4,7 @@
 //! other. Of two at once, one transaction loses and then answers what the other kept; 409 is left for the case that
 //! the winner can't be seen yet. An error is not kept. The key is per user; without one, per key and body.
 
-use super::extract::{read_body, read_json};
+use super::body::Body;
 use crate::App;
 use crate::error::{Error, FieldError, Kind, Result};
 use crate::ids::UserId;
@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use std::time::Duration;
 
-/// A JSON body that may come with a key.
+/// A body that may come with a key.
 pub struct Idempotent<T> {
     pub body: T,
     key: Option<Keyed>,
@@ -37,8 +37,9 @@ impl<T: FromFields, S: Send + Sync> FromRequest<S> for Idempotent<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         let (parts, body) = request.into_parts();
-        let bytes = read_body(body).await?;
-        let body = read_json(&parts.headers, &bytes)?;
+        let received = Body::receive(&parts.headers, body, T::FORMS).await?;
+        let bytes = received.bytes.clone();
+        let body = received.read().await?;
         let key = match parts.headers.get(KEY).map(|value| value.as_bytes()) {
             None => None,
             Some(key) if (1..=255).contains(&key.len()) => Some(Keyed {

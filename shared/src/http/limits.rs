@@ -25,6 +25,7 @@ pub enum Action {
     Comment,
     Like,
     MarkRead,
+    Upload,
 }
 
 const MINUTE: u64 = 60;
@@ -53,7 +54,7 @@ pub struct LimitStatus {
 }
 
 impl Action {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SignUp,
         Self::SignIn,
         Self::UseMailToken,
@@ -67,6 +68,7 @@ impl Action {
         Self::Comment,
         Self::Like,
         Self::MarkRead,
+        Self::Upload,
     ];
 
     pub const fn quota(self) -> Quota {
@@ -84,6 +86,7 @@ impl Action {
             Self::Comment => quota("comment", 600, HOUR),
             Self::Like => quota("like", 1_200, HOUR),
             Self::MarkRead => quota("mark-read", 1_200, HOUR),
+            Self::Upload => quota("upload", 300, HOUR),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The HTTP manners every router gets, on Lambda and locally alike.
 
 mod auth;
+pub mod body;
 pub mod etag;
 pub mod extract;
 pub mod idempotency;

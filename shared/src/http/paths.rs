@@ -34,13 +34,18 @@ const fn alias(method: Method, form: &'static str, path: &'static str) -> Alias 
 }
 
 /// Single forms. `/tweets…` is `/posts…` throughout, but for `GET /tweets`.
-pub static ALIASES: [Alias; 8] = [
+pub static ALIASES: [Alias; 13] = [
     alias(Method::POST, "/users/register", "/users"),
     alias(Method::POST, "/login", "/users/login"),
     alias(Method::GET, "/users/me", "/users"),
     alias(Method::PATCH, "/users/me", "/users"),
     alias(Method::POST, "/users/follow/{user}", "/users/{user}/follow"),
     alias(Method::POST, "/users/unfollow/{user}", "/users/{user}/unfollow"),
+    alias(Method::POST, "/posts/videos", "/media/uploads"),
+    alias(Method::POST, "/posts/videos/{id}/complete", "/media/{id}/complete"),
+    alias(Method::GET, "/posts/videos/{id}", "/media/{id}"),
+    alias(Method::PATCH, "/posts/videos/{id}", "/media/{id}"),
+    alias(Method::DELETE, "/posts/videos/{id}", "/media/{id}"),
     alias(Method::GET, "/feed", "/posts"),
     alias(Method::GET, "/tweets", "/tweets"),
 ];
@@ -108,12 +113,13 @@ fn canonical(method: &Method, given: &str) -> Option<String> {
 
 impl Alias {
     fn applied_to(&self, path: &str) -> Option<String> {
-        let (before, after) = match self.form.split_once("{user}") {
-            None => return (self.form == path).then(|| self.path.to_owned()),
-            Some(around) => around,
+        let Some((before, after)) = self.form.split_once('{') else {
+            return (self.form == path).then(|| self.path.to_owned());
         };
-        let user = path.strip_prefix(before)?.strip_suffix(after)?;
-        (!user.is_empty() && !user.contains('/')).then(|| self.path.replace("{user}", user))
+        let (name, after) = after.split_once('}')?;
+        let value = path.strip_prefix(before)?.strip_suffix(after)?;
+        let place = format!("{{{name}}}");
+        (!value.is_empty() && !value.contains('/')).then(|| self.path.replace(&place, value))
     }
 }
 

@@ -1,7 +1,9 @@
 //! Reading a JSON object field by field, so that every bad field is told at once.
 
 use crate::error::{Error, FieldError, Result};
+use bytes::Bytes;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// Why a value is refused: a stable code and a sentence.
 pub type Refusal = (&'static str, String);
@@ -13,11 +15,37 @@ pub trait FieldValue: Sized {
     fn parse(value: &Value) -> Result<Self, Refusal>;
 }
 
-/// A request body that parses from a JSON object.
+/// A request body that parses from a JSON object, or from the parts of a form.
 pub trait FromFields: Sized {
+    /// In which forms it may come.
+    const FORMS: Forms = Forms::Json;
+
     /// None when a field was refused; the reader has noted which.
     fn from_fields(fields: &mut Fields) -> Option<Self>;
 }
+
+/// The forms that a request body may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forms {
+    Json,
+    /// JSON, or `multipart/form-data` with files among its parts.
+    JsonOrForm,
+    /// A file by itself, or in a form as `file`.
+    File,
+    /// JSON, or a file as above.
+    JsonOrFile,
+}
+
+/// A file as it came.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// Without parameters, in lower case; None where a form's part has none.
+    pub content_type: Option<String>,
+    pub bytes: Bytes,
+}
+
+/// The field that a file by itself is read as.
+pub const FILE: &str = "file";
 
 /// A field of a PATCH: absent leaves it as it is, null clears it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,6 +78,7 @@ impl<T> Patch<T> {
 /// A JSON object being read; it notes what it refuses.
 pub struct Fields {
     object: Map<String, Value>,
+    files: BTreeMap<String, Upload>,
     prefix: String,
     errors: Vec<FieldError>,
 }
@@ -60,7 +89,15 @@ impl Fields {
     /// # Errors
     /// 422 with every bad field.
     pub fn read<T: FromFields>(object: Map<String, Value>) -> Result<T> {
-        let mut fields = Self { object, prefix: String::new(), errors: Vec::new() };
+        Self::read_form(object, BTreeMap::new())
+    }
+
+    /// Reads a whole body with files.
+    ///
+    /// # Errors
+    /// 422 with every bad field.
+    pub fn read_form<T: FromFields>(object: Map<String, Value>, files: BTreeMap<String, Upload>) -> Result<T> {
+        let mut fields = Self { object, files, prefix: String::new(), errors: Vec::new() };
         let parsed = T::from_fields(&mut fields);
         match parsed {
             Some(parsed) if fields.errors.is_empty() => Ok(parsed),
@@ -105,6 +142,25 @@ impl Fields {
         self.optional(name)
     }
 
+    /// A file of a form.
+    pub fn file(&mut self, name: &str) -> Option<Upload> {
+        self.files.remove(name)
+    }
+
+    /// A file that must be there.
+    pub fn required_file(&mut self, name: &str) -> Option<Upload> {
+        let file = self.file(name);
+        if file.is_none() {
+            self.refuse(name, "required", "This file is required.");
+        }
+        file
+    }
+
+    /// Whether this is a file by itself, or a form.
+    pub fn has_file(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
     /// Fields of an object inside this one; an absent one reads as empty.
     pub fn nested<T: FromFields>(&mut self, name: &str) -> Option<T> {
         let object = match self.object.get(name) {
@@ -115,7 +171,8 @@ impl Fields {
                 return None;
             }
         };
-        let mut fields = Self { object, prefix: format!("{}{name}.", self.prefix), errors: Vec::new() };
+        let prefix = format!("{}{name}.", self.prefix);
+        let mut fields = Self { object, files: BTreeMap::new(), prefix, errors: Vec::new() };
         let parsed = T::from_fields(&mut fields);
         self.errors.append(&mut fields.errors);
         parsed

@@ -2,6 +2,7 @@
 
 pub mod fields;
 pub mod following;
+pub mod media;
 pub mod notification;
 pub mod post;
 pub mod scheduled;

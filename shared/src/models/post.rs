@@ -1,6 +1,7 @@
 //! Posts.
 
 use super::fields::{FieldValue, Refusal, bounded};
+use super::media::Attached;
 use super::text;
 use super::user::Username;
 use crate::clock::Timestamp;
@@ -17,6 +18,8 @@ pub struct Post {
     pub hashtags: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<Mention>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Attached>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<Timestamp>,
     /// Raised by each edit; what `If-Match` compares.
@@ -40,17 +43,14 @@ pub struct Post {
 
 impl Post {
     /// One that nobody has liked or changed yet.
-    pub fn new(id: PostId, content: &Content, mentions: Vec<Mention>) -> Self {
-        Self::published(id, content.as_str().to_owned(), content.hashtags(), mentions)
-    }
-
-    /// The same of what was read before.
-    pub const fn published(id: PostId, content: String, hashtags: Vec<String>, mentions: Vec<Mention>) -> Self {
+    pub fn new(id: PostId, draft: Draft) -> Self {
+        let Draft { content, hashtags, mentions, media } = draft;
         Self {
             id,
             content,
             hashtags,
             mentions,
+            media,
             edited: None,
             ver: 1,
             likes: 0,
@@ -59,6 +59,32 @@ impl Post {
             counted: false,
             undone: false,
         }
+    }
+}
+
+/// What a post is to say, now or at its time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// Empty where pictures say it all.
+    pub content: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hashtags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<Mention>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Attached>,
+}
+
+impl Draft {
+    pub fn new(content: Option<&Content>, mentions: Vec<Mention>, media: Vec<Attached>) -> Self {
+        let hashtags = content.map(Content::hashtags).unwrap_or_default();
+        let content = content.map(|content| content.as_str().to_owned()).unwrap_or_default();
+        Self { content, hashtags, mentions, media }
+    }
+
+    /// One without pictures.
+    pub fn text(content: &Content, mentions: Vec<Mention>) -> Self {
+        Self::new(Some(content), mentions, Vec::new())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Posts that wait for their time.
 
 use super::fields::{FieldValue, Refusal, text};
-use super::post::{Content, Mention};
+use super::post::Draft;
 use crate::clock::Timestamp;
 use crate::error::FieldError;
 use crate::ids::{PostId, ScheduledId, UserId};
@@ -22,11 +22,8 @@ pub const MAX_WAITING: u64 = 300;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scheduled {
     pub id: ScheduledId,
-    pub content: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hashtags: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mentions: Vec<Mention>,
+    #[serde(flatten)]
+    pub draft: Draft,
     /// When it is due.
     pub at: Timestamp,
     /// Raised by each edit; what `If-Match` compares.
@@ -40,9 +37,8 @@ pub struct Scheduled {
 }
 
 impl Scheduled {
-    pub fn new(id: ScheduledId, content: &Content, mentions: Vec<Mention>, at: Timestamp) -> Self {
-        let (content, hashtags) = (content.as_str().to_owned(), content.hashtags());
-        Self { id, content, hashtags, mentions, at, ver: 1, post: None, ttl: None }
+    pub const fn new(id: ScheduledId, draft: Draft, at: Timestamp) -> Self {
+        Self { id, draft, at, ver: 1, post: None, ttl: None }
     }
 }
 

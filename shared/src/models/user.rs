@@ -1,9 +1,10 @@
 //! Accounts: what an account is made of, and the values that parse into it.
 
 use super::fields::{FieldValue, Refusal, bounded, text};
+use super::media::{Attached, ORIGINAL};
 use super::settings::Settings;
 use crate::clock::Timestamp;
-use crate::ids::UserId;
+use crate::ids::{MediaId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -24,8 +25,25 @@ pub struct Profile {
     pub website: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interests: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<Avatar>,
     /// Raised by each edit of the owner's; what `If-Match` compares.
     pub ver: u64,
+}
+
+/// The picture of somebody: which, and which of its forms is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Avatar {
+    pub id: MediaId,
+    pub name: String,
+}
+
+impl Avatar {
+    /// The smallest form that there is.
+    pub fn new(picture: Attached) -> Self {
+        let smallest = picture.shape.variants.into_iter().min_by_key(|variant| variant.width);
+        Self { id: picture.id, name: smallest.map_or_else(|| ORIGINAL.to_owned(), |variant| variant.name) }
+    }
 }
 
 /// What only its owner sees, and the counters of the owner's own acts.
@@ -43,6 +61,9 @@ pub struct Account {
     /// Posts that wait for their time.
     #[serde(default)]
     pub waiting: u64,
+    /// Bytes of pictures and videos, until their files are gone.
+    #[serde(default)]
+    pub stored: u64,
     #[serde(default)]
     pub settings: Settings,
 }

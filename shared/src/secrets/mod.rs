@@ -48,6 +48,7 @@ pub enum Purpose {
     MailToken,
     Unsubscribe,
     Cursor,
+    File,
     Nobody,
 }
 

@@ -11,6 +11,7 @@ pub mod likes;
 pub mod limits;
 pub mod mail_tokens;
 pub mod mails;
+pub mod media;
 pub mod notifications;
 pub mod posts;
 pub mod scheduled;

@@ -3,7 +3,9 @@
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
+use crate::models::media::Use;
 use crate::models::post::{Content, Mention, Post};
+use crate::store::media;
 use crate::store::timelines::{self, Span};
 use crate::table::design::{TODO, key};
 use crate::table::{Condition, Item, Op, Order, Read};
@@ -87,6 +89,7 @@ pub async fn create(app: &App, post: &Post, first: Option<Op>) -> Result<(), Not
         let mut ops: Vec<Op> = first.into_iter().collect();
         ops.extend(made(post)?);
         ops.push(counted(author, 1));
+        ops.extend(media::attach(post.media.iter().map(|one| one.id), Use::Post(post.id)));
         Ok(ops)
     };
     let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
@@ -94,7 +97,9 @@ pub async fn create(app: &App, post: &Post, first: Option<Op>) -> Result<(), Not
     if has_first && refused.has(0) {
         return Err(NotMade::First);
     }
-    Err(NotMade::Error(Error::not_found()))
+    // Only the author's account can be missing, or something of the media be otherwise.
+    let error = if refused.has(usize::from(has_first) + 2) { Error::not_found() } else { media::lost() };
+    Err(NotMade::Error(error))
 }
 
 /// The writes that make a post, but for its count.
@@ -155,17 +160,18 @@ pub async fn followed_up(app: &App, id: PostId, ver: u64) -> Result<()> {
     }
 }
 
-/// Deletes a post with the author's own timeline row, and counts it down. False when it is gone or changed meanwhile.
+/// Deletes a post with the author's own timeline row, counts it down, and lets go of its pictures. False when it is gone or changed meanwhile.
 ///
 /// # Errors
 /// Unavailable.
 pub async fn delete(app: &App, post: &Post) -> Result<bool> {
     let author = post.id.author;
-    let ops = vec![
+    let mut ops = vec![
         Op::delete(key::post(post.id)).when(Condition::equal("ver", post.ver)),
         Op::delete(key::timeline_row(author, post.id)),
         counted(author, -1),
     ];
+    ops.extend(post.media.iter().map(|one| media::let_go(one.id)));
     match app.table().transact(ops).await {
         Ok(()) => Ok(true),
         Err(error) => error.refused().map(|_| false),

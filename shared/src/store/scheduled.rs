@@ -4,11 +4,13 @@
 //! and no scan. One transaction takes it out of there and makes the post, so that it is published once, whoever else is
 //! at it. Runs take turns by a lease, for two at once would mix up the order.
 
+use super::media;
 use super::posts::{self, NotMade};
 use crate::App;
 use crate::backpressure::{EDGE_REFUSALS, PUBLISH_LEASE};
 use crate::error::{Error, FieldError, Result};
 use crate::ids::{PostId, ScheduledId, UserId, new_ulid};
+use crate::models::media::{MAX_PER_POST, Use};
 use crate::models::post::Post;
 use crate::models::scheduled::{Due, KEPT, MAX_WAITING, Publisher, Scheduled};
 use crate::table::client::TRANSACTION_OPS;
@@ -18,8 +20,8 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use ulid::Ulid;
 
-/// Posts published at once: each takes five operations of the transaction.
-pub const BATCH: usize = TRANSACTION_OPS / 5;
+/// Posts published at once: each takes five operations of the transaction, and one for each of its pictures.
+pub const BATCH: usize = TRANSACTION_OPS / (5 + MAX_PER_POST);
 
 fn due_key(user: UserId, scheduled: &Scheduled) -> Key {
     key::due(Due { at: scheduled.at, user, id: scheduled.id })
@@ -58,14 +60,19 @@ pub async fn create(app: &App, user: UserId, scheduled: &Scheduled, first: Optio
         let mut ops: Vec<Op> = first.into_iter().collect();
         ops.push(Op::create(key::scheduled(user, scheduled.id), scheduled)?);
         ops.push(Op::put(due_key(user, scheduled), &json!({}))?);
+        let attached = scheduled.draft.media.iter().map(|one| one.id);
         let room = Condition::Any(vec![Condition::Without("waiting"), Condition::less("waiting", MAX_WAITING)]);
         ops.push(Op::update(key::account(user)).add("waiting", 1).when(Condition::Exists).when(room));
+        ops.extend(media::attach(attached, Use::Scheduled(scheduled.id)));
         Ok(ops)
     };
     let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
     let refused = error.refused()?;
     if has_first && refused.has(0) {
         return Err(NotMade::First);
+    }
+    if !refused.has(usize::from(has_first) + 2) {
+        return Err(NotMade::Error(media::lost()));
     }
     let detail = format!("At most {MAX_WAITING} posts may wait.");
     Err(NotMade::Error(Error::invalid(vec![FieldError::new("publish_at", "too_many", detail)])))
@@ -96,7 +103,9 @@ pub async fn edit(app: &App, user: UserId, old: &Scheduled, new: &Scheduled) -> 
 pub async fn cancel(app: &App, user: UserId, old: &Scheduled) -> Result<bool> {
     let waiting = Op::delete(key::scheduled(user, old.id)).when(waits(old));
     let counted = Op::update(key::account(user)).add("waiting", -1).when(Condition::Exists);
-    done(app, vec![waiting, Op::delete(due_key(user, old)), counted]).await
+    let mut ops = vec![waiting, Op::delete(due_key(user, old)), counted];
+    ops.extend(old.draft.media.iter().map(|one| media::let_go(one.id)));
+    done(app, ops).await
 }
 
 async fn done(app: &App, ops: Vec<Op>) -> Result<bool> {
@@ -233,12 +242,13 @@ fn publishing(app: &App, batch: &[(Due, Scheduled)], ids: &[PostId]) -> Result<(
     let mut authors: BTreeMap<UserId, i64> = BTreeMap::new();
     let ttl = (app.now() + KEPT).seconds();
     for ((due, scheduled), id) in batch.iter().zip(ids) {
-        let Scheduled { content, hashtags, mentions, .. } = scheduled.clone();
-        let post = Post::published(*id, content, hashtags, mentions);
+        let post = Post::new(*id, scheduled.draft.clone());
         let out = Op::update(key::scheduled(due.user, due.id)).set("post", id).set("ttl", ttl);
         ops.extend([Op::delete(key::due(*due)).when(Condition::Exists), out.when(waits(scheduled))]);
         ops.extend(posts::made(&post)?);
         subjects.extend([Subject::Entry(*due), Subject::Post, Subject::Post, Subject::Post]);
+        ops.extend(post.media.iter().map(|one| media::moved(one.id, *id)));
+        subjects.extend(post.media.iter().map(|_| Subject::Post));
         *authors.entry(due.user).or_default() += 1;
     }
     for (author, n) in authors {

@@ -1,13 +1,14 @@
 //! Accounts and profiles.
 
 use crate::App;
-use crate::error::{Error, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::ids::UserId;
 use crate::models::fields::Patch;
 use crate::models::following::Followers;
+use crate::models::media::Use;
 use crate::models::session::MailAction;
 use crate::models::settings::Settings;
-use crate::models::user::{Account, Credentials, Email, Guard, Profile, Username};
+use crate::models::user::{Account, Avatar, Credentials, Email, Guard, Profile, Username};
 use crate::table::design::key;
 use crate::table::{Condition, Op, Order, Read, Refused};
 use std::time::Duration;
@@ -55,6 +56,7 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
         location: None,
         website: None,
         interests: Vec::new(),
+        avatar: None,
         ver: 1,
     };
     let account = Account {
@@ -64,6 +66,7 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
         posts: 0,
         following: 0,
         waiting: 0,
+        stored: 0,
         settings: Settings::default(),
     };
     let followers = Followers::new(id);
@@ -215,6 +218,7 @@ pub struct ProfileChange {
     pub location: Patch<String>,
     pub website: Patch<String>,
     pub interests: Patch<Vec<String>>,
+    pub avatar: Patch<Avatar>,
     pub username: Option<Username>,
     pub email: Option<Email>,
 }
@@ -232,6 +236,7 @@ pub async fn change(app: &App, old: &UserPage, change: ProfileChange) -> Result<
     profile.location = change.location.or(profile.location.take());
     profile.website = change.website.or(profile.website.take());
     profile.interests = change.interests.or(Some(std::mem::take(&mut profile.interests))).unwrap_or_default();
+    profile.avatar = change.avatar.or(profile.avatar.take());
     profile.username = change.username.unwrap_or(profile.username.clone());
     profile.ver += 1;
     let put = Op::put(key::profile(id), &new.profile).map_err(Error::from)?;
@@ -247,6 +252,13 @@ pub async fn change(app: &App, old: &UserPage, change: ProfileChange) -> Result<
         new.account.verified = false;
         readdress(app, old, &new, &mut ops)?;
     }
+    let mut attached = None;
+    if new.profile.avatar != old.profile.avatar {
+        attached = new.profile.avatar.as_ref().map(|_| ops.len());
+        let (on, off) = (&new.profile.avatar, &old.profile.avatar);
+        ops.extend(super::media::attach(on.iter().map(|avatar| avatar.id), Use::Avatar));
+        ops.extend(off.iter().map(|avatar| super::media::let_go(avatar.id)));
+    }
     if ops.len() == 1 {
         let Some(op) = ops.pop() else { return Ok(new) };
         return match app.table().write(op).await {
@@ -256,6 +268,11 @@ pub async fn change(app: &App, old: &UserPage, change: ProfileChange) -> Result<
     }
     let Err(error) = app.table().transact(ops).await else { return Ok(new) };
     let refused = error.refused()?;
+    if attached.is_some_and(|index| refused.has(index)) {
+        let detail = "It belongs to something by now, or is gone.";
+        let error = FieldError::new("avatar_media_id", "in_use", detail);
+        return Err(Changed::Error(Error::invalid(vec![error])));
+    }
     let taken = names.into_iter().find(|(index, _)| refused.has(*index));
     Err(taken.map_or(Changed::Meanwhile, |(_, field)| Changed::Error(Error::taken(field))))
 }

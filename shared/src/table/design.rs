@@ -28,6 +28,9 @@
 //! | Publisher | DUE | DUE | | the first hour in which something may be due, and the run that is at it |
 //! | Posting | W#term | ulid.author | | a post that has the word, hashtag or author |
 //! | Indexed | IX#post | IX | | all that a post is found by |
+//! | Media | M#u | M#ulid | | a picture or video of u's, and what it belongs to |
+//! | Loose | MX#hour | ulid.u | | one of that hour that belongs to nothing yet |
+//! | Sweeper | MX | MX | | the first hour in which something loose may be |
 //! | TimelineRow | TL#u | ulid.author | yes | a post in u's timeline |
 //! | NameGuard | N#name | N | | who has the username |
 //! | EmailGuard | E#hash | E | | who has the address |
@@ -74,6 +77,8 @@
 //! | 23 | a post that waits; mine that wait | U#u, S#ulid / begins_with S# | S | store::scheduled::get, page |
 //! | 24 | what is due? | DUE#hour, up to now | S | store::scheduled::due |
 //! | 25 | which posts have this word, hashtag or author? | W#term | E | store::search::page |
+//! | 26 | a picture or video; some of mine | M#u, M#ulid (batch) | S | store::media::get, load |
+//! | 27 | what came in an hour and belongs to nothing | MX#hour | S | store::media::loose |
 
 mod entity;
 pub mod key;

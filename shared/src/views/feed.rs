@@ -5,6 +5,7 @@
 //! Two rounds in all; a page that the rules shrink is refilled a bounded number of times, and the cursor always
 //! advances.
 
+use super::media::Links;
 use super::post::{PostView, present};
 use crate::App;
 use crate::error::{Error, FieldError, Result};
@@ -147,7 +148,10 @@ impl FeedReader<'_> {
         found.retain(|Reverse(id), _| complete_to.is_none_or(|reached| *id >= reached));
         let ids: Vec<PostId> = found.keys().map(|Reverse(id)| *id).collect();
         let likes = likes.complete(app, me, &ids).await?;
-        Ok(Stretch { items: present(found.into_values(), &cards, Some(&self.viewer), &likes), complete_to })
+        Ok(Stretch {
+            items: present(found.into_values(), &cards, Some(&self.viewer), &likes, &Links::new(app)?),
+            complete_to,
+        })
     }
 
     fn shows(&self, author: UserId, now: crate::clock::Timestamp) -> bool {

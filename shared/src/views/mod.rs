@@ -1,6 +1,7 @@
 //! Response types and the read pipeline that more than one function uses.
 
 pub mod feed;
+pub mod media;
 pub mod notification;
 pub mod post;
 pub mod posts_by;

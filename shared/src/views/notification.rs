@@ -1,5 +1,6 @@
 //! Notifications as their owner sees them.
 
+use super::media::Links;
 use super::user::UserCard;
 use crate::App;
 use crate::error::Result;
@@ -65,10 +66,10 @@ pub struct NotificationEventView {
 type Cards = HashMap<UserId, Arc<Profile>>;
 
 impl NotificationView {
-    fn new(notification: Notification, mark: &ReadMark, cards: &Cards) -> Self {
+    fn new(notification: Notification, mark: &ReadMark, cards: &Cards, links: &Links) -> Self {
         let actors = notification.actors.iter().filter_map(|id| cards.get(id));
         Self {
-            actors: actors.map(|profile| UserCard::from(profile.as_ref())).collect(),
+            actors: actors.map(|profile| UserCard::new(profile, links)).collect(),
             read: notification.is_read(mark),
             id: notification.id,
             kind: notification.kind,
@@ -101,7 +102,8 @@ pub async fn page(
         }
     };
     let cards = cards::load(app, found.iter().flat_map(|one| one.actors.iter().copied())).await?;
-    Ok((found.into_iter().map(|one| NotificationView::new(one, &mark, &cards)).collect(), next))
+    let links = Links::new(app)?;
+    Ok((found.into_iter().map(|one| NotificationView::new(one, &mark, &cards, &links)).collect(), next))
 }
 
 /// Looks for unread ones, a bounded number of rows: a page may come out short, its cursor goes on all the same.
@@ -153,12 +155,13 @@ pub async fn events(
     )
     .await?;
     let read: HashSet<_> = groups.iter().filter(|group| group.is_read(&mark)).map(|group| group.id).collect();
+    let links = Links::new(app)?;
     let view = |event: NotificationEvent| {
         Some(NotificationEventView {
             id: event.id,
             notification_id: event.group,
             kind: event.kind,
-            actor: UserCard::from(cards.get(&event.actor)?.as_ref()),
+            actor: UserCard::new(cards.get(&event.actor)?, &links),
             post_id: event.post,
             comment_id: event.comment,
             read: read.contains(&event.group),

@@ -1,5 +1,6 @@
 //! Posts as clients see them, and the pipeline that reads them: skeleton (ids), hydrate (one batch), rules, present.
 
+use super::media::{Links, MediaView};
 use super::user::UserCard;
 use crate::ids::{PostId, UserId};
 use crate::models::post::{Mention, Post};
@@ -36,32 +37,16 @@ pub struct PostView {
     pub liked: bool,
 }
 
-/// A picture or video of a post.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub struct MediaView {
-    pub id: String,
-    pub kind: String,
-    pub content_type: String,
-    pub url: String,
-    pub width: Option<u32>,
-    pub height: Option<u32>,
-    pub alt_text: Option<String>,
-    pub variants: Vec<String>,
-    pub poster_url: Option<String>,
-    pub duration: Option<f64>,
-}
-
 impl PostView {
-    pub fn new(post: Post, author: &Profile, own: Own) -> Self {
-        let Post { id, content, hashtags, mentions, edited, ver: _, likes, comments, todo: _, counted: _, undone: _ } =
-            post;
+    pub fn new(post: Post, author: &Profile, own: Own, links: &Links) -> Self {
+        let Post { id, content, hashtags, mentions, media, edited, likes, comments, .. } = post;
         Self {
             id,
-            author: UserCard::from(author),
+            author: UserCard::new(author, links),
             content,
             hashtags,
             mentions,
-            media: Vec::new(),
+            media: media.into_iter().map(|one| MediaView::new(one, links)).collect(),
             group_id: None,
             parent_id: id.parent(),
             created_at: id.created_at().rfc3339(),
@@ -100,11 +85,12 @@ pub fn present(
     authors: &HashMap<UserId, Arc<Profile>>,
     viewer: Option<&Viewer>,
     likes: &HashMap<PostId, Edge>,
+    links: &Links,
 ) -> Vec<PostView> {
     let view = |post: Post| {
         let (author, like) = (authors.get(&post.id.author)?, likes.get(&post.id).copied());
         let own = Own::new(viewer, post.id, like);
-        Some(PostView::new(post, author, own))
+        Some(PostView::new(post, author, own, links))
     };
     posts.into_iter().filter_map(view).collect()
 }

@@ -1,5 +1,6 @@
 //! An author's posts: `GET /users/{user}/posts`, and `GET /tweets` for one's own.
 
+use super::media::Links;
 use super::post::{PostView, ids, present};
 use crate::App;
 use crate::error::{Error, Result};
@@ -27,6 +28,6 @@ pub async fn page(app: &App, reader: &Reader, author: UserId, query: &PageQuery)
         Some(viewer) => store::likes::among(app, viewer.id, &ids(&posts)).await?,
         None => HashMap::new(),
     };
-    let items = present(posts, &HashMap::from([(author, profile)]), viewer.as_ref(), &likes);
+    let items = present(posts, &HashMap::from([(author, profile)]), viewer.as_ref(), &likes, &Links::new(app)?);
     query.page(app, &list, items, next.as_deref())
 }

@@ -1,5 +1,6 @@
 //! Accounts as clients see them.
 
+use super::media::Links;
 use crate::ids::UserId;
 use crate::models::user::{Email, Profile, Username};
 use crate::store::users::UserPage;
@@ -14,13 +15,13 @@ pub struct UserCard {
     pub avatar_url: Option<String>,
 }
 
-impl From<&Profile> for UserCard {
-    fn from(profile: &Profile) -> Self {
+impl UserCard {
+    pub fn new(profile: &Profile, links: &Links) -> Self {
         Self {
             id: profile.id,
             username: profile.username.clone(),
             full_name: profile.full_name.clone(),
-            avatar_url: None,
+            avatar_url: links.avatar(profile.avatar.as_ref()),
         }
     }
 }
@@ -46,9 +47,9 @@ pub struct Me {
     pub posts_count: u64,
 }
 
-impl From<UserPage> for Me {
-    fn from(UserPage { profile, account, followers }: UserPage) -> Self {
-        let Profile { id, username, full_name, bio, location, website, interests, ver: _ } = profile;
+impl Me {
+    pub fn new(UserPage { profile, account, followers }: UserPage, links: &Links) -> Self {
+        let Profile { id, username, full_name, bio, location, website, interests, avatar, ver: _ } = profile;
         Self {
             id,
             username,
@@ -58,7 +59,7 @@ impl From<UserPage> for Me {
             bio,
             location,
             website,
-            avatar_url: None,
+            avatar_url: links.avatar(avatar.as_ref()),
             interests,
             registered_at: id.created_at().rfc3339(),
             followers_count: followers.n,
@@ -102,8 +103,8 @@ pub struct Relation {
 }
 
 impl ProfileView {
-    pub fn new(UserPage { profile, account, followers }: UserPage, relation: Option<Relation>) -> Self {
-        let Profile { id, username, full_name, bio, location, website, interests, ver: _ } = profile;
+    pub fn new(UserPage { profile, account, followers }: UserPage, relation: Option<Relation>, links: &Links) -> Self {
+        let Profile { id, username, full_name, bio, location, website, interests, avatar, ver: _ } = profile;
         Self {
             id,
             username,
@@ -111,7 +112,7 @@ impl ProfileView {
             bio,
             location,
             website,
-            avatar_url: None,
+            avatar_url: links.avatar(avatar.as_ref()),
             interests,
             registered_at: id.created_at().rfc3339(),
             followers_count: followers.n,

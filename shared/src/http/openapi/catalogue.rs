@@ -17,7 +17,7 @@ const fn entry_of(when: &'static str, remedy: &'static str) -> Entry {
 pub const fn entry(kind: Kind) -> Entry {
     match kind {
         Kind::MalformedRequest => entry_of(
-            "The body is no JSON object, or it broke off.",
+            "The body is no JSON object, or no form, or it broke off.",
             "Send one JSON object; `detail` says where reading it stopped.",
         ),
         Kind::InvalidCursor => {
@@ -57,13 +57,17 @@ pub const fn entry(kind: Kind) -> Entry {
             "The scheduled post is out; what it became is another resource.",
             "Change or delete the post that `post_id` of the scheduled one names.",
         ),
+        Kind::InUse => entry_of(
+            "A picture or video belongs to a post or profile, or is being checked.",
+            "Delete what it belongs to; what is being checked can be deleted a moment later.",
+        ),
         Kind::PreconditionFailed => entry_of(
             "It changed since the `ETag` in `If-Match`.",
             "Read it again, and repeat your change on what it is now.",
         ),
         Kind::TooLarge => entry_of("The body is larger than 64 KiB.", "Send less; `GET /config` tells the limits."),
         Kind::UnsupportedMediaType => {
-            entry_of("The body's `Content-Type` is not JSON.", "Send `Content-Type: application/json`.")
+            entry_of("The body is of a `Content-Type` that is not taken here.", "Send one that `detail` names.")
         }
         Kind::Invalid => entry_of(
             "Some fields or parameters are not valid; `errors` has every one of them, each with a code.",

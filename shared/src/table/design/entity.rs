@@ -1,7 +1,7 @@
 //! The entity chart, read from the key.
 
 use super::key;
-use crate::ids::{NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
+use crate::ids::{MediaId, NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::notification::NotificationKind;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
@@ -32,6 +32,9 @@ pub enum EntityKey {
     Publisher,
     Posting { term: Term, post: PostId },
     Indexed(PostId),
+    Media(MediaId),
+    Loose(MediaId),
+    Sweeper,
     TimelineRow { owner: UserId, post: PostId },
     NameGuard,
     EmailGuard,
@@ -51,6 +54,9 @@ impl EntityKey {
         if pk == key::publisher().pk() {
             return (sk == key::publisher().sk()).then_some(Self::Publisher);
         }
+        if pk == key::sweeper().pk() {
+            return (sk == key::sweeper().sk()).then_some(Self::Sweeper);
+        }
         let (partition, id) = pk.split_once('#')?;
         match partition {
             "U" => Self::of_user(user(id)?, sk),
@@ -63,6 +69,11 @@ impl EntityKey {
             "DUE" => key::read_due(sk).filter(|due| key::due(*due).pk() == pk).map(Self::Due),
             "W" => Some(Self::Posting { term: Term::from_key(id)?, post: post(sk)? }),
             "IX" => Some(Self::Indexed(post(id).filter(|_| sk == "IX")?)),
+            "M" => {
+                let ulid = parse_ulid(sk.strip_prefix(key::MEDIA)?).ok()?;
+                Some(Self::Media(MediaId { ulid, owner: user(id)? }))
+            }
+            "MX" => MediaId::from_suffix(sk).ok().filter(|id| key::loose(*id).pk() == pk).map(Self::Loose),
             "TL" => Some(Self::TimelineRow { owner: user(id)?, post: post(sk)? }),
             "N" => (sk == "N").then_some(Self::NameGuard),
             "E" => (sk == "E").then_some(Self::EmailGuard),
@@ -146,6 +157,9 @@ impl EntityKey {
             Self::Publisher => "Publisher",
             Self::Posting { .. } => "Posting",
             Self::Indexed(_) => "Indexed",
+            Self::Media(_) => "Media",
+            Self::Loose(_) => "Loose",
+            Self::Sweeper => "Sweeper",
             Self::TimelineRow { .. } => "TimelineRow",
             Self::NameGuard => "NameGuard",
             Self::EmailGuard => "EmailGuard",

@@ -2,7 +2,7 @@
 
 use super::{END, Key, Range, START};
 use crate::clock::Timestamp;
-use crate::ids::{NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
+use crate::ids::{MediaId, NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::notification::NotificationKind;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
@@ -225,6 +225,33 @@ pub fn postings(term: &Term) -> Range {
 
 pub fn indexed(post: PostId) -> Key {
     Key::new(format!("IX#{}", post.suffix()), "IX")
+}
+
+pub const MEDIA: &str = "M#";
+
+pub fn media(id: MediaId) -> Key {
+    Key::new(media_of(id.owner).pk, format!("{MEDIA}{}", id.ulid))
+}
+
+pub fn media_of(owner: UserId) -> Range {
+    Range::starting(format!("M#{}", owner.ulid()), MEDIA)
+}
+
+fn loose_since(hour: u64) -> String {
+    format!("MX#{hour}")
+}
+
+pub fn loose(id: MediaId) -> Key {
+    Key::new(loose_since(hour(id.created_at())), id.suffix())
+}
+
+/// What came in an hour and belongs to nothing yet.
+pub fn loose_in(hour: u64) -> Range {
+    Range::starting(loose_since(hour), "")
+}
+
+pub fn sweeper() -> Key {
+    Key::new("MX", "MX")
 }
 
 pub fn timeline_row(owner: UserId, post: PostId) -> Key {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clock::Timestamp;
-use crate::ids::{NotificationId, PostId, ScheduledId, SessionId};
+use crate::ids::{MediaId, NotificationId, PostId, ScheduledId, SessionId};
 use crate::models::notification::NotificationKind;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
@@ -20,6 +20,7 @@ fn sample() -> (UserId, UserId, PostId, Ulid) {
 fn keys() {
     let (a, b, post, edge) = sample();
     let comment = post.comment(edge, a).unwrap();
+    let media = MediaId { ulid: edge, owner: a };
     let due = Due { at: Timestamp::from_millis(1_700_000_000_007), user: a, id: ScheduledId::from_ulid(edge) };
     let shown = |key: Key| format!("{} {}", key.pk, key.sk).replace("01HF7YAT00000000000000000", "_");
     let name = Username::from_path("Ann").unwrap();
@@ -46,6 +47,9 @@ fn keys() {
         (key::due(due), "DUE#472222 1700000000007#_1#_4"),
         (key::posting(&Term::hashtag("Tide"), post), "W##tide _3._2"),
         (key::indexed(post), "IX#_3._2 IX"),
+        (key::media(media), "M#_1 M#_4"),
+        (key::loose(media), "MX#472222 _4._1"),
+        (key::sweeper(), "MX MX"),
         (key::timeline_row(a, post), "TL#_1 _3._2"),
         (key::name_guard(&name), "N#ann N"),
         (key::mail_token(edge), "X#_4 X"),

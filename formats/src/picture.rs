@@ -1,0 +1,253 @@
+//! Pictures: drawn anew without what is not seen, and smaller ones of them.
+
+use super::profile::{self, Space};
+use super::{FileType, Kind, Refusal, broken, gif, webp};
+use image::codecs::{jpeg, png};
+use image::imageops::FilterType;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageError, Limits};
+use std::io::Cursor;
+
+/// What a picture may measure: as much as a telephone's camera takes (48 and 50 megapixels are common), and 150 MB as it is
+/// decoded.
+const MAX_PIXELS: u64 = 50_000_000;
+
+/// No JPEG and no GIF can be larger, and browsers draw nothing that is.
+const MAX_SIDE: u32 = 65_535;
+
+/// What a PNG's chunks beside its pixels may take, unpacked: profiles, palettes and a row.
+const MAX_CHUNKS: u64 = 4 << 20;
+
+/// Names and longest sides, in falling order.
+const SIDES: [(&str, u32); 2] = [("medium", 1280), ("small", 320)];
+
+/// Their names.
+pub const RENDITIONS: [&str; 2] = [SIDES[0].0, SIDES[1].0];
+
+/// Hardly told from the original by eye, and about half of what 95 takes.
+const JPEG_QUALITY: u8 = 88;
+
+/// A smaller picture of the same type.
+#[derive(Clone, Debug)]
+pub struct Rendition {
+    pub name: &'static str,
+    pub bytes: Vec<u8>,
+    pub width: u32,
+    pub height: u32,
+}
+
+/// What is kept of a picture. One that is no larger than a rendition would be has no such rendition: it serves itself.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    pub width: u32,
+    pub height: u32,
+    pub bytes: Vec<u8>,
+    pub renditions: Vec<Rendition>,
+}
+
+/// Checks a picture that is said to be of a type, and makes what is kept of it. GIFs and WebPs keep their frames bit by
+/// bit and get no renditions.
+///
+/// # Errors
+/// `wrong_type`, `unsupported_type`, `too_many_pixels` or `broken`.
+pub fn develop(declared: FileType, bytes: &[u8]) -> Result<Picture, Refusal> {
+    develop_within(declared, bytes, MAX_PIXELS)
+}
+
+fn develop_within(declared: FileType, bytes: &[u8], max_pixels: u64) -> Result<Picture, Refusal> {
+    if declared.kind() != Kind::Image {
+        return Err(("wrong_type", format!("{} is not a picture's type.", declared.content_type())));
+    }
+    declared.check(bytes)?;
+    match declared {
+        FileType::Png => {
+            let mut limits = Limits::no_limits();
+            limits.max_alloc = Some(MAX_CHUNKS);
+            let decoder = png::PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(refusal)?;
+            check_size(decoder.dimensions(), max_pixels)?;
+            // Drawn anew it would stand still, which nobody asked for.
+            if decoder.is_apng().map_err(refusal)? {
+                let detail = "Animated PNGs are not taken; send the picture as GIF or WebP.";
+                return Err(("unsupported_type", detail.into()));
+            }
+            redraw(declared, decoder)
+        }
+        FileType::Jpeg => {
+            let decoder = jpeg::JpegDecoder::new(Cursor::new(bytes)).map_err(refusal)?;
+            check_size(decoder.dimensions(), max_pixels)?;
+            // The decoder paints what is missing grey.
+            if !is_whole(bytes) {
+                return Err(broken("it is cut off"));
+            }
+            redraw(declared, decoder)
+        }
+        FileType::Gif => gif::develop(bytes, max_pixels),
+        FileType::Webp | FileType::Mp4 | FileType::Webm => webp::develop(bytes, max_pixels),
+    }
+}
+
+/// Whether a picture's size, as its header gives it, may be decoded at all.
+pub(super) fn check_size((width, height): (u32, u32), max_pixels: u64) -> Result<(), Refusal> {
+    if width == 0 || height == 0 {
+        return Err(broken("it has no pixels"));
+    }
+    if u64::from(width) * u64::from(height) > max_pixels || width > MAX_SIDE || height > MAX_SIDE {
+        let most = max_pixels / 1_000_000;
+        let detail = format!(
+            "The picture is {width} × {height}; at most {most} megapixels are taken, and {MAX_SIDE} pixels a side."
+        );
+        return Err(("too_many_pixels", detail));
+    }
+    Ok(())
+}
+
+/// What all frames of a moving picture may measure together: what [X takes of
+/// GIFs](https://docs.x.com/x-api/media/quickstart/best-practices), for each frame is drawn by every reader, over and over.
+const MAX_FRAMES: u64 = 300_000_000;
+
+pub(super) fn check_frames(pixels: u64, max_pixels: u64) -> Result<(), Refusal> {
+    let most = MAX_FRAMES.min(max_pixels.saturating_mul(MAX_FRAMES / MAX_PIXELS));
+    if pixels <= most {
+        return Ok(());
+    }
+    let most = most / 1_000_000;
+    Err((
+        "too_many_frames",
+        format!("All frames together may have {most} megapixels; send a shorter or smaller picture."),
+    ))
+}
+
+pub(super) fn refusal(error: ImageError) -> Refusal {
+    match error {
+        // What the formats allow and nearly nobody writes: arithmetic coding, lossless JPEG, 12 bits.
+        ImageError::Unsupported(_) => {
+            ("unsupported_type", "The picture is of a rare kind that browsers can't be trusted to show.".into())
+        }
+        _ => broken("its picture can't be decoded"),
+    }
+}
+
+/// Whether a JPEG has its end: the marker can't stand within a picture's data, but does in the thumbnails of its segments,
+/// which so are skipped by their lengths.
+fn is_whole(bytes: &[u8]) -> bool {
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    loop {
+        match rest {
+            // The scans.
+            [0xff, 0xda, scans @ ..] => return scans.windows(2).any(|marker| marker == [0xff, 0xd9]),
+            // Padding, and markers that stand alone.
+            [0xff, 0xff, ..] => rest = rest.get(1..).unwrap_or_default(),
+            [0xff, 0x01 | 0xd0..=0xd7, after @ ..] => rest = after,
+            [0xff, _, high, low, ..] => {
+                rest = rest.get(2 + usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default();
+            }
+            // Bytes between segments are no harm.
+            [_, after @ ..] => rest = after,
+            [] => return false,
+        }
+    }
+}
+
+/// Decodes a picture whose size is checked, sets it upright, and encodes it without anything that isn't seen: only pixels
+/// and colours pass through.
+fn redraw(file_type: FileType, mut decoder: impl ImageDecoder) -> Result<Picture, Refusal> {
+    // Neither a broken orientation nor a broken profile breaks the picture.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let space = if decoder.color_type().has_color() { Space::Rgb } else { Space::Grey };
+    let profile = decoder.icc_profile().ok().flatten().and_then(|found| profile::clean(&found, space));
+    let mut image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
+    image.apply_orientation(orientation);
+    let (width, height) = (image.width(), image.height());
+    let bytes = encode(file_type, &image, profile.as_deref())?;
+    let renditions = renditions(file_type, image, profile.as_deref())?;
+    Ok(Picture { width, height, bytes, renditions })
+}
+
+fn renditions(file_type: FileType, image: DynamicImage, profile: Option<&[u8]>) -> Result<Vec<Rendition>, Refusal> {
+    let longest = image.width().max(image.height());
+    let wanted: Vec<_> = SIDES.into_iter().filter(|(_, side)| longest > *side).collect();
+    let mut made = Vec::new();
+    if wanted.is_empty() {
+        return Ok(made);
+    }
+    let mut image = multiplied(image);
+    for (name, side) in wanted {
+        // Each from the one before: the largest is gone over once.
+        image = shrunk(&image, side);
+        let (width, height) = (image.width(), image.height());
+        let bytes = encode(file_type, &divided(image.clone()), profile)?;
+        made.push(Rendition { name, bytes, width, height });
+    }
+    Ok(made)
+}
+
+fn encode(file_type: FileType, image: &DynamicImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
+    fn write(image: &DynamicImage, mut encoder: impl ImageEncoder, profile: Option<&[u8]>) -> Result<(), ImageError> {
+        if let Some(profile) = profile {
+            encoder.set_icc_profile(profile.to_vec()).map_err(ImageError::Unsupported)?;
+        }
+        image.write_with_encoder(encoder)
+    }
+    let mut bytes = Vec::new();
+    let written = if file_type == FileType::Png {
+        let (effort, filter) = (png::CompressionType::Fast, png::FilterType::Adaptive);
+        write(image, png::PngEncoder::new_with_quality(&mut bytes, effort, filter), profile)
+    } else {
+        write(image, jpeg::JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY), profile)
+    };
+    written.map(|()| bytes).map_err(refusal)
+}
+
+/// To a longest side: coarsely to twice that, then finely, which takes a fraction of the time and looks the same.
+fn shrunk(image: &DynamicImage, side: u32) -> DynamicImage {
+    let longest = image.width().max(image.height());
+    let scaled = |length: u32| {
+        let exact = (u64::from(length) * u64::from(side) + u64::from(longest) / 2) / u64::from(longest.max(1));
+        u32::try_from(exact).unwrap_or(side).max(1)
+    };
+    let (width, height) = (scaled(image.width()), scaled(image.height()));
+    let fine = FilterType::CatmullRom;
+    if image.width() / 3 > width && image.height() / 3 > height {
+        image.thumbnail_exact(width * 2, height * 2).resize_exact(width, height, fine)
+    } else {
+        image.resize_exact(width, height, fine)
+    }
+}
+
+/// In eight bits, and by its alpha: else what can't be seen through would take the colour of what isn't seen at its rim.
+fn multiplied(image: DynamicImage) -> DynamicImage {
+    let colour = image.color();
+    let mut image = match (colour.has_color(), colour.has_alpha()) {
+        (false, false) => DynamicImage::from(image.into_luma8()),
+        (false, true) => DynamicImage::from(image.into_luma_alpha8()),
+        (true, false) => DynamicImage::from(image.into_rgb8()),
+        (true, true) => DynamicImage::from(image.into_rgba8()),
+    };
+    each_alpha(&mut image, |value, alpha| (value * alpha + 127) / 255);
+    image
+}
+
+fn divided(mut image: DynamicImage) -> DynamicImage {
+    each_alpha(&mut image, |value, alpha| (value * 255 + alpha / 2).checked_div(alpha).unwrap_or(0));
+    image
+}
+
+fn each_alpha(image: &mut DynamicImage, change: impl Fn(u32, u32) -> u32) {
+    let (samples, channels): (&mut [u8], usize) = match image {
+        DynamicImage::ImageLumaA8(pixels) => (pixels, 2),
+        DynamicImage::ImageRgba8(pixels) => (pixels, 4),
+        _ => return,
+    };
+    for pixel in samples.chunks_exact_mut(channels) {
+        if let Some((alpha, values)) = pixel.split_last_mut()
+            && *alpha < 255
+        {
+            for value in values {
+                *value = u8::try_from(change(u32::from(*value), u32::from(*alpha))).unwrap_or(u8::MAX);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

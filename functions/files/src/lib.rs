@@ -1,0 +1,110 @@
+//! Uploads that take longer to check than a request may, files that nothing needs any more, and, every hour, what was
+//! uploaded and never became part of anything.
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use serde::Deserialize;
+use shared::clock::Timestamp;
+use shared::error::Result;
+use shared::ids::MediaId;
+use shared::jobs::FilesJob;
+use shared::lambda::each_message;
+use shared::models::media::{LOOSE_LIFETIME, Media, ORIGINAL, Reason, Status};
+use shared::store::media::{self, Sweeper};
+use shared::store::posts::NotMade;
+use shared::table::design::key;
+use shared::{App, uploads};
+
+/// Messages of the function's queue, or, without any, the schedule's tick: that it comes says all.
+#[derive(Deserialize)]
+pub struct Event {
+    #[serde(rename = "Records")]
+    records: Option<Vec<SqsMessage>>,
+}
+
+/// Handles a batch, and names what failed; or sweeps.
+///
+/// # Errors
+/// Unavailable, of a sweep: the next one goes on.
+pub async fn handle(app: &App, event: Event) -> Result<SqsBatchResponse> {
+    let Some(records) = event.records else {
+        return sweep(app).await.map(|()| SqsBatchResponse::default());
+    };
+    let mut messages = SqsEvent::default();
+    messages.records = records;
+    Ok(each_message(app, messages, |job| work(app, job)).await)
+}
+
+async fn work(app: &App, job: FilesJob) -> Result<()> {
+    match job {
+        FilesJob::Prepare { media } => prepare(app, media).await,
+        FilesJob::Remove { media } => remove(app, media).await,
+    }
+}
+
+/// Checks what was uploaded. Done twice, it finds nothing to do.
+async fn prepare(app: &App, id: MediaId) -> Result<()> {
+    let Some(found) = media::get(app, id).await?.filter(|found| found.status == Status::Processing) else {
+        return Ok(());
+    };
+    let checked = match app.media().uploaded(id).await? {
+        Some(uploaded) => uploads::prepare(app, &found, uploaded).await?,
+        None => Err(("not_uploaded", "Its bytes are not there.".into())),
+    };
+    match checked {
+        Ok(shape) => match media::ready(app, &found, shape, None).await {
+            Ok(_) => app.media().remove_upload(id).await,
+            // Somebody described or removed it meanwhile: it comes again, and is looked at again.
+            Err(NotMade::Error(error)) if !error.is_passing() => {
+                uploads::abandon(app, id).await?;
+                Err(shared::Error::unavailable(error))
+            }
+            Err(NotMade::Error(error)) => Err(error),
+            Err(NotMade::First) => Ok(()),
+        },
+        Err((code, detail)) => {
+            media::fail(app, &found, Reason { code: code.to_owned(), detail }).await?;
+            app.media().remove_upload(id).await
+        }
+    }
+}
+
+/// Removes the files, and then what told of them.
+async fn remove(app: &App, id: MediaId) -> Result<()> {
+    let Some(found) = media::any(app, id).await?.filter(|found| found.undone) else { return Ok(()) };
+    app.media().remove_all(id, &names(&found)).await?;
+    media::forget(app, &found).await
+}
+
+/// All files that there may be: those of a check that did not come to its end, too.
+fn names(media: &Media) -> Vec<&str> {
+    let told = media.shape.iter().flat_map(|shape| shape.variants.iter().map(|variant| variant.name.as_str()));
+    let mut names: Vec<&str> = told.chain(formats::RENDITIONS).chain([ORIGINAL]).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Removes what came more than a day ago and belongs to nothing. Done twice, or by two at once, it is done once.
+async fn sweep(app: &App) -> Result<()> {
+    let over = Timestamp::from_millis(app.now().millis().saturating_sub(LOOSE_LIFETIME.as_secs() * 1_000));
+    // The very first run finds nothing older than the hour before.
+    let first = media::sweeper(app).await?.map_or_else(|| key::hour(over) - 1, |sweeper| sweeper.hour);
+    for hour in first..key::hour(over) {
+        let mut after = None;
+        loop {
+            let (loose, next) = media::loose(app, hour, after.as_deref()).await?;
+            for id in loose {
+                if !media::remove_loose(app, id).await? {
+                    // It became part of something at the same moment, which took it off the list.
+                    tracing::info!(%id, "what was loose is not any more");
+                }
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        media::set_sweeper(app, Sweeper { hour: hour + 1 }).await?;
+    }
+    Ok(())
+}

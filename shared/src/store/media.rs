@@ -1,0 +1,303 @@
+//! Pictures and videos. One that belongs to nothing stands in its hour's list too, in the same transactions, so that
+//! the sweeper finds what is left there without a scan.
+
+use super::posts::NotMade;
+use crate::App;
+use crate::error::{self, Error, FieldError, Result};
+use crate::ids::{MediaId, PostId, UserId};
+use crate::models::media::{Attached, MAX_PER_POST, Media, Reason, Shape, Status, Use};
+use crate::table::design::{EntityKey, Key, key};
+use crate::table::{Condition, Op, Order, Read};
+use formats::Kind;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::HashMap;
+
+/// One that is there. Access pattern 26.
+///
+/// # Errors
+/// Unavailable.
+pub async fn get(app: &App, id: MediaId) -> Result<Option<Media>> {
+    Ok(any(app, id).await?.filter(|media| !media.undone))
+}
+
+/// The same, and one whose files are still to go.
+///
+/// # Errors
+/// Unavailable.
+pub async fn any(app: &App, id: MediaId) -> Result<Option<Media>> {
+    Ok(app.table().get(&key::media(id), Read::Strong).await?)
+}
+
+/// Those of some that are there, in their order. Access pattern 26.
+///
+/// # Errors
+/// Unavailable.
+pub async fn load(app: &App, ids: &[MediaId]) -> Result<Vec<Option<Media>>> {
+    let keys: Vec<_> = ids.iter().map(|id| key::media(*id)).collect();
+    let found = app.table().batch_get::<Media>(&keys, Read::Strong).await?;
+    Ok(found.into_iter().map(|media| media.filter(|media| !media.undone)).collect())
+}
+
+/// Makes one whose bytes are to come, in one transaction with, first, an answer to be kept.
+///
+/// # Errors
+/// [`NotMade::First`] when `first` was refused; 422 beyond the account's quota.
+pub async fn create(app: &App, media: &Media, first: Option<Op>) -> Result<(), NotMade> {
+    let quota = app.config().media_quota;
+    let has_first = first.is_some();
+    let kept = |size: i64| Op::update(key::account(media.id.owner)).add("stored", size).when(Condition::Exists);
+    let room = Condition::Any(vec![
+        Condition::Without("stored"),
+        Condition::less("stored", quota.saturating_sub(media.size).saturating_add(1)),
+    ]);
+    let ops = || -> Result<Vec<Op>> {
+        let mut ops: Vec<Op> = first.into_iter().collect();
+        ops.push(kept(signed(media.size)?).when(room));
+        ops.push(Op::create(key::media(media.id), media)?);
+        ops.push(Op::put(key::loose(media.id), &json!({}))?);
+        Ok(ops)
+    };
+    if media.size > quota {
+        return Err(NotMade::Error(beyond_quota(quota)));
+    }
+    let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
+    let refused = error.refused()?;
+    if has_first && refused.has(0) {
+        return Err(NotMade::First);
+    }
+    Err(NotMade::Error(beyond_quota(quota)))
+}
+
+fn beyond_quota(quota: u64) -> Error {
+    let detail = format!("An account keeps {} MiB at most; delete something first.", quota / (1024 * 1024));
+    Error::invalid(vec![FieldError::new("size", "quota_exceeded", detail)])
+}
+
+fn signed(size: u64) -> Result<i64> {
+    i64::try_from(size).map_err(Error::internal)
+}
+
+/// The version that was read, and nothing that is to go.
+fn still(old: &Media) -> Condition {
+    Condition::All(vec![Condition::equal("ver", old.ver), Condition::Without("un")])
+}
+
+/// It can be shown now, in one transaction with, first, an answer to be kept. [`NotMade::Error`] (412) when it was
+/// changed meanwhile.
+///
+/// # Errors
+/// [`NotMade::First`] when `first` was refused.
+pub async fn ready(app: &App, old: &Media, shape: Shape, first: Option<Op>) -> Result<Media, NotMade> {
+    let new = Media { status: Status::Ready, shape: Some(shape), todo: false, ver: old.ver + 1, ..old.clone() };
+    let has_first = first.is_some();
+    let mut ops: Vec<Op> = first.into_iter().collect();
+    ops.push(Op::put(key::media(old.id), &new).map_err(Error::from)?.when(still(old)));
+    let Err(error) = app.table().transact(ops).await else { return Ok(new) };
+    match error.refused()? {
+        refused if has_first && refused.has(0) => Err(NotMade::First),
+        _ => Err(NotMade::Error(meanwhile())),
+    }
+}
+
+fn meanwhile() -> Error {
+    Error::new(error::Kind::PreconditionFailed).detail("It was changed at the same moment.")
+}
+
+/// Hands it to the worker. None when it was changed meanwhile.
+///
+/// # Errors
+/// Unavailable.
+pub async fn hand_over(app: &App, old: &Media) -> Result<Option<Media>> {
+    changed(app, Media { status: Status::Processing, todo: true, ver: old.ver + 1, ..old.clone() }, old).await
+}
+
+/// It can't be used. None when it was changed meanwhile.
+///
+/// # Errors
+/// Unavailable.
+pub async fn fail(app: &App, old: &Media, reason: Reason) -> Result<Option<Media>> {
+    let new = Media { status: Status::Failed, reason: Some(reason), todo: false, ver: old.ver + 1, ..old.clone() };
+    changed(app, new, old).await
+}
+
+async fn changed(app: &App, new: Media, old: &Media) -> Result<Option<Media>> {
+    match app.table().transact(vec![Op::put(key::media(old.id), &new)?.when(still(old))]).await {
+        Ok(()) => Ok(Some(new)),
+        Err(error) => error.refused().map(|_| None),
+    }
+}
+
+/// The writes that attach some to what needs them: two each.
+pub(super) fn attach(media: impl IntoIterator<Item = MediaId>, to: Use) -> Vec<Op> {
+    let attach = |id: MediaId| {
+        let free =
+            vec![Condition::equal("status", Status::Ready), Condition::Without("used"), Condition::Without("un")];
+        let used = Op::update(key::media(id)).set("used", to).add("ver", 1).when(Condition::All(free));
+        [used, Op::delete(key::loose(id))]
+    };
+    media.into_iter().flat_map(attach).collect()
+}
+
+/// What is said when something attached is not what it was a moment ago.
+pub(super) fn lost() -> Error {
+    refused("in_use", "One of these belongs to something by now, or is gone.".into())
+}
+
+fn refused(code: &str, detail: String) -> Error {
+    Error::invalid(vec![FieldError::new("media_ids", code, detail)])
+}
+
+/// What somebody may attach to a post: their own, ready, and part of nothing yet; up to four pictures, or one video.
+/// Read strongly.
+///
+/// # Errors
+/// 422, for each that is otherwise.
+pub async fn attachable(app: &App, owner: UserId, ids: &[MediaId]) -> Result<Vec<Attached>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let own: Vec<_> = ids.iter().copied().filter(|id| id.owner == owner).collect();
+    let mut found: HashMap<_, _> = load(app, &own).await?.into_iter().flatten().map(|one| (one.id, one)).collect();
+    let (mut media, mut errors) = (Vec::new(), Vec::new());
+    for id in ids {
+        let refusal = match found.remove(id) {
+            None => ("not_found", format!("{id} is no media of yours.")),
+            Some(one) if one.used.is_some() => ("in_use", format!("{id} belongs to something already.")),
+            Some(one) => match one.attached() {
+                Some(attached) => {
+                    media.push(attached);
+                    continue;
+                }
+                None => ("not_ready", format!("{id} is not ready.")),
+            },
+        };
+        errors.push(FieldError::new("media_ids", refusal.0, refusal.1));
+    }
+    let has_video = media.iter().any(|one| one.content_type.kind() == Kind::Video);
+    if !errors.is_empty() {
+        return Err(Error::invalid(errors));
+    }
+    match media.len() {
+        n if n > MAX_PER_POST || (has_video && n > 1) => Err(too_many()),
+        _ => Ok(media),
+    }
+}
+
+/// 422: a post has up to four pictures, or one video.
+pub fn too_many() -> Error {
+    refused("too_many", format!("At most {MAX_PER_POST} pictures, or one video."))
+}
+
+/// The write that moves one from what waited to the post that it became.
+pub(super) fn moved(id: MediaId, to: PostId) -> Op {
+    Op::update(key::media(id)).set("used", Use::Post(to)).add("ver", 1).when(Condition::Exists)
+}
+
+/// The write that lets go of one: the stream's consumer has its files removed.
+pub(super) fn let_go(id: MediaId) -> Op {
+    Op::update(key::media(id)).set("un", true).when(Condition::Exists)
+}
+
+/// Removes one that belongs to nothing. False when it belongs to something by now, or is gone.
+///
+/// # Errors
+/// Unavailable.
+pub async fn remove_loose(app: &App, id: MediaId) -> Result<bool> {
+    let free = Condition::All(vec![Condition::Without("used"), Condition::Without("un")]);
+    match app.table().transact(vec![let_go(id).when(free), Op::delete(key::loose(id))]).await {
+        Ok(()) => Ok(true),
+        Err(error) => error.refused().map(|_| false),
+    }
+}
+
+/// Forgets one whose files are gone; its account has the room again.
+///
+/// # Errors
+/// Unavailable.
+pub async fn forget(app: &App, media: &Media) -> Result<()> {
+    let gone = || Op::delete(key::media(media.id)).when(Condition::equal("un", true));
+    let size = -signed(media.size)?;
+    let room = Op::update(key::account(media.id.owner)).add("stored", size).when(Condition::Exists);
+    let Err(error) = app.table().transact(vec![gone(), room]).await else { return Ok(()) };
+    if error.refused()?.has(0) {
+        return Ok(());
+    }
+    // The account is gone, too.
+    match app.table().write(gone()).await {
+        Ok(_) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
+    }
+}
+
+/// Another description, also where it is shown. None when something of it was changed meanwhile.
+///
+/// # Errors
+/// Unavailable.
+pub async fn describe(app: &App, old: &Media, alt_text: Option<String>) -> Result<Option<Media>> {
+    let new = Media { alt_text, ver: old.ver + 1, ..old.clone() };
+    let mut ops = vec![Op::put(key::media(old.id), &new)?.when(still(old))];
+    if let (Some(at), Some(shown)) = (place(old), new.attached()) {
+        let Some(holder) = app.table().get::<Holder>(&at, Read::Strong).await? else { return Ok(None) };
+        let media: Vec<_> =
+            holder.media.into_iter().map(|one| if one.id == shown.id { shown.clone() } else { one }).collect();
+        let same = Condition::All(vec![Condition::equal("ver", holder.ver), Condition::Without("un")]);
+        ops.push(Op::update(at).set("media", media).add("ver", 1).when(same));
+    }
+    match app.table().transact(ops).await {
+        Ok(()) => Ok(Some(new)),
+        Err(error) => error.refused().map(|_| None),
+    }
+}
+
+/// What shows some, whatever it is.
+#[derive(Deserialize)]
+struct Holder {
+    #[serde(default)]
+    media: Vec<Attached>,
+    ver: u64,
+}
+
+/// Where what shows it lies.
+fn place(media: &Media) -> Option<Key> {
+    match media.used? {
+        Use::Post(post) => Some(key::post(post)),
+        Use::Scheduled(id) => Some(key::scheduled(media.id.owner, id)),
+        Use::Avatar => None,
+    }
+}
+
+/// Some of what came in an hour and belongs to nothing, and where the next page starts. Access pattern 27.
+///
+/// # Errors
+/// Unavailable.
+pub async fn loose(app: &App, hour: u64, after: Option<&str>) -> Result<(Vec<MediaId>, Option<String>)> {
+    let range = key::loose_in(hour);
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, PAGE, after).await?;
+    let id = |sk: &str| match EntityKey::read(range.pk(), sk) {
+        Some(EntityKey::Loose(id)) => Some(id),
+        _ => None,
+    };
+    Ok((rows.items.iter().filter_map(|row| id(row.sk())).collect(), rows.next))
+}
+
+const PAGE: usize = 100;
+
+/// How far the sweeper has come.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Sweeper {
+    /// Hours since the epoch: nothing loose is in those before.
+    pub hour: u64,
+}
+
+/// # Errors
+/// Unavailable.
+pub async fn sweeper(app: &App) -> Result<Option<Sweeper>> {
+    Ok(app.table().get(&key::sweeper(), Read::Strong).await?)
+}
+
+/// # Errors
+/// Unavailable.
+pub async fn set_sweeper(app: &App, sweeper: Sweeper) -> Result<()> {
+    app.table().write(Op::put(key::sweeper(), &sweeper)?).await.map(|_| ()).map_err(Error::from)
+}

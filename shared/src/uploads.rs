@@ -1,0 +1,271 @@
+//! From bytes to a picture or video that can be shown: checked, cleaned and stored.
+
+use crate::App;
+use crate::backpressure::INSPECTED;
+use crate::error::{Error, FieldError, Kind, Result};
+use crate::ids::{MediaId, UserId};
+use crate::media::Uploaded;
+use crate::models::fields::Upload;
+use crate::models::media::{MAX_DIRECT, Media, ORIGINAL, Shape, Variant};
+use crate::store;
+use crate::store::posts::NotMade;
+use crate::table::Op;
+use bytes::Bytes;
+use formats::{Failure, FileType, Picture, Refusal};
+use futures::future::try_join_all;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+
+/// A file that came with a request, checked, and cleaned where it is a picture.
+pub struct Received {
+    pub content_type: FileType,
+    size: u64,
+    made: Made,
+}
+
+/// What is kept of a file.
+enum Made {
+    Picture(Picture),
+    Video(Shape, Bytes),
+}
+
+impl Made {
+    fn shape(&self) -> Shape {
+        match self {
+            Self::Picture(picture) => Shape {
+                width: picture.width,
+                height: picture.height,
+                duration: None,
+                variants: picture.renditions.iter().map(Variant::from).collect(),
+            },
+            Self::Video(shape, _) => shape.clone(),
+        }
+    }
+}
+
+/// Checks a file that came with a request as `field`. Nothing is written.
+///
+/// # Errors
+/// 413 above 4 MiB, 415 for a type that is not taken, 422 for what is not what it says.
+pub async fn receive(field: &str, upload: Upload) -> Result<Received> {
+    let Upload { content_type, bytes } = upload;
+    if bytes.len() > MAX_DIRECT {
+        let detail = format!("At most {MAX_DIRECT} bytes come through the API; use POST /media/uploads.");
+        return Err(Error::new(Kind::TooLarge).detail(detail));
+    }
+    let declared = match content_type.as_deref() {
+        // What tools say that know nothing of the file.
+        None | Some("application/octet-stream") => FileType::sniff(&bytes),
+        Some(said) => FileType::from_content_type(said),
+    };
+    let Some(declared) = declared else {
+        let known = FileType::ALL.map(FileType::content_type).join(", ");
+        return Err(Error::new(Kind::UnsupportedMediaType).detail(format!("Send one of {known}.")));
+    };
+    let size = bytes.len() as u64;
+    let made = blocking(move || made(declared, bytes)).await?;
+    let refused = |(code, detail): Refusal| Error::invalid(vec![FieldError::new(field, code, detail)]);
+    Ok(Received { content_type: declared, size, made: made.map_err(refused)? })
+}
+
+fn made(declared: FileType, bytes: Bytes) -> Result<Made, Refusal> {
+    match declared.kind() {
+        formats::Kind::Image => formats::develop(declared, &bytes).map(Made::Picture),
+        formats::Kind::Video => match inspect(declared, Cursor::new(&bytes), bytes.len() as u64) {
+            Ok(shape) => Ok(Made::Video(shape, bytes)),
+            Err(Failure::Refused(refusal)) => Err(refusal),
+            // What is in memory is read to its end.
+            Err(Failure::Unread(error)) => Err(("broken", format!("The file is broken: {error}."))),
+        },
+    }
+}
+
+fn inspect(declared: FileType, reader: impl Read + Seek, size: u64) -> Result<Shape, Failure> {
+    let found = formats::inspect(declared, reader, size)?;
+    Ok(Shape { width: found.width, height: found.height, duration: found.duration_ms, variants: Vec::new() })
+}
+
+impl Received {
+    /// What it is to be, for an account.
+    pub fn media(&self, app: &App, owner: UserId, alt_text: Option<String>) -> Media {
+        let media = Media::new(MediaId::new(app.now(), owner), self.content_type, self.size);
+        Media { alt_text, ..media }
+    }
+
+    /// The same, once it is ready.
+    pub fn shape(&self) -> Shape {
+        self.made.shape()
+    }
+
+    /// Stores it; with it becoming ready goes, first, an answer to be kept.
+    ///
+    /// # Errors
+    /// [`NotMade::First`] when `first` was refused; 422 beyond the quota.
+    pub async fn store(self, app: &App, media: &Media, first: Option<Op>) -> Result<Media, NotMade> {
+        // Its item stands before its files do, so that the sweeper knows of them whatever happens.
+        store::media::create(app, media, None).await?;
+        let shape = self.shape();
+        let stored = match self.made {
+            Made::Picture(picture) => put_picture(app, media, picture).await,
+            Made::Video(_, bytes) => app.media().put(media.id, ORIGINAL, media.content_type, bytes).await,
+        };
+        stored?;
+        store::media::ready(app, media, shape, first).await
+    }
+
+    /// Stores it for what is about to need it.
+    ///
+    /// # Errors
+    /// 422 beyond the quota.
+    pub async fn keep(self, app: &App, owner: UserId) -> Result<Media> {
+        let media = self.media(app, owner, None);
+        self.store(app, &media, None).await.map_err(|why| match why {
+            NotMade::First => Error::internal("nothing was to be kept"),
+            NotMade::Error(error) => error,
+        })
+    }
+}
+
+async fn put_picture(app: &App, media: &Media, picture: Picture) -> Result<()> {
+    let (id, of) = (media.id, media.content_type);
+    let smaller = picture.renditions.into_iter().map(|one| (one.name, one.bytes));
+    let files = smaller.chain([(ORIGINAL, picture.bytes)]);
+    try_join_all(files.map(|(name, bytes)| app.media().put(id, name, of, bytes.into()))).await.map(|_| ())
+}
+
+/// Checks what was sent straight to the bucket, and keeps it. The inner error is why it can't be used; then nothing was
+/// written.
+///
+/// # Errors
+/// Unavailable.
+pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Result<Shape, Refusal>> {
+    if uploaded.size != media.size {
+        let detail = format!("{} bytes came where {} were declared.", uploaded.size, media.size);
+        return Ok(Err(("wrong_size", detail)));
+    }
+    let declared = media.content_type;
+    match declared.kind() {
+        formats::Kind::Image => {
+            let bytes = app.media().read(&uploaded, None).await?;
+            let picture = match blocking(move || formats::develop(declared, &bytes)).await? {
+                Ok(picture) => picture,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let made = Made::Picture(picture);
+            let shape = made.shape();
+            if let Made::Picture(picture) = made {
+                put_picture(app, media, picture).await?;
+            }
+            Ok(Ok(shape))
+        }
+        formats::Kind::Video => {
+            let reader = BucketReader::new(app.clone(), uploaded.clone());
+            let (found, reader) = blocking(move || {
+                let size = reader.uploaded.size;
+                let mut reader = reader;
+                let found = inspect(declared, &mut reader, size);
+                (found, reader)
+            })
+            .await?;
+            match (found, reader.failed) {
+                (Ok(shape), _) => {
+                    app.media().keep(&uploaded, declared).await?;
+                    Ok(Ok(shape))
+                }
+                (Err(_), Some(error)) => Err(error),
+                (Err(Failure::Refused(refusal)), None) => Ok(Err(refusal)),
+                (Err(Failure::Unread(error)), None) => Ok(Err(("broken", format!("The file is broken: {error}.")))),
+            }
+        }
+    }
+}
+
+/// Removes the files of one that was removed while they were written.
+///
+/// # Errors
+/// Unavailable.
+pub async fn abandon(app: &App, id: MediaId) -> Result<()> {
+    match store::media::get(app, id).await? {
+        Some(_) => Ok(()),
+        None => {
+            let names: Vec<_> = formats::RENDITIONS.into_iter().chain([ORIGINAL]).collect();
+            app.media().remove_all(id, &names).await
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    spawn_blocking(work).await.map_err(Error::internal)
+}
+
+/// An upload in the bucket, read piece by piece: what a container says of itself is a few of them.
+struct BucketReader {
+    app: App,
+    uploaded: Uploaded,
+    runtime: Handle,
+    at: u64,
+    /// The piece that was read last, and where it begins.
+    piece: (u64, Bytes),
+    /// Bytes that may still be fetched.
+    budget: u64,
+    /// Why the bucket did not answer.
+    failed: Option<Error>,
+}
+
+/// Bytes of a piece.
+const PIECE: u64 = 256 * 1024;
+
+impl BucketReader {
+    fn new(app: App, uploaded: Uploaded) -> Self {
+        let runtime = Handle::current();
+        Self { app, uploaded, runtime, at: 0, piece: (0, Bytes::new()), budget: INSPECTED, failed: None }
+    }
+
+    fn fetch(&mut self) -> io::Result<()> {
+        let end = (self.at + PIECE).min(self.uploaded.size);
+        let length = end - self.at;
+        self.budget = self.budget.checked_sub(length).ok_or_else(|| io::Error::other("too much of it was read"))?;
+        let read = self.app.media().read(&self.uploaded, Some(self.at..end));
+        match self.runtime.block_on(read) {
+            Ok(bytes) => {
+                self.piece = (self.at, bytes);
+                Ok(())
+            }
+            Err(error) => {
+                self.failed = Some(error);
+                Err(io::Error::other("the bucket does not answer"))
+            }
+        }
+    }
+}
+
+impl Read for BucketReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at >= self.uploaded.size || buffer.is_empty() {
+            return Ok(0);
+        }
+        let (start, piece) = &self.piece;
+        if self.at < *start || self.at >= start + piece.len() as u64 {
+            self.fetch()?;
+        }
+        let (start, piece) = &self.piece;
+        let rest = usize::try_from(self.at - start).ok().and_then(|from| piece.get(from..)).unwrap_or_default();
+        let n = rest.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&rest[..n]);
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+impl Seek for BucketReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.uploaded.size.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
+}
