@@ -38,7 +38,7 @@ use functions::Function;
 use gateway::Server;
 use serde_json::Value;
 use services::dynamodb::DynamoDb;
-use services::s3::S3;
+use services::s3::{BucketRequest, S3};
 use services::ses::{Mail, Ses};
 use services::sqs::{Counts, Message, Sqs};
 use shared::clock::Clock;
@@ -72,7 +72,7 @@ pub struct Options {
     pub environment: BTreeMap<String, String>,
     /// Whether triggers run from the start; else they wait for [`Local::resume_workers`].
     pub workers: bool,
-    /// Whether the functions' calls of DynamoDB go through [`Wire`].
+    /// Whether the functions' calls of DynamoDB go through [`Wire`], and requests for objects are kept.
     pub record_wire: bool,
     /// What is to go wrong, if anything.
     pub faults: Option<Faults>,
@@ -215,6 +215,11 @@ impl Local {
     /// The recorder, if [`Options::record_wire`] asked for it.
     pub fn wire(&self) -> Option<&Wire> {
         self.services.wire.as_ref()
+    }
+
+    /// All requests for the buckets' objects, a browser's included, if [`Options::record_wire`] asked for that.
+    pub fn bucket_requests(&self) -> Vec<BucketRequest> {
+        self.services.s3.requests()
     }
 
     /// The faults, if [`Options::faults`] asked for them.

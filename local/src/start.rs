@@ -108,7 +108,7 @@ async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<S
         table,
         Sqs::start_under(faults.as_ref().map(FaultLayer::post), dir, durability, queues.collect()),
         Ses::start(dir, durability),
-        S3::start(dir, &model.buckets, (ACCESS_KEY_ID, SECRET_ACCESS_KEY)),
+        S3::start(dir, durability, &model.buckets, (ACCESS_KEY_ID, SECRET_ACCESS_KEY)),
     )?;
     let dynamodb = Arc::new(dynamodb);
     let replica = match &faults {
@@ -118,7 +118,10 @@ async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<S
         _ => None,
     };
     let wire = match options.record_wire {
-        true => Some(Wire::start(dynamodb.endpoint()).await?),
+        true => {
+            s3.record_requests();
+            Some(Wire::start(dynamodb.endpoint()).await?)
+        }
         false => None,
     };
     Ok(Services { dynamodb, sqs, ses: Arc::new(ses), s3, wire, faults, replica })

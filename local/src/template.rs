@@ -36,8 +36,8 @@ pub struct Model {
     pub table: Table,
     /// All queues, dead-letter queues included.
     pub queues: Vec<Queue>,
-    /// Names of the buckets.
-    pub buckets: Vec<String>,
+    /// The buckets.
+    pub buckets: Vec<Bucket>,
     /// What is generated once and kept.
     pub secrets: Vec<Secret>,
     /// The named stages; `$default` is always there.
@@ -236,6 +236,51 @@ pub struct RedrivePolicy {
     pub dead_letter_queue: String,
     /// Receives before that.
     pub max_receive_count: u32,
+}
+
+/// A bucket.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Bucket {
+    /// Its name.
+    #[serde(skip)]
+    pub name: String,
+    #[serde(default)]
+    cors_configuration: CorsConfiguration,
+}
+
+impl Bucket {
+    /// What pages of other origins may do with its objects; the first rule that fits holds.
+    pub fn cors(&self) -> &[CorsRule] {
+        &self.cors_configuration.cors_rules
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with(name: &str, rule: CorsRule) -> Self {
+        Self { name: name.to_owned(), cors_configuration: CorsConfiguration { cors_rules: vec![rule] } }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CorsConfiguration {
+    cors_rules: Vec<CorsRule>,
+}
+
+/// A CORS rule of a bucket.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct CorsRule {
+    /// Origins, each with at most one `*`.
+    pub allowed_origins: Vec<String>,
+    /// Methods.
+    pub allowed_methods: Vec<String>,
+    /// Request headers, each with at most one `*`.
+    pub allowed_headers: Vec<String>,
+    /// Response headers that scripts may read.
+    pub exposed_headers: Vec<String>,
+    /// Seconds a preflight's answer is kept.
+    pub max_age: Option<u64>,
 }
 
 /// A secret that is generated once.

@@ -1,7 +1,7 @@
 //! From a parsed document to a [`Model`].
 
 use super::resolve::{Bindings, Resolver, long_form, physical_name, scalar};
-use super::{Event, Function, Model, Queue, Secret, Table, TemplateError};
+use super::{Bucket, Event, Function, Model, Queue, Secret, Table, TemplateError};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -68,7 +68,10 @@ impl Reader<'_> {
             functions: self.functions()?,
             table: self.table()?,
             queues: self.read("AWS::SQS::Queue", |id, queue| Queue { name: id, ..queue })?,
-            buckets: self.all("AWS::S3::Bucket")?.iter().map(|(id, _)| physical_name("AWS::S3::Bucket", id)).collect(),
+            buckets: self.read("AWS::S3::Bucket", |id, bucket| Bucket {
+                name: physical_name("AWS::S3::Bucket", &id),
+                ..bucket
+            })?,
             secrets: self.read("AWS::SecretsManager::Secret", |id, secret| Secret { id, ..secret })?,
             stages: stages.collect::<Result<_, _>>()?,
             cors: cors.map(|(id, cors)| typed(cors, &id)).transpose()?,

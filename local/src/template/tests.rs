@@ -24,7 +24,14 @@ fn the_product_template_becomes_a_model() {
     assert_eq!(model.stages, ["api", "v1"]);
     assert_eq!(model.table.properties["TableName"], "Table");
     assert_eq!(model.table.properties["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
-    assert_eq!(model.buckets, ["mediabucket"]);
+    let [bucket] = model.buckets.as_slice() else { panic!("{:?}", model.buckets) };
+    assert_eq!(bucket.name, "mediabucket");
+    let [rule] = bucket.cors() else { panic!("{:?}", bucket.cors()) };
+    assert_eq!(rule.allowed_origins, ["*"]);
+    assert_eq!(
+        (rule.allowed_methods.as_slice(), rule.max_age),
+        (["GET", "HEAD", "PUT"].map(String::from).as_slice(), Some(7200))
+    );
     assert_eq!(model.cors.as_ref().unwrap().allow_origins, ["*"]);
 
     let fanout = model.queues.iter().find(|queue| queue.name == "FanoutQueue").unwrap();
