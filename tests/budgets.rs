@@ -4,6 +4,7 @@
 //! read. Written units of transactions are twice a plain write's. `docs/architecture.md` has the same figures.
 
 use crate::support::bulk::{Person, app_of, people};
+use crate::support::files;
 use crate::support::{Response, TestApp, alone, set};
 use local::wire::{Call, rounds};
 use local::{Data, Options};
@@ -364,4 +365,32 @@ async fn fan_out() {
     assert!(read > 0.0 && read / f64::from(FOLLOWERS) <= 0.025, "{read} units to read {FOLLOWERS} followers");
     assert_eq!(sum("GetItem U/P!", |call| call.read_units), 1.0, "how the author's posts are delivered");
     assert_eq!(sum("Query FL", |call| call.read_units), 0.0, "none is read eventually");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pictures() {
+    let _alone = alone().await;
+    let app = app().await;
+    let [me]: [Person; 1] = people(&app, "bird", 1).await.try_into().ok().expect("one");
+    me.post_text("so that the author's card is cached").await;
+    let made = cost(&app, me.post("/media", None).body("image/png", files::png())).await;
+    let calls = "Query U/H!, TransactWriteItems x1, TransactWriteItems x3, UpdateItem RL";
+    assert_eq!(made, format!("3 rounds, 1 read, 9 written: {calls}"));
+    let film = files::film();
+    let begin = json!({"content_type": "video/mp4", "size": film.len()});
+    let begun = cost(&app, me.post("/media/uploads", begin.clone())).await;
+    assert_eq!(begun, "2 rounds, 1 read, 7 written: Query U/H!, TransactWriteItems x3, UpdateItem RL");
+    let begun = me.post("/media/uploads", begin).await.expect(201).json();
+    assert_eq!(files::send(&app, &begun["upload"], film).await, 200);
+    let path = format!("/media/{}", begun["id"].as_str().expect("an id"));
+    let completed = cost(&app, me.post(&format!("{path}/complete"), None)).await;
+    let calls = "GetItem M/M!, Query U/H!, TransactWriteItems x1, UpdateItem RL";
+    assert_eq!(completed, format!("2 rounds, 2 read, 3 written: {calls}"));
+    let read = cost(&app, me.get(&path)).await;
+    assert_eq!(read, "1 rounds, 2 read, 0 written: GetItem M/M!, Query U/H!");
+    let url = me.get(&path).await.json()["url"].as_str().expect("an address").to_owned();
+    assert_eq!(cost(&app, app.anon().get(&url)).await, "0 rounds, 0 read, 0 written: ");
+    let shown = cost(&app, me.post("/posts", json!({"media_ids": [begun["id"]]}))).await;
+    let calls = "BatchGetItem M/M x1!, Query U/H!, TransactWriteItems x5, UpdateItem RL";
+    assert_eq!(shown, format!("2 rounds, 2 read, 11 written: {calls}"));
 }

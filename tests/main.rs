@@ -31,6 +31,7 @@ mod journeys;
 mod likes;
 mod lost_answers;
 mod matrix;
+mod media;
 mod merged;
 mod notifications;
 mod passwords;

@@ -2,6 +2,7 @@
 //! documented, and none leaves a trace in the table.
 
 use crate::support::bulk::app_of;
+use crate::support::files::{photo, upload};
 use crate::support::services::Items;
 use crate::support::{Response, TestApp, User, set};
 use reqwest::Method;
@@ -28,6 +29,7 @@ async fn every_operation_refuses_as_documented_and_changes_nothing() {
         world.no_token(operation).await;
         world.unknown_resource(operation).await;
         world.wrong_body(operation).await;
+        world.wrong_file(operation).await;
         world.wrong_parameters(operation).await;
     }
     world.exhaust_limits().await;
@@ -88,6 +90,10 @@ struct World {
     comment: String,
     /// By Ann.
     scheduled: String,
+    /// By Ann, and of no post.
+    media: String,
+    /// By Ann, and not sent.
+    pending: String,
     document: Value,
     operations: Vec<Operation>,
     called: Mutex<BTreeSet<(String, u16)>>,
@@ -102,6 +108,10 @@ impl World {
         let comment = comment.json()["id"].as_str().unwrap().to_owned();
         let waiting = json!({"content": "hello", "publish_at": (Clock::default().now() + HOUR).rfc3339()});
         let scheduled = ann.post("/posts", waiting).await.expect(201).json()["id"].as_str().unwrap().to_owned();
+        let media = upload(&ann, "image/jpeg", photo()).await;
+        let declared = json!({"content_type": "video/mp4", "size": 1_000});
+        let pending = ann.post("/media/uploads", declared).await.expect(201).json();
+        let pending = pending["id"].as_str().unwrap().to_owned();
         app.settle().await;
         let document: Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
         let items = document["paths"].as_object().unwrap().values();
@@ -119,7 +129,7 @@ impl World {
                 operations.push(Operation { method, path: path.clone(), is: is.clone(), methods: methods.clone() });
             }
         }
-        Self { app, ann, post, comment, scheduled, document, operations, called: Mutex::default() }
+        Self { app, ann, post, comment, scheduled, media, pending, document, operations, called: Mutex::default() }
     }
 
     /// Every item but the counters of limits and of failed sign-ins, which refusals may raise.
@@ -134,6 +144,8 @@ impl World {
         let path = operation.path.replace("{user}", "bob");
         let path = path.replace("{comment_id}", &self.comment);
         let path = path.replace("scheduled/{id}", &format!("scheduled/{}", self.scheduled));
+        let path = path.replace("media/{id}/complete", &format!("media/{}/complete", self.pending));
+        let path = path.replace("media/{id}", &format!("media/{}", self.media));
         if path.starts_with("/posts/") { path.replace("{id}", &self.post) } else { path }
     }
 
@@ -162,7 +174,8 @@ impl World {
 
     /// What the document shows as a body.
     fn example(operation: &Operation) -> Option<(&'static str, String)> {
-        operation.body().map(|body| ("application/json", body["example"].to_string()))
+        let file = || operation.is.get("requestBody").map(|_| ("image/png", "GIF89a".to_owned()));
+        operation.body().map(|body| ("application/json", body["example"].to_string())).or_else(file)
     }
 
     async fn wrong_method(&self, operation: &Operation) {
@@ -261,6 +274,28 @@ impl World {
         properties.iter().map(|(name, schema)| (name.clone(), inner(name, schema))).collect()
     }
 
+    /// A body that may be a file, or a form with one.
+    async fn wrong_file(&self, operation: &Operation) {
+        let content = operation.is["requestBody"]["content"].as_object();
+        let takes = |kind: &str| content.is_some_and(|content| content.contains_key(kind));
+        let path = self.path(operation);
+        let (form, png) = ("multipart/form-data", "image/png");
+        if takes(form) {
+            for kind in [form, "multipart/form-data; boundary=x"] {
+                let broken = Some((kind, "no form".to_owned()));
+                self.refused(operation, &path, broken, 400, "malformed-request").await;
+            }
+            let huge = "x".repeat(shared::http::body::MAX_FORM + 1);
+            let body = Some(("multipart/form-data; boundary=x", huge));
+            self.refused(operation, &path, body, 413, "too-large").await;
+            let body = Some(("image/svg+xml", "<svg/>".to_owned()));
+            self.refused(operation, &path, body, 415, "unsupported-media-type").await;
+        }
+        if takes(png) {
+            self.refused(operation, &path, Some((png, "GIF89a".to_owned())), 422, "invalid").await;
+        }
+    }
+
     async fn wrong_parameters(&self, operation: &Operation) {
         let path = self.path(operation);
         for parameter in operation.parameters("query") {
@@ -287,7 +322,8 @@ impl World {
         if operation.may_answer(422) && operation.body().is_none() && !has_query {
             // What concerns two people, for one.
             let path = operation.path.replace("{user}", "me");
-            assert_eq!(self.refused(operation, &path, None, 422, "invalid").await.fields()[0].1, "oneself");
+            let code = if path.ends_with("/complete") { "not_uploaded" } else { "oneself" };
+            assert_eq!(self.refused(operation, &path, None, 422, "invalid").await.fields()[0].1, code);
         }
     }
 

@@ -218,10 +218,8 @@ async fn large(app: &TestApp, user: &User, bytes: Vec<u8>) -> Value {
     assert_eq!(taken["status"], "processing");
     user.post(&format!("/media/{media}/complete"), None).await;
     let path = format!("/media/{media}");
-    until(|| async {
-        Some(user.get(&path).await.expect(200).json()).filter(|media| media["status"] != "processing")
-    })
-    .await
+    until(|| async { Some(user.get(&path).await.expect(200).json()).filter(|media| media["status"] != "processing") })
+        .await
 }
 
 #[tokio::test]

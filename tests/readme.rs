@@ -17,8 +17,8 @@ async fn the_walk_works_as_printed() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     let lines: Vec<serde_json::Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let [gull, tern, verified, me, followed, feed, liked, told, out, refused] = lines.as_slice() else {
-        panic!("ten answers: {said}")
+    let [gull, tern, verified, me, followed, feed, liked, told, shown, file, out, refused] = lines.as_slice() else {
+        panic!("twelve answers: {said}")
     };
     assert_eq!((&gull["username"], &tern["username"]), (&"gull".into(), &"tern".into()));
     assert_eq!((&verified["email_verified"], &me["email_verified"]), (&true.into(), &true.into()));
@@ -26,5 +26,6 @@ async fn the_walk_works_as_printed() {
     assert_eq!(feed["items"][0]["content"], "Low tide, @tern. #mudflats");
     assert_eq!((&liked["liked"], &liked["likes_count"]), (&true.into(), &1.into()));
     assert_eq!(told["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!((&shown["media"][0]["width"], file), (&32.into(), &200.into()));
     assert_eq!((out, &refused["status"]), (&204.into(), &401.into()));
 }

@@ -11,7 +11,7 @@ mod video;
 mod webm;
 mod webp;
 
-pub use picture::{Picture, RENDITIONS, Rendition, develop};
+pub use picture::{MAX_PIXELS, Picture, RENDITIONS, Rendition, develop};
 pub use video::{Failure, VideoInfo, inspect};
 
 use serde::{Deserialize, Serialize};

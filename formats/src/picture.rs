@@ -1,7 +1,7 @@
 //! Pictures: drawn anew without what is not seen, and smaller ones of them.
 
 use super::profile::{self, Space};
-use super::{FileType, Kind, Refusal, broken, gif, webp};
+use super::{FileType, Refusal, array, broken, gif, webp};
 use image::codecs::{jpeg, png};
 use image::imageops::FilterType;
 use image::metadata::Orientation;
@@ -10,7 +10,11 @@ use std::io::Cursor;
 
 /// What a picture may measure: as much as a telephone's camera takes (48 and 50 megapixels are common), and 150 MB as it is
 /// decoded.
-const MAX_PIXELS: u64 = 50_000_000;
+pub const MAX_PIXELS: u64 = 50_000_000;
+
+/// For a pixel, decoded: 16 bits a channel with alpha take eight, and encoding them as much again. A picture of the largest
+/// size would take a gigabyte in all.
+const MAX_BYTES: u64 = 4;
 
 /// No JPEG and no GIF can be larger, and browsers draw nothing that is.
 const MAX_SIDE: u32 = 65_535;
@@ -49,28 +53,28 @@ pub struct Picture {
 /// bit and get no renditions.
 ///
 /// # Errors
-/// `wrong_type`, `unsupported_type`, `too_many_pixels` or `broken`.
+/// `wrong_type`, `unsupported_type`, `too_many_pixels`, `too_many_frames` or `broken`.
 pub fn develop(declared: FileType, bytes: &[u8]) -> Result<Picture, Refusal> {
     develop_within(declared, bytes, MAX_PIXELS)
 }
 
 fn develop_within(declared: FileType, bytes: &[u8], max_pixels: u64) -> Result<Picture, Refusal> {
-    if declared.kind() != Kind::Image {
-        return Err(("wrong_type", format!("{} is not a picture's type.", declared.content_type())));
-    }
     declared.check(bytes)?;
     match declared {
         FileType::Png => {
+            // The first chunk's; the decoder would refuse some of these as broken.
+            let side = |at| array(bytes, at).map(u32::from_be_bytes);
+            let size = side(16).zip(side(20)).ok_or_else(|| broken("it is cut off"))?;
+            check_size(size, max_pixels)?;
             let mut limits = Limits::no_limits();
             limits.max_alloc = Some(MAX_CHUNKS);
             let decoder = png::PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(refusal)?;
-            check_size(decoder.dimensions(), max_pixels)?;
             // Drawn anew it would stand still, which nobody asked for.
             if decoder.is_apng().map_err(refusal)? {
                 let detail = "Animated PNGs are not taken; send the picture as GIF or WebP.";
                 return Err(("unsupported_type", detail.into()));
             }
-            redraw(declared, decoder)
+            redraw(declared, decoder, max_pixels)
         }
         FileType::Jpeg => {
             let decoder = jpeg::JpegDecoder::new(Cursor::new(bytes)).map_err(refusal)?;
@@ -79,10 +83,13 @@ fn develop_within(declared: FileType, bytes: &[u8], max_pixels: u64) -> Result<P
             if !is_whole(bytes) {
                 return Err(broken("it is cut off"));
             }
-            redraw(declared, decoder)
+            redraw(declared, decoder, max_pixels)
         }
         FileType::Gif => gif::develop(bytes, max_pixels),
-        FileType::Webp | FileType::Mp4 | FileType::Webm => webp::develop(bytes, max_pixels),
+        FileType::Webp => webp::develop(bytes, max_pixels),
+        FileType::Mp4 | FileType::Webm => {
+            Err(("wrong_type", format!("{} is not a picture's type.", declared.content_type())))
+        }
     }
 }
 
@@ -150,7 +157,11 @@ fn is_whole(bytes: &[u8]) -> bool {
 
 /// Decodes a picture whose size is checked, sets it upright, and encodes it without anything that isn't seen: only pixels
 /// and colours pass through.
-fn redraw(file_type: FileType, mut decoder: impl ImageDecoder) -> Result<Picture, Refusal> {
+fn redraw(file_type: FileType, mut decoder: impl ImageDecoder, max_pixels: u64) -> Result<Picture, Refusal> {
+    if decoder.total_bytes() > max_pixels.saturating_mul(MAX_BYTES) {
+        let detail = "With 16 bits a channel, at most half as many pixels are taken; send it with 8.";
+        return Err(("too_many_pixels", detail.into()));
+    }
     // Neither a broken orientation nor a broken profile breaks the picture.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let space = if decoder.color_type().has_color() { Space::Rgb } else { Space::Grey };

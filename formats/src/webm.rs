@@ -227,7 +227,8 @@ mod tests {
     #[test]
     fn what_leads_the_demuxer_in_circles_is_not_followed() {
         let film = fixture("tide.webm");
-        let info = film.windows(4).position(|id| id == INFO.to_be_bytes()).unwrap();
+        // Its name stands in the table of places, too.
+        let info = film[..300].windows(4).rposition(|id| id == INFO.to_be_bytes()).unwrap();
         let head = [
             &film[..film.windows(4).position(|id| id == SEGMENT.to_be_bytes()).unwrap()],
             &SEGMENT.to_be_bytes(),

@@ -7,36 +7,48 @@ use serde_json::Value;
 use std::io::Cursor;
 
 /// Width and height of [`photo`], as it lies.
-pub(crate) const PHOTO: (u32, u32) = (480, 320);
+pub(crate) const PHOTO: (u32, u32) = (1_600, 1_200);
 
-/// A photo with a place in it, lying on its side.
+/// A photo that tells where it was taken, lying on its side: its upper half, once it stands, is blue, its lower red.
 pub(crate) fn photo() -> Vec<u8> {
-    include_bytes!("../fixtures/photo.jpg").to_vec()
+    let (width, height) = PHOTO;
+    let color = |x, _| if x < width / 2 { image::Rgb([0, 0, 255]) } else { image::Rgb([255, 0, 0]) };
+    let bytes = encoded(&RgbImage::from_fn(width, height, color), ImageFormat::Jpeg);
+    // Right after the two bytes that begin a JPEG.
+    [&bytes[..2], told(include_bytes!("../../formats/fixtures/photo.jpg")), &bytes[2..]].concat()
+}
+
+/// The segment with a photo's EXIF.
+fn told(photo: &[u8]) -> &[u8] {
+    let at = photo.windows(2).position(|two| two == [0xff, 0xe1]).expect("EXIF");
+    let length = usize::from(u16::from_be_bytes([photo[at + 2], photo[at + 3]]));
+    &photo[at..at + 2 + length]
 }
 
 /// Six seconds of H.264.
 pub(crate) fn film() -> Vec<u8> {
-    include_bytes!("../fixtures/tide.mp4").to_vec()
+    include_bytes!("../../formats/fixtures/tide.mp4").to_vec()
 }
 
 /// A film that browsers don't play.
 pub(crate) fn hevc() -> Vec<u8> {
-    include_bytes!("../fixtures/hevc.mp4").to_vec()
+    include_bytes!("../../formats/fixtures/hevc.mp4").to_vec()
 }
 
 pub(crate) fn png() -> Vec<u8> {
-    encoded(&RgbImage::new(8, 8))
+    encoded(&RgbImage::new(8, 8), ImageFormat::Png)
 }
 
 /// A picture that can't be made smaller.
 pub(crate) fn noise(width: u32, height: u32) -> Vec<u8> {
     let mut dice = fastrand::Rng::with_seed(7);
-    encoded(&RgbImage::from_fn(width, height, |_, _| image::Rgb([dice.u8(..), dice.u8(..), dice.u8(..)])))
+    let noise = RgbImage::from_fn(width, height, |_, _| image::Rgb([dice.u8(..), dice.u8(..), dice.u8(..)]));
+    encoded(&noise, ImageFormat::Png)
 }
 
-fn encoded(picture: &RgbImage) -> Vec<u8> {
+fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, ImageFormat::Png).expect("it is encoded");
+    picture.write_to(&mut bytes, format).expect("it is encoded");
     bytes.into_inner()
 }
 

@@ -4,6 +4,7 @@ mod acts;
 pub(crate) mod binaries;
 pub(crate) mod bulk;
 mod client;
+pub(crate) mod files;
 pub(crate) mod import;
 pub(crate) mod lists;
 pub(crate) mod services;

@@ -1,13 +1,27 @@
-//! What lies behind the API, as the SDKs see it: the table's items, its stream, the queues' messages.
+//! What lies behind the API, as the SDKs see it: the table's items, its stream, the queues' messages, the bucket.
 
 use super::TestApp;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use local::Pattern;
 use local::template::Event;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Items as DynamoDB writes them in JSON, by their keys.
 pub(crate) type Items = BTreeMap<(String, String), Value>;
+
+/// Objects by their keys.
+pub(crate) type Objects = BTreeMap<String, Object>;
+
+/// An object of the bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Object {
+    pub(crate) size: usize,
+    pub(crate) content_type: String,
+    pub(crate) sha256: String,
+}
 
 /// What a call needs; nobody here checks it.
 const SIGNATURE: &str =
@@ -42,6 +56,41 @@ impl TestApp {
                 return items;
             }
         }
+    }
+
+    /// A client of the bucket, as the functions have one.
+    pub(crate) fn s3(&self) -> Client {
+        let environment = self.environment("posts");
+        let [key, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| environment[name].as_str());
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(environment["AWS_REGION"].clone()))
+            .credentials_provider(Credentials::new(key, secret, None, None, "test"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .endpoint_url(&self.endpoints().s3)
+            .force_path_style(true);
+        Client::from_conf(config.build())
+    }
+
+    pub(crate) fn bucket_name(&self) -> String {
+        self.environment("posts").remove("MEDIA_BUCKET").expect("a bucket")
+    }
+
+    /// Every object of the bucket.
+    pub(crate) async fn bucket(&self) -> Objects {
+        let (s3, bucket) = (self.s3(), self.bucket_name());
+        let mut objects = Objects::new();
+        let mut pages = s3.list_objects_v2().bucket(&bucket).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for key in page.expect("a page").contents().iter().filter_map(|object| object.key()) {
+                let object = s3.get_object().bucket(&bucket).key(key).send().await.expect("an object");
+                let content_type = object.content_type().unwrap_or_default().to_owned();
+                let bytes = object.body.collect().await.expect("all of it").to_vec();
+                let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+                objects.insert(key.to_owned(), Object { size: bytes.len(), content_type, sha256 });
+            }
+        }
+        objects
     }
 
     /// Holds the settled table to itself: counters to ledgers, ledgers to edges, and all else that stands there twice.

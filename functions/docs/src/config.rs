@@ -1,11 +1,13 @@
 //! What apps would otherwise hard-code.
 
 use axum::extract::State;
+use formats::{FileType, MAX_PIXELS};
 use serde::Serialize;
 use shared::http::body::MAX_BODY;
 use shared::http::etag::Tagged;
 use shared::http::limits::Action;
 use shared::http::{DEFAULT_LIMIT, MAX_LIMIT};
+use shared::models::media::{MAX_DIRECT, MAX_IMAGE, MAX_PER_POST, MAX_VIDEO};
 use shared::models::post::Content;
 use shared::models::scheduled::MAX_WAITING;
 use shared::models::session::{MAX_SESSIONS, SESSION_LIFETIME};
@@ -22,6 +24,7 @@ pub(crate) struct ClientConfig {
     password: PasswordRule,
     profile: ProfileSizes,
     post: PostSizes,
+    media: MediaSizes,
     lists: ListSizes,
     sessions: SessionTimes,
     /// The largest JSON body, in bytes.
@@ -82,6 +85,22 @@ pub(crate) struct PostSizes {
     max_scheduled: u64,
 }
 
+/// Bytes, unless it says otherwise.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct MediaSizes {
+    content_types: [&'static str; 6],
+    /// Pictures of a post; or one video.
+    max_per_post: usize,
+    /// The largest file that comes through the API; larger ones go straight to storage.
+    max_direct: usize,
+    max_image: u64,
+    max_video: u64,
+    /// Of a picture.
+    max_megapixels: u64,
+    /// What an account may keep in all.
+    quota: u64,
+}
+
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct ListSizes {
     default_limit: usize,
@@ -116,7 +135,7 @@ impl From<&Config> for Features {
 }
 
 impl ClientConfig {
-    fn new(features: Features) -> Self {
+    fn new(features: Features, quota: u64) -> Self {
         let rate_limits = Action::ALL.into_iter().map(|action| {
             let quota = action.quota();
             (quota.name, RateLimit { limit: quota.limit, window_seconds: quota.window })
@@ -140,6 +159,15 @@ impl ClientConfig {
                 max_hashtags: Content::MAX_HASHTAGS,
                 max_scheduled: MAX_WAITING,
             },
+            media: MediaSizes {
+                content_types: FileType::ALL.map(FileType::content_type),
+                max_per_post: MAX_PER_POST,
+                max_direct: MAX_DIRECT,
+                max_image: MAX_IMAGE,
+                max_video: MAX_VIDEO,
+                max_megapixels: MAX_PIXELS / 1_000_000,
+                quota,
+            },
             lists: ListSizes { default_limit: DEFAULT_LIMIT, max_limit: MAX_LIMIT },
             sessions: SessionTimes {
                 access_token_seconds: ACCESS_TOKEN_LIFETIME.as_secs(),
@@ -157,10 +185,10 @@ impl ClientConfig {
     get, path = "/config", tag = "service", extensions(("x-etag" = json!(true))),
     responses((
         status = 200, description = "The rules and limits of this deployment", body = ClientConfig,
-        example = json!(ClientConfig::new(Features { rate_limits: true, ..Features::default() })),
+        example = json!(ClientConfig::new(Features { rate_limits: true, ..Features::default() }, 2_147_483_648)),
     ))
 )]
 pub(crate) async fn show_config(State(app): State<App>) -> Tagged<ClientConfig> {
     // Nobody edits it, so there is no version that counts.
-    Tagged { version: 0, view: ClientConfig::new(app.config().into()) }
+    Tagged { version: 0, view: ClientConfig::new(app.config().into(), app.config().media_quota) }
 }

@@ -142,8 +142,11 @@ impl Fields {
         self.optional(name)
     }
 
-    /// A file of a form.
+    /// A file of a form, if there is one.
     pub fn file(&mut self, name: &str) -> Option<Upload> {
+        if self.object.get(name).is_some_and(|value| !value.is_null()) {
+            self.refuse(name, "wrong_type", "This must be a file, in a form.");
+        }
         self.files.remove(name)
     }
 

@@ -65,7 +65,10 @@ pub const fn entry(kind: Kind) -> Entry {
             "It changed since the `ETag` in `If-Match`.",
             "Read it again, and repeat your change on what it is now.",
         ),
-        Kind::TooLarge => entry_of("The body is larger than 64 KiB.", "Send less; `GET /config` tells the limits."),
+        Kind::TooLarge => entry_of(
+            "The body is larger than 64 KiB, or a file than 4 MiB.",
+            "Send less; `GET /config` tells the limits.",
+        ),
         Kind::UnsupportedMediaType => {
             entry_of("The body is of a `Content-Type` that is not taken here.", "Send one that `detail` names.")
         }
