@@ -21,6 +21,7 @@ mod under_faults;
 
 mod accounts;
 mod audit;
+mod browser;
 mod contract;
 mod conventions;
 mod cursors;

@@ -2,9 +2,11 @@
 
 mod acts;
 pub(crate) mod binaries;
+pub(crate) mod browser;
 pub(crate) mod bulk;
 mod client;
 pub(crate) mod files;
+pub(crate) mod film;
 pub(crate) mod import;
 pub(crate) mod lists;
 pub(crate) mod services;
