@@ -12,6 +12,7 @@ mod comments;
 mod crash;
 mod large;
 mod load;
+mod media_browser;
 mod model;
 mod readme;
 mod scheduled;
