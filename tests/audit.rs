@@ -6,6 +6,7 @@ use crate::support::{TestApp, alone};
 use local::{Data, Local};
 use serde_json::{Value, json};
 use shared::clock::Clock;
+use shared::models::days::Day;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ mod damages;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A settled table with an item of every kind that the audit holds to another, its workers at rest: gull and tern
-/// follow each other, gull has posted and commented on it, tern likes it, gull has not read of either, and tern has read
+/// follow each other, gull has posted and commented on it, tern has read it and likes it, gull has not read of either, and tern has read
 /// all. Another post of gull's waits.
 async fn small_world() -> (TestApp, [String; 2], String) {
     let app = TestApp::start().await;
@@ -28,6 +29,7 @@ async fn small_world() -> (TestApp, [String; 2], String) {
     let post = gull.post_text("Low tide.").await;
     tern.post(&format!("/posts/{post}/like"), None).await.expect(200);
     gull.comment(&post, "At last.").await;
+    tern.get(&format!("/posts/{post}")).await.expect(200);
     let tomorrow = (Clock::default().now() + Duration::from_secs(24 * 3600)).rfc3339();
     gull.post("/posts", json!({"content": "High tide.", "publish_at": tomorrow})).await.expect(201);
     app.settle().await;
@@ -78,12 +80,23 @@ fn plain(text: &str, names: &[(&str, &str)]) -> String {
     words.collect()
 }
 
+/// The day of the likes and comments, and the hour of the views.
+fn today(items: &Items) -> (String, String) {
+    let (_, days) = items.iter().find(|((_, sk), _)| sk.starts_with("D#")).expect("days");
+    let day = days.as_object().unwrap().keys().find_map(|name| Day::parse(name.strip_prefix('l')?)).expect("a like");
+    let (_, hour) = items.keys().find(|(pk, sk)| pk.starts_with("V#") && sk.starts_with("H#")).expect("an hour");
+    (day.date(), hour[2..].to_owned())
+}
+
 #[tokio::test]
 async fn each_damage_is_found_and_named() {
     let (app, [gull, tern], post) = small_world().await;
     let items = app.table().await;
     let (g, t) = (gull.trim_start_matches("usr_"), tern.trim_start_matches("usr_"));
+    let (today, hour) = today(&items);
+    let times = [(today.as_str(), "its day"), (&hour, "0")];
     let names = [(post.as_str(), "the post"), (&gull, "gull"), (&tern, "tern"), (g, "gull"), (t, "tern")];
+    let names = [&names[..], &times].concat();
     for (damages, expected) in damages::damages(&items, g, t) {
         for damage in &damages {
             damage.do_it(&app).await;

@@ -12,6 +12,7 @@ use shared::config::{GIVEN_TO_ALL, OWN_QUEUE};
 use shared::http::openapi;
 use shared::http::paths::ALIASES;
 use shared::ids::{MediaId, NotificationId, PostId, ScheduledId, SessionId, UserId};
+use shared::models::days::Hour;
 use shared::models::notification::NotificationKind;
 use shared::models::scheduled::Due;
 use shared::models::search::Term;
@@ -19,6 +20,7 @@ use shared::models::user::{RESERVED_USERNAMES, Username};
 use shared::table::design::{EntityKey, INDEXES, Key, PARTITION_KEY, SORT_KEY, TTL, key};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use ulid::Ulid;
 
 fn template() -> Model {
@@ -139,7 +141,7 @@ async fn nothing_asynchronous_is_lost_silently() {
                 Event::Queue(trigger) => {
                     assert_eq!(trigger.function_response_types, partial, "{}", function.id);
                     let queue = model.queues.iter().find(|queue| queue.name == trigger.queue).unwrap();
-                    assert!(queue.visibility_timeout() >= function.timeout * 6, "{}", queue.name);
+                    assert!(queue.visibility_timeout() >= function.timeout * 6 + trigger.window(), "{}", queue.name);
                     // Where the function believes it is.
                     let names =
                         [queue.name.as_str(), queue.redrive_policy.as_ref().unwrap().dead_letter_queue.as_str()];
@@ -177,14 +179,17 @@ fn the_limits_in_force_are_those_set_on_purpose() {
         batch: trigger.batch_size,
         concurrency: trigger.maximum_concurrency().unwrap(),
     };
-    let mut readings = BTreeMap::new();
+    let (mut readings, mut windows) = (BTreeMap::new(), BTreeMap::new());
     for function in &model.functions {
         let is_worker = !function.events.iter().any(|event| matches!(event, Event::HttpApi(_)));
         let timeout = if is_worker { limits::WORKER_TIMEOUT } else { limits::API_FUNCTION_TIMEOUT };
         assert_eq!(function.timeout, timeout, "{}", function.id);
         for event in &function.events {
             match event {
-                Event::Queue(trigger) => drop(readings.insert(trigger.queue.as_str(), read(trigger))),
+                Event::Queue(trigger) => {
+                    readings.insert(trigger.queue.as_str(), read(trigger));
+                    windows.insert(trigger.queue.as_str(), trigger.window());
+                }
                 Event::Stream(trigger) => {
                     let source = &model.resources[&function.id]["Properties"]["Events"]["Changes"]["Properties"];
                     assert_eq!(trigger.batch_size, limits::STREAM_BATCH);
@@ -201,10 +206,13 @@ fn the_limits_in_force_are_those_set_on_purpose() {
         ("FilesQueue", limits::FILES),
         ("IndexQueue", limits::INDEX),
         ("NotifyQueue", limits::NOTIFY),
+        ("ViewsQueue", limits::VIEWS),
     ];
     assert_eq!(readings, expected.into());
     for queue in model.queues.iter().filter(|queue| readings.contains_key(queue.name.as_str())) {
-        assert_eq!(queue.visibility_timeout(), limits::VISIBILITY, "{}", queue.name);
+        let window = windows[queue.name.as_str()];
+        assert_eq!(window, if queue.name == "ViewsQueue" { limits::VIEWS_WINDOW } else { Duration::ZERO });
+        assert_eq!(queue.visibility_timeout(), limits::VISIBILITY + window, "{}", queue.name);
         let redrive = queue.redrive_policy.as_ref().unwrap();
         assert_eq!(redrive.max_receive_count, limits::REDRIVE_RECEIVES, "{}", queue.name);
     }
@@ -445,6 +453,9 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::indexed(post),
         key::loose(MediaId { ulid, owner: ann }),
         key::sweeper(),
+        key::audience(post),
+        key::hour_audience(post, Hour::of(post.created_at())),
+        key::days(post, Hour::of(post.created_at()).day().month()),
         key::timeline_row(ann, post),
         key::name_guard(&Username::from_path("ann").unwrap()),
         key::email_guard(&serde_json::from_value(json!("ann@example.com")).unwrap()),

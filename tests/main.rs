@@ -21,6 +21,7 @@ mod support;
 mod under_faults;
 
 mod accounts;
+mod analytics;
 mod audit;
 mod browser;
 mod contract;

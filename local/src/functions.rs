@@ -27,6 +27,7 @@ pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
         "files" => schedule(app, |app, event| async move { files::handle(&app, event).await }),
         "index" => worker(app, |app, event| async move { index::handle(&app, event).await }),
         "notify" => worker(app, |app, event| async move { notify::handle(&app, event).await }),
+        "views" => worker(app, |app, event| async move { views::handle(&app, event).await }),
         "publish" => schedule(app, |app, event| async move { publish::handle(&app, event).await }),
         _ => return None,
     })

@@ -41,6 +41,7 @@ use services::dynamodb::DynamoDb;
 use services::s3::{BucketRequest, S3};
 use services::ses::{Mail, Ses};
 use services::sqs::{Counts, Message, Sqs};
+use shared::App;
 use shared::clock::Clock;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -168,6 +169,7 @@ pub struct Local {
     model: Model,
     environments: BTreeMap<String, BTreeMap<String, String>>,
     endpoints: Endpoints,
+    apps: BTreeMap<String, App>,
     functions: BTreeMap<String, Arc<Function>>,
     clock: Clock,
     server: Server,
@@ -225,6 +227,11 @@ impl Local {
     /// The faults, if [`Options::faults`] asked for them.
     pub fn faults(&self) -> Option<&FaultLayer> {
         self.services.faults.as_ref()
+    }
+
+    /// How many views the functions have dropped.
+    pub fn dropped_views(&self) -> u64 {
+        self.apps.values().map(|app| app.jobs().dropped_views()).sum()
     }
 
     /// What the template says.

@@ -23,7 +23,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, RwLock};
+use tokio::sync::{Notify, RwLock, watch};
 
 /// What signs requests on this machine; the embedded S3 checks it.
 const ACCESS_KEY_ID: &str = "local";
@@ -45,7 +45,8 @@ impl Local {
         let environments = template.environments(&options, &folder, &services, &endpoints)?;
         let clock = Clock::default();
         clock.advance(options.clock_offset);
-        let functions = template.functions(&environments, &clock)?;
+        let apps = template.apps(&environments, &clock)?;
+        let functions = template.functions(&apps)?;
         let written = Arc::new(Notify::new());
         let gateway = template.gateway(&functions, services.ses.clone(), written.clone())?;
         let sources = Sources {
@@ -55,6 +56,7 @@ impl Local {
             faults: services.faults.clone(),
             replica: services.replica.clone(),
             written,
+            waiting: watch::Sender::default(),
             gate: Arc::new(RwLock::new(())),
         };
         let triggers = Triggers::start(sources, &template.model, &functions).await?;
@@ -66,6 +68,7 @@ impl Local {
             model: template.model,
             environments,
             endpoints,
+            apps,
             functions,
             clock,
             server: gateway.serve(listener),
@@ -194,19 +197,25 @@ impl Template {
         Ok(environments)
     }
 
-    fn functions(
+    /// Each function's configuration and clients.
+    fn apps(
         &self,
         environments: &BTreeMap<String, Environment>,
         clock: &Clock,
-    ) -> Result<BTreeMap<String, Arc<Function>>, StartError> {
+    ) -> Result<BTreeMap<String, App>, StartError> {
+        let app = |(name, environment): (&String, &Environment)| {
+            let config = Config::read(|variable| environment.get(variable).cloned())
+                .map_err(|error| StartError::Function(name.clone(), error.to_string()))?;
+            Ok((name.clone(), App::with_clock(config, clock.clone())))
+        };
+        environments.iter().map(app).collect()
+    }
+
+    fn functions(&self, apps: &BTreeMap<String, App>) -> Result<BTreeMap<String, Arc<Function>>, StartError> {
         let mut built = BTreeMap::new();
         for function in &self.model.functions {
             let name = &function.binary;
-            let environment = &environments[name];
-            let config = Config::read(|variable| environment.get(variable).cloned())
-                .map_err(|error| StartError::Function(name.clone(), error.to_string()))?;
-            let app = App::with_clock(config, clock.clone());
-            let handler = functions::door(name, app).ok_or_else(|| {
+            let handler = functions::door(name, apps[name].clone()).ok_or_else(|| {
                 StartError::Function(name.clone(), "local/src/functions.rs does not list it".to_owned())
             })?;
             built.insert(name.clone(), Arc::new(Function::new(name, function.timeout, handler)));

@@ -103,6 +103,8 @@ pub struct QueueTrigger {
     /// Messages an invocation gets at most.
     #[serde(default = "ten")]
     pub batch_size: usize,
+    #[serde(default)]
+    maximum_batching_window_in_seconds: u64,
     /// `ReportBatchItemFailures`, if the function names the messages that failed.
     #[serde(default)]
     pub function_response_types: Vec<String>,
@@ -117,6 +119,21 @@ struct ScalingConfig {
 }
 
 impl QueueTrigger {
+    /// How long messages are gathered for a batch that is not full.
+    pub fn window(&self) -> Duration {
+        Duration::from_secs(self.maximum_batching_window_in_seconds)
+    }
+
+    /// What Lambda takes ("Creating and configuring an Amazon SQS event source mapping").
+    fn check(&self) -> Result<(), &'static str> {
+        match (self.batch_size, self.maximum_batching_window_in_seconds) {
+            (1..=10, 0..=300) | (11..=10_000, 1..=300) => Ok(()),
+            (11..=10_000, 0) => Err("a batch of more than 10 needs a MaximumBatchingWindowInSeconds"),
+            (_, 0..=300) => Err("a batch is of 1 to 10000 messages"),
+            _ => Err("a batching window is of 300 s at most"),
+        }
+    }
+
     /// Invocations that may run at the same time, if that is bounded.
     pub fn maximum_concurrency(&self) -> Option<usize> {
         self.scaling_config.maximum_concurrency

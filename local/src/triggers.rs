@@ -21,7 +21,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use stream::{Shard, StreamReader};
-use tokio::sync::{Mutex, Notify, OwnedRwLockWriteGuard, RwLock};
+use tokio::sync::{Mutex, Notify, OwnedRwLockWriteGuard, RwLock, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -42,6 +42,8 @@ pub(crate) struct Sources {
     pub(crate) replica: Option<Arc<Replica>>,
     /// Told after whatever may have written to the table.
     pub(crate) written: Arc<Notify>,
+    /// So many wait for the workers: nobody gathers a batch meanwhile.
+    pub(crate) waiting: watch::Sender<usize>,
     /// Each step of a trigger holds it for reading; who holds it for writing sees no worker run.
     pub(crate) gate: Arc<RwLock<()>>,
 }
@@ -54,6 +56,22 @@ pub(crate) struct Triggers {
     queues: Vec<String>,
     paused: Mutex<Option<OwnedRwLockWriteGuard<()>>>,
     tasks: JoinSet<()>,
+}
+
+/// Somebody who waits for the workers: a batch that is being gathered is handled as it is.
+struct Waiting<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Waiting<'a> {
+    fn new(waiting: &'a watch::Sender<usize>) -> Self {
+        waiting.send_modify(|count| *count += 1);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 /// Work that did not come to its end in time.
@@ -99,6 +117,7 @@ impl Triggers {
 
     /// Holds all workers; returns when those that run have ended.
     pub(crate) async fn pause(&self) {
+        let _waiting = Waiting::new(&self.sources.waiting);
         let mut paused = self.paused.lock().await;
         if paused.is_none() {
             *paused = Some(self.sources.gate.clone().write_owned().await);
@@ -114,6 +133,7 @@ impl Triggers {
     /// Returns when every change has been handled and every queue is empty.
     pub(crate) async fn settle(&self, limit: Duration) -> Result<(), Unsettled> {
         let deadline = Instant::now() + limit;
+        let _waiting = Waiting::new(&self.sources.waiting);
         loop {
             let left = self.left(deadline).await;
             if left.is_empty() {

@@ -1,13 +1,17 @@
 //! The messages workers receive. Each may come twice, late and out of order; each is safe to do again.
 
 use crate::aws::{Aws, sdk_config};
+use crate::backpressure::VIEW_TIMEOUT;
+use crate::clock::Timestamp;
 use crate::config::{Config, OwnQueue};
 use crate::error::{Error, Result};
 use crate::ids::{MediaId, PostId, UserId};
+use crate::models::audience::ViewerHash;
 use crate::models::notification::{Act, Topic};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use ulid::Ulid;
@@ -75,6 +79,14 @@ pub enum NotifyJob {
     MailToken { id: Ulid },
 }
 
+/// Work for the `views` function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum ViewsJob {
+    /// Somebody reads a post.
+    Viewed { post: PostId, viewer: ViewerHash, at: Timestamp },
+}
+
 /// Any job, with the queue it goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Job {
@@ -95,7 +107,9 @@ struct Inner {
     files_queue: String,
     index_queue: String,
     notify_queue: String,
+    views_queue: String,
     own_queue: Option<OwnQueue>,
+    dropped_views: AtomicU64,
     client: OnceLock<Client>,
 }
 
@@ -113,7 +127,9 @@ impl Jobs {
             files_queue: config.files_queue.clone(),
             index_queue: config.index_queue.clone(),
             notify_queue: config.notify_queue.clone(),
+            views_queue: config.views_queue.clone(),
             own_queue: config.own_queue.clone(),
+            dropped_views: AtomicU64::new(0),
             client: OnceLock::new(),
         }))
     }
@@ -147,6 +163,25 @@ impl Jobs {
         )
         .await
         .map(|_| ())
+    }
+
+    /// Tells of a view. One that the queue does not take, or not within [`VIEW_TIMEOUT`], is dropped and counted: a read
+    /// neither fails nor waits for it.
+    pub async fn viewed(&self, view: ViewsJob) {
+        let sent = async { self.send_to(&self.0.views_queue, vec![body(&view)?]).await };
+        let reason = match tokio::time::timeout(VIEW_TIMEOUT, sent).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the queue did not answer in time".to_owned(),
+        };
+        self.0.dropped_views.fetch_add(1, Ordering::Relaxed);
+        // A metric filter of the template counts these.
+        tracing::warn!(views_dropped = 1, reason, "a view was dropped");
+    }
+
+    /// How many views this environment has dropped.
+    pub fn dropped_views(&self) -> u64 {
+        self.0.dropped_views.load(Ordering::Relaxed)
     }
 
     fn own_queue(&self) -> Result<&OwnQueue> {

@@ -8,6 +8,7 @@ use futures::{FutureExt, StreamExt, TryFutureExt};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use tokio::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
@@ -97,6 +98,48 @@ where
     let done = futures::stream::iter(event.records).map(one).buffer_unordered(MESSAGES_AT_ONCE);
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = done.filter_map(futures::future::ready).collect().await;
+    response
+}
+
+/// Handles the messages of the event of a worker's own queue in groups: those of one `key` by one call, `|key, jobs|
+/// do_it(app, key, jobs)`, with so many calls at once. A group that fails, fails with each of its messages, as in
+/// [`each_message`].
+pub async fn each_group<J, K, F>(
+    app: &App,
+    event: SqsEvent,
+    at_once: usize,
+    key: impl Fn(&J) -> K,
+    handle: impl Fn(K, Vec<J>) -> F,
+) -> SqsBatchResponse
+where
+    J: DeserializeOwned,
+    K: Ord + Clone,
+    F: Future<Output = crate::Result<()>>,
+{
+    let deadline = Instant::now() + MESSAGE_TIMEOUT;
+    let (mut groups, mut failures) = (BTreeMap::<K, (Vec<SqsMessage>, Vec<J>)>::new(), Vec::new());
+    for message in event.records {
+        match read_job(message.body.as_deref().unwrap_or_default()) {
+            Ok(job) => {
+                let (messages, jobs) = groups.entry(key(&job)).or_default();
+                messages.push(message);
+                jobs.push(job);
+            }
+            Err(error) => failures.push((vec![message], error)),
+        }
+    }
+    let one = |(key, (messages, jobs))| {
+        let work = guarded(deadline, handle(key, jobs));
+        async { work.await.err().map(|error| (messages, error)) }
+    };
+    let done = futures::stream::iter(groups).map(one).buffer_unordered(at_once);
+    failures.extend(done.filter_map(futures::future::ready).collect::<Vec<_>>().await);
+    let mut response = SqsBatchResponse::default();
+    for (messages, error) in failures {
+        let moved = messages.into_iter().map(|message| failed(app, message, &error));
+        let left = futures::stream::iter(moved).buffer_unordered(MESSAGES_AT_ONCE);
+        response.batch_item_failures.extend(left.filter_map(futures::future::ready).collect::<Vec<_>>().await);
+    }
     response
 }
 

@@ -4,6 +4,7 @@ use crate::support::import::{Import, Item, put};
 use serde_json::{Value, json};
 use shared::clock::{Clock, Timestamp};
 use shared::ids::{NotificationId, PostId, UserId, new_ulid};
+use shared::models::days::{Counted, Day};
 use shared::models::fields::FieldValue;
 use shared::models::following::Followers;
 use shared::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark, Topic};
@@ -15,8 +16,8 @@ use shared::table::design::key;
 use std::path::Path;
 use std::time::Duration;
 
-/// Items that each person adds: 6 of the account, 15 of follows, 40 of posts, 20 of likes, 7 of notifications.
-pub(super) const ITEMS_EACH: usize = 88;
+/// Items that each person adds: 6 of the account, 15 of follows, 45 of posts, 20 of likes, 7 of notifications.
+pub(super) const ITEMS_EACH: usize = 93;
 /// Whom each follows, and how many posts each has made.
 const AROUND: usize = 5;
 /// Posts each likes.
@@ -117,6 +118,9 @@ impl Crowd {
             put(items, key::post(id), &post);
             put(items, key::indexed(id), &Indexed { done: Some(1), n: 2, ..Indexed::default() });
             put(items, key::timeline_row(self.people[n], id), &row);
+            let today = Day::of(self.now);
+            let (likes, ttl) = (Counted::Likes.attribute(today), today.month().kept_until());
+            put(items, key::days(id, today.month()), &json!({ likes: LIKES / AROUND, "ttl": ttl }));
         }
         for post in self.around(n).flat_map(|other| self.posts[other]) {
             put(items, key::timeline_row(self.people[n], post), &row);

@@ -34,6 +34,7 @@ pub(super) fn damages(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     let mut damages = of_edges(items, gull, tern);
     damages.extend(of_posts(items, gull, tern));
     damages.extend(of_comments(items, gull));
+    damages.extend(of_counts(items));
     damages.extend(of_scheduled(items, gull));
     damages.extend(of_notifications(items, gull));
     damages.extend(of_accounts(items, gull, tern));
@@ -60,6 +61,7 @@ fn of_edges(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
             vec![
                 "likes_count of the post is 1, its ledger has 0",
                 "the like of the post by tern is counted, but has no row in the post's ledger (edge _)",
+                "the number of likes of the post on its day is 1, its ledger has 0",
             ],
         ),
         (
@@ -118,6 +120,7 @@ fn of_posts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
             vec![
                 "posts_count of gull is 1, its partition has 0",
                 "the post is gone, but indexed",
+                "the post is gone, but its audience has 1 for views_count",
                 "the post is gone, but its comments are 1 for comments_count",
                 "the post is gone, but its ledger has 1 for likes_count",
                 "the post is gone, but stands in its author's own timeline",
@@ -137,18 +140,61 @@ fn of_comments(items: &Items, gull: &str) -> Vec<Case> {
     let uncounted = json!({"PK": {"S": format!("U#{gull}")}, "SK": {"S": format!("H#2#{own}.{below}")}, "n": number(1),
         "ttl": number(9_999_999_999)});
     let yes = json!({"BOOL": true});
+    let lost = [
+        "comments_count of the post is 1, its comments are 0",
+        "the number of comments of the post on its day is 1, its comments are 0",
+    ];
     vec![
         (vec![Put(with(&post, "comments", number(3)))], vec!["comments_count of the post is 3, its comments are 1"]),
-        (vec![Take(comment.clone())], vec!["comments_count of the post is 1, its comments are 0"]),
-        (
-            vec![Put(without(&comment, "counted"))],
-            vec!["comments_count of the post is 1, its comments are 0", "pst__.gull._.gull is not counted yet"],
-        ),
+        (vec![Take(comment.clone())], lost.to_vec()),
+        (vec![Put(without(&comment, "counted"))], vec![lost[0], "pst__.gull._.gull is not counted yet", lost[1]]),
         (vec![Put(with(&comment, "un", yes.clone()))], vec!["pst__.gull._.gull was undone, but is not removed yet"]),
         (vec![Put(uncounted)], vec!["what gull did with pst__.gull._.gull is not counted yet"]),
         (
             vec![Put(with(&post, "todo", yes))],
             vec!["what follows from the last edit of the post is not on its way yet"],
+        ),
+    ]
+}
+
+fn of_counts(items: &Items) -> Vec<Case> {
+    let (post, audience, days) = (one(items, "A#", ""), one(items, "V#", "A"), one(items, "V#", "D#"));
+    let hour = one(items, "V#", "H#");
+    let likes = days.as_object().unwrap().keys().find(|name| name.starts_with('l')).unwrap().clone();
+    let number_of = |item: &Value, name: &str, n| {
+        let mut item = item.clone();
+        item[name]["M"].as_object_mut().unwrap().values_mut().for_each(|value| *value = number(n));
+        item
+    };
+    vec![
+        (vec![Put(with(&post, "views", number(3)))], vec!["views_count of the post is 3, its audience has 1"]),
+        (
+            vec![Put(with(&days, &likes, number(2)))],
+            vec!["the number of likes of the post on its day is 2, its ledger has 1"],
+        ),
+        (
+            vec![Take(days)],
+            vec![
+                "the post on its day is gone, but its comments are 1 for the number of comments",
+                "the post on its day is gone, but its ledger has 1 for the number of likes",
+            ],
+        ),
+        (
+            vec![Put(number_of(&audience, "hours", 2))],
+            vec!["the number of views of the post in the hour 0 is 2, its viewers are 1"],
+        ),
+        (vec![Take(hour)], vec!["the number of views of the post in the hour 0 is 1, its viewers are 0"]),
+        (
+            vec![Put(number_of(&audience, "days", 2))],
+            vec!["the Audience at V#_.gull A has 2 views by day, but 1 in all"],
+        ),
+        (
+            vec![Put(with(&audience, "viewers", json!({"B": "AAAA"})))],
+            vec![
+                "the Audience at V#_.gull A can't be read: insufficient data",
+                "the number of views of the post in the hour 0 is 0, its viewers are 1",
+                "views_count of the post is 1, its audience has 0",
+            ],
         ),
     ]
 }

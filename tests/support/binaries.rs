@@ -34,5 +34,17 @@ fn build() -> PathBuf {
     folder
 }
 
-pub(crate) const FUNCTIONS: [&str; 11] =
-    ["users", "posts", "media", "notifications", "docs", "dispatch", "fanout", "files", "index", "notify", "publish"];
+pub(crate) const FUNCTIONS: [&str; 12] = [
+    "users",
+    "posts",
+    "media",
+    "notifications",
+    "docs",
+    "dispatch",
+    "fanout",
+    "files",
+    "index",
+    "notify",
+    "publish",
+    "views",
+];

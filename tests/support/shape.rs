@@ -14,8 +14,10 @@ impl Shape {
         let mut shape = BTreeMap::new();
         for ((pk, sk), item) in standing(items) {
             let mut item = item.clone();
-            // Times, names of writes, and what keys of the run's own were used for.
-            for name in ["PK", "SK", "ttl", "at", "hash", "known", "rotated", "window", "edited", "unf_until", "w"] {
+            // Times, names of writes, what keys of the run's own were used for, and what a busy machine may drop.
+            for name in
+                ["PK", "SK", "ttl", "at", "hash", "known", "rotated", "window", "edited", "unf_until", "w", "views"]
+            {
                 item.as_object_mut().expect("an item").remove(name);
             }
             item.sort_all_objects();
@@ -36,14 +38,15 @@ impl Shape {
     }
 }
 
-/// Rows of counted calls left out, and timeline rows of posts that are gone: no feed shows them, and their time ends
+/// Rows of counted calls, views, and counts by day, which have the day in their names, left out, and timeline rows of posts that are gone: no feed shows them, and their time ends
 /// them.
 fn standing(items: &Items) -> impl Iterator<Item = (&(String, String), &Value)> {
     let stands = |post: &str| {
         let (post, author) = post.split_once('.').expect("a post's id");
         items.contains_key(&(format!("A#{author}"), format!("T#{post}")))
     };
-    items.iter().filter(move |((pk, sk), _)| !pk.starts_with("RL#") && (!pk.starts_with("TL#") || stands(sk)))
+    let is_count = |pk: &str| pk.starts_with("RL#") || pk.starts_with("V#");
+    items.iter().filter(move |((pk, sk), _)| !is_count(pk) && (!pk.starts_with("TL#") || stands(sk)))
 }
 
 /// Each id is `*`.

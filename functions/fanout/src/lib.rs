@@ -2,7 +2,7 @@
 //! leaves. Each job may come twice, late and out of order.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use futures::future::try_join;
+use futures::future::try_join3;
 use shared::backpressure::FANOUT_CHUNK;
 use shared::error::Result;
 use shared::ids::{PostId, UserId};
@@ -28,7 +28,8 @@ async fn run(app: &App, job: FanoutJob) -> Result<()> {
     match job {
         FanoutJob::PostCreated { post, after } => push(app, post, after).await,
         FanoutJob::PostDeleted { post } => {
-            try_join(forget_likes(app, post), forget_comments(app, post)).await.map(|_| ())
+            let counts = store::analytics::forget(app, post);
+            try_join3(forget_likes(app, post), forget_comments(app, post), counts).await.map(|_| ())
         }
         FanoutJob::Followed { from, to } => back_fill(app, from, to).await,
         FanoutJob::Unfollowed { from, to } => remove(app, from, to).await,

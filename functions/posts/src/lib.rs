@@ -1,5 +1,6 @@
-//! `/posts`, `/tweets`, `/feed`: posts, the feed, likes, comments, scheduled posts, search.
+//! `/posts`, `/tweets`, `/feed`: posts, the feed, likes, comments, scheduled posts, search, analytics.
 
+mod analytics;
 mod comments;
 mod feed;
 mod likes;
@@ -25,6 +26,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(likes::like_post, likes::unlike_post))
         .routes(routes!(likes::unlike_post_by_post))
         .routes(routes!(likes::list_likes))
+        .routes(routes!(analytics::get_analytics))
         .routes(routes!(comments::list_comments, comments::create_comment))
         .routes(routes!(comments::update_comment, comments::delete_comment))
 }

@@ -1,9 +1,10 @@
 //! Writing and reading posts.
 
+use crate::analytics::Reading;
 use crate::scheduled::ScheduledView;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use futures::future::{OptionFuture, try_join, try_join3, try_join4};
+use futures::future::{OptionFuture, try_join, try_join3};
 use http::StatusCode;
 use serde::Serialize;
 use shared::clock::Timestamp;
@@ -201,6 +202,8 @@ pub(crate) async fn answer<T: FromFields>(
 }
 
 /// One post.
+///
+/// Whoever reads it counts as a viewer of it, once an hour; its author does not.
 #[utoipa::path(
     get, path = "/posts/{id}", tag = "posts", params(PostPath), security(("bearer" = [])),
     extensions(("x-public-reading" = json!(true)), ("x-etag" = json!(true))),
@@ -209,6 +212,7 @@ pub(crate) async fn answer<T: FromFields>(
 pub(crate) async fn get_post(
     State(app): State<App>,
     reader: Reader,
+    reading: Reading,
     Path(PostPath { id }): Path<PostPath>,
 ) -> Result<Tagged<PostView>> {
     // Strongly for whoever may have liked it: once the like is counted, nothing else puts it into the count.
@@ -216,7 +220,8 @@ pub(crate) async fn get_post(
     let own = OptionFuture::from(reader.id().map(|me| store::likes::edge(&app, me, id, Read::Strong)));
     let own = async { own.await.transpose().map(Option::flatten) };
     let parts = (reader.viewer(&app), store::posts::get(&app, id, read), own, card(&app, id.author));
-    let (viewer, post, own, author) = try_join4(parts.0, parts.1, parts.2, parts.3).await?;
+    let viewed = reading.viewed(&app, id, reader.id());
+    let (viewer, post, own, author, ()) = futures::try_join!(parts.0, parts.1, parts.2, parts.3, viewed)?;
     let post = post.ok_or_else(Error::not_found)?;
     let own = Own::new(viewer.as_ref(), id, own);
     Ok(Tagged { version: post.ver, view: PostView::new(post, &author, own, &Links::new(&app)?) })

@@ -2,6 +2,7 @@
 
 use super::book::Sides;
 use shared::ids::{MediaId, NotificationId, PostId, UserId};
+use shared::models::days::{Counted, Day, Hour};
 use shared::models::scheduled::Due;
 use ulid::Ulid;
 
@@ -12,6 +13,12 @@ pub(super) enum Fact {
     Likes(PostId),
     /// A post's counter; the comments on it that are counted.
     Comments(PostId),
+    /// A post's number of views; that of its audience.
+    Views(PostId),
+    /// What an audience holds of an hour; the viewers of that hour.
+    ViewsOf { post: PostId, hour: Hour },
+    /// What is counted of a day; the rows of its ledger, or the comments, made on it.
+    ByDay { post: PostId, what: Counted, day: Day },
     /// A counted edge; its row in the post's ledger.
     LikeRow { post: PostId, edge: Ulid, user: UserId },
     /// An account's counter; its ledger's rows.
@@ -61,6 +68,16 @@ impl Fact {
         Some(match self {
             Self::Likes(post) => counter("likes_count", post.to_string(), "ledger has"),
             Self::Comments(post) => counter("comments_count", post.to_string(), "comments are"),
+            Self::Views(post) => counter("views_count", post.to_string(), "audience has"),
+            Self::ViewsOf { post, hour } => {
+                counter("the number of views", format!("{post} in the hour {}", hour.number()), "viewers are")
+            }
+            Self::ByDay { post, what: Counted::Likes, day } => {
+                counter("the number of likes", format!("{post} on {}", day.date()), "ledger has")
+            }
+            Self::ByDay { post, what: Counted::Comments, day } => {
+                counter("the number of comments", format!("{post} on {}", day.date()), "comments are")
+            }
             Self::Followers(user) => counter("followers_count", user.to_string(), "ledger has"),
             Self::Following(user) => counter("following_count", user.to_string(), "ledger has"),
             Self::Posts(user) => counter("posts_count", user.to_string(), "partition has"),

@@ -10,6 +10,8 @@ use super::source::{Row, Source, text};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use shared::clock::Timestamp;
 use shared::ids::{MediaId, NotificationId, PostId, ScheduledId, UserId};
+use shared::models::audience::{Audience, HourAudience};
+use shared::models::days::{Counted, Day, Days, Month};
 use shared::models::following::{Delivery, Followers, MergedRow};
 use shared::models::media::Media;
 use shared::models::notification::{
@@ -27,6 +29,7 @@ use shared::store::media::Sweeper;
 use shared::table::design::{EntityKey, PARTITION_KEY, SORT_KEY, TTL, key};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use ulid::Ulid;
 
 /// What ends so soon is not held to what may have ended already: the sides of a fact end within seconds of each other,
 /// and ids tell their time by the clocks of several machines.
@@ -117,6 +120,7 @@ impl<B: Book> Walk<B> {
         match entity {
             EntityKey::LikeRow { post, edge, user } => {
                 self.found(Fact::Likes(post));
+                self.made_on(post, Counted::Likes, edge);
                 self.found(Fact::LikeRow { post, edge, user });
             }
             EntityKey::FollowerRow { to, edge, from } => {
@@ -159,6 +163,14 @@ impl<B: Book> Walk<B> {
                 }
                 self.found(Fact::Indexed(id));
             }
+            EntityKey::Audience(id) => self.audience(id, &read(row)?)?,
+            EntityKey::HourAudience { post, hour } => {
+                let viewers = read::<HourAudience>(row)?.viewers.count();
+                if self.lasts(Timestamp::from_millis(hour.kept_until() * 1_000)) {
+                    self.book.enter(Fact::ViewsOf { post, hour }, Side::Found, viewers);
+                }
+            }
+            EntityKey::Days { post, month } => self.days(post, month, &read(row)?),
             EntityKey::Scheduled(user, id) => self.scheduled(user, id, &read(row)?, ttl)?,
             EntityKey::Due(due) => self.found(Fact::Due(due)),
             EntityKey::Media(id) => self.media(id, &read(row)?)?,
@@ -267,8 +279,9 @@ impl<B: Book> Walk<B> {
     fn comment(&mut self, id: PostId, edge: Edge, comment: &Post) -> Result<(), String> {
         self.counters(id, comment)?;
         let counted = self.edge(edge, || format!("{id}"));
-        if let (Some(on), Some(_)) = (id.parent(), counted) {
+        if let (Some(on), Some(edge)) = (id.parent(), counted) {
             self.found(Fact::Comments(on));
+            self.made_on(on, Counted::Comments, edge.at);
         }
         Ok(())
     }
@@ -301,7 +314,39 @@ impl<B: Book> Walk<B> {
         }
         self.said(Fact::Likes(id), post.likes);
         self.said(Fact::Comments(id), post.comments);
+        self.said(Fact::Views(id), post.views);
         Ok(())
+    }
+
+    /// A like or a comment that is counted, while its day is.
+    fn made_on(&mut self, post: PostId, what: Counted, edge: Ulid) {
+        let day = Day::of(Timestamp::from_millis(edge.timestamp_ms()));
+        if self.lasts(Timestamp::from_millis(day.month().kept_until() * 1_000)) {
+            self.found(Fact::ByDay { post, what, day });
+        }
+    }
+
+    fn days(&mut self, post: PostId, month: Month, days: &Days) {
+        if self.lasts(Timestamp::from_millis(month.kept_until() * 1_000)) {
+            for what in [Counted::Likes, Counted::Comments] {
+                days.of(what).for_each(|(day, n)| self.said(Fact::ByDay { post, what, day }, n));
+            }
+        }
+    }
+
+    fn audience(&mut self, post: PostId, audience: &Audience) -> Result<(), String> {
+        self.book.enter(Fact::Views(post), Side::Found, audience.n);
+        for (hour, n) in &audience.hours {
+            if self.lasts(Timestamp::from_millis(hour.kept_until() * 1_000)) {
+                self.said(Fact::ViewsOf { post, hour: *hour }, *n);
+            }
+        }
+        let by_day: u64 = audience.days.values().sum();
+        let is_young = !Day::of(post.created_at()).is_past(self.now);
+        match by_day == audience.n || by_day < audience.n && !is_young {
+            true => Ok(()),
+            false => Err(format!("has {by_day} views by day, but {} in all", audience.n)),
+        }
     }
 
     fn post(&mut self, id: PostId, post: &Post) -> Result<(), String> {

@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 use ulid::Ulid;
 
@@ -116,8 +116,21 @@ pub struct Sqs {
     changed: Arc<Notify>,
     /// Told when a message was hidden for some time.
     hidden: Arc<Notify>,
+    unsent: Arc<Mutex<Vec<Unsent>>>,
     faults: Option<Arc<Post>>,
     endpoint: String,
+}
+
+/// Messages that wait for the file, and who waits for their ids.
+struct Unsent {
+    queue: String,
+    messages: Vec<NewMessage>,
+    ids: oneshot::Sender<Result<Vec<String>, String>>,
+}
+
+/// A panic while it was held broke nothing: each holder makes one change.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Sqs {
@@ -136,8 +149,9 @@ impl Sqs {
         let file = Sqlite::open(&dir.join("queues.sqlite"), durability, SCHEMA)?;
         let (listener, endpoint) = listen()?;
         let queues = queues.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
-        let (changed, hidden, faults) = (Arc::default(), Arc::default(), faults.map(Arc::new));
-        let sqs = Self { file, queues: Arc::new(queues), changed, hidden, faults, endpoint };
+        let (changed, hidden, unsent) = (Arc::default(), Arc::default(), Arc::default());
+        let faults = faults.map(Arc::new);
+        let sqs = Self { file, queues: Arc::new(queues), changed, hidden, unsent, faults, endpoint };
         tokio::spawn(sqs.clone().tell_in_time());
         tokio::spawn(axum::serve(listener, protocol::router(sqs.clone())).into_future());
         Ok(sqs)
@@ -165,8 +179,16 @@ impl Sqs {
         if let Some(faults) = self.faults.as_ref().filter(|_| queue.redrive.is_some()) {
             faults.spread(&mut messages);
         }
-        let queue = queue.name.clone();
-        let mut ids = self.file.call(move |file| insert(file, &queue, &messages)).await?;
+        let (ids, sent) = oneshot::channel();
+        lock(&self.unsent).push(Unsent { queue: queue.name.clone(), messages, ids });
+        let unsent = self.unsent.clone();
+        let insert_all = move |file: &mut Connection| {
+            insert_all(file, std::mem::take(&mut *lock(&unsent)));
+            Ok(())
+        };
+        self.file.call(insert_all).await?;
+        let ids = sent.await.map_err(io::Error::other)?;
+        let mut ids = ids.map_err(io::Error::other)?;
         ids.truncate(count);
         self.changed.notify_waiters();
         self.hidden.notify_one();
@@ -305,9 +327,22 @@ impl Sqs {
     }
 }
 
-fn insert(file: &mut Connection, queue: &str, messages: &[NewMessage]) -> rusqlite::Result<Vec<String>> {
+/// Inserts what all have sent that wait, in one transaction: the disk is waited for once.
+fn insert_all(file: &mut Connection, unsent: Vec<Unsent>) {
+    let mut insert_all = || {
+        let transaction = file.transaction()?;
+        let ids = unsent.iter().map(|one| insert(&transaction, &one.queue, &one.messages));
+        let ids = ids.collect::<rusqlite::Result<Vec<_>>>()?;
+        transaction.commit().map(|()| ids)
+    };
+    match insert_all() {
+        Ok(ids) => unsent.into_iter().zip(ids).for_each(|(one, ids)| drop(one.ids.send(Ok(ids)))),
+        Err(error) => unsent.into_iter().for_each(|one| drop(one.ids.send(Err(error.to_string())))),
+    }
+}
+
+fn insert(transaction: &Transaction<'_>, queue: &str, messages: &[NewMessage]) -> rusqlite::Result<Vec<String>> {
     let now = now();
-    let transaction = file.transaction()?;
     let mut ids = Vec::with_capacity(messages.len());
     for NewMessage { body, delay, attributes } in messages {
         let id = Ulid::generate().to_string();
@@ -322,7 +357,6 @@ fn insert(file: &mut Connection, queue: &str, messages: &[NewMessage]) -> rusqli
         }
         ids.push(id);
     }
-    transaction.commit()?;
     Ok(ids)
 }
 

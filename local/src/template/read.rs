@@ -151,6 +151,11 @@ impl Reader<'_> {
             Value::Null => BTreeMap::new(),
             events => typed(events, &format!("{id}.Events"))?,
         };
+        for (name, event) in &events {
+            if let Event::Queue(trigger) = event {
+                trigger.check().map_err(|what| TemplateError::at(format!("{id}.Events.{name}"), what))?;
+            }
+        }
         Ok(Function {
             id: id.to_owned(),
             binary: binary.to_owned(),

@@ -11,9 +11,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// Invocations of one function at a time, unless the template bounds them lower: enough to meet races here too.
 const CONCURRENCY: usize = 4;
+/// SQS gives out so many at once.
+const RECEIVED_AT_ONCE: usize = 10;
+/// While a batch is gathered more are left to come together so long: each receive is a write to the disk.
+const BETWEEN: Duration = Duration::from_millis(100);
+/// An event holds so many bytes.
+const MAX_EVENT: usize = 6 * 1024 * 1024;
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
 /// Starts the pollers of one trigger.
@@ -50,7 +57,7 @@ async fn step(
     function: &Function,
     faults: Option<&Delivery>,
 ) -> io::Result<bool> {
-    let messages = sources.sqs.receive(&trigger.queue, trigger.batch_size).await?;
+    let messages = gather(sources, trigger).await?;
     if messages.is_empty() {
         return Ok(false);
     }
@@ -69,6 +76,38 @@ async fn step(
     // The others become visible again when their time is up.
     sources.sqs.delete(&trigger.queue, &done).await?;
     Ok(true)
+}
+
+/// Receives as Lambda does: ten messages at a time, until the batch or the event is full, or the window is over that the
+/// first of them opened. Whoever waits for the workers ends it, too.
+async fn gather(sources: &Sources, trigger: &QueueTrigger) -> io::Result<Vec<Message>> {
+    let (queue, most) = (&trigger.queue, trigger.batch_size);
+    let mut messages = sources.sqs.receive(queue, most.min(RECEIVED_AT_ONCE)).await?;
+    if messages.is_empty() || trigger.window().is_zero() {
+        return Ok(messages);
+    }
+    let deadline = Instant::now() + trigger.window();
+    let mut waiting = sources.waiting.subscribe();
+    let mut bytes: usize = messages.iter().map(size).sum();
+    while messages.len() < most && bytes < MAX_EVENT && Instant::now() < deadline {
+        let changed = sources.sqs.changed();
+        let more = sources.sqs.receive(queue, (most - messages.len()).min(RECEIVED_AT_ONCE)).await?;
+        if more.is_empty() {
+            tokio::select! {
+                _ = timeout_at(deadline, async { changed.await; sleep(BETWEEN).await }) => {}
+                _ = waiting.wait_for(|count| *count > 0) => break,
+            }
+        }
+        bytes += more.iter().map(size).sum::<usize>();
+        messages.extend(more);
+    }
+    Ok(messages)
+}
+
+/// About what a message takes in an event on AWS, where receipt handles and names are longer.
+fn size(message: &Message) -> usize {
+    const REST: usize = 900;
+    message.body.len() + REST
 }
 
 /// Makes what a worker that died had visible again soon, and some of what was handled; answers what is left of that. A

@@ -122,6 +122,7 @@ pub(crate) async fn host_under(
         faults: faults.cloned(),
         replica: None,
         written: Arc::default(),
+        waiting: watch::Sender::default(),
         gate: Arc::default(),
     };
     let triggers = Triggers::start(sources, &model, &BTreeMap::from(functions)).await.unwrap();

@@ -30,6 +30,9 @@ pub struct Post {
     /// Comments on it that are counted; likewise.
     #[serde(default)]
     pub comments: u64,
+    /// Views as they were counted last; written by the `views` function alone.
+    #[serde(default)]
+    pub views: u64,
     /// It was edited, and what follows from that is not on its way yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub todo: bool,
@@ -55,6 +58,7 @@ impl Post {
             ver: 1,
             likes: 0,
             comments: 0,
+            views: 0,
             todo: false,
             counted: false,
             undone: false,

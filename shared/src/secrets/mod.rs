@@ -50,6 +50,7 @@ pub enum Purpose {
     Cursor,
     File,
     Nobody,
+    Viewer,
 }
 
 /// The signing keys: the first signs, all verify, so that a key can be replaced while its tokens live.

@@ -38,6 +38,11 @@ impl Edge {
         !self.undone
     }
 
+    /// When it was made.
+    pub fn made(self) -> Timestamp {
+        Timestamp::from_millis(self.at.timestamp_ms())
+    }
+
     /// What the counter lacks of it.
     pub const fn pending(self) -> i64 {
         match (self.undone, self.counted) {

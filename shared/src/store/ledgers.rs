@@ -4,6 +4,7 @@
 //! and the mark's condition decides. Of two consumers at the same edge one is refused, reads the edge again, and finds
 //! nothing left to do.
 
+use super::analytics;
 use super::comments;
 use super::delivery::{self, Turn};
 use super::edges::{self, Edge};
@@ -11,17 +12,22 @@ use crate::App;
 use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
+use crate::models::days::{Counted, Day, MONTHS_KEPT};
 use crate::models::following::{Delivery, Followers, MergedRow};
 use crate::table::client::TRANSACTION_OPS;
 use crate::table::design::{Key, key};
 use crate::table::{Condition, Op, Read, Refused};
 use futures::future::try_join_all;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// A row whose key says it all.
 fn row() -> serde_json::Value {
     json!({})
 }
+
+/// What a transaction on a post writes beside the edges: the counter, and the days on which they were made.
+const BESIDE: usize = 1 + MONTHS_KEPT;
 
 /// Counts likes of one post that came, and uncounts those that went.
 ///
@@ -29,7 +35,7 @@ fn row() -> serde_json::Value {
 /// Unavailable: some may be done, and doing all again is right.
 pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -> Result<()> {
     let mut work = Work::new(edges, move |user| key::like(user, post));
-    while let Some(batch) = work.batch(TRANSACTION_OPS / 2 - 1) {
+    while let Some(batch) = work.batch((TRANSACTION_OPS - BESIDE) / 2) {
         let mut ops = Ops::new();
         for (user, edge) in batch {
             let ledger = key::like_row(post, edge.at, *user);
@@ -41,7 +47,8 @@ pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -
             ops.edge(*user, key::like(*user, post), *edge, rows);
         }
         let counter = Op::update(key::post(post)).add("likes", ops.net).when(Condition::Exists);
-        match ops.commit(app, counter).await? {
+        let days = analytics::count(post, Counted::Likes, &ops.days, app.now());
+        match ops.commit(app, counter, days).await? {
             Outcome::Done => work.done(),
             Outcome::Refused(users) => drop(work.reread(app, &users).await?),
             Outcome::CounterGone => {
@@ -60,13 +67,14 @@ pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -
 /// Unavailable: some may be done, and doing all again is right.
 pub async fn settle_comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) -> Result<()> {
     let mut work = Work::new(edges, key::post);
-    while let Some(batch) = work.batch((TRANSACTION_OPS - 1) / OPS_PER_COMMENT) {
+    while let Some(batch) = work.batch((TRANSACTION_OPS - BESIDE) / OPS_PER_COMMENT) {
         let mut ops = Ops::new();
         for (comment, edge) in batch {
             ops.edge(*comment, key::post(*comment), *edge, comments::settled(*comment, *edge));
         }
         let counter = Op::update(key::post(on)).add("comments", ops.net).when(Condition::Exists);
-        match ops.commit(app, counter).await? {
+        let days = analytics::count(on, Counted::Comments, &ops.days, app.now());
+        match ops.commit(app, counter, days).await? {
             Outcome::Done => work.done(),
             Outcome::Refused(refused) => {
                 // One that went with its post leaves what showed it in counts.
@@ -113,7 +121,7 @@ pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -
             ops.edge(*from, key::follow(*from, to), *edge, rows);
         }
         let (counter, turned) = delivery::count(&followers, ops.net, app.config().fanout_limit);
-        match ops.commit(app, counter).await? {
+        match ops.commit(app, counter, Vec::new()).await? {
             Outcome::Done => {
                 work.done();
                 turn = turned.or(turn);
@@ -221,6 +229,8 @@ struct Ops<I> {
     /// Which operation is which edge.
     edges: Vec<(usize, I)>,
     net: i64,
+    /// The same by the day on which the edges were made.
+    days: BTreeMap<Day, i64>,
 }
 
 enum Outcome<I> {
@@ -233,7 +243,7 @@ enum Outcome<I> {
 
 impl<I> Ops<I> {
     const fn new() -> Self {
-        Self { ops: Vec::new(), edges: Vec::new(), net: 0 }
+        Self { ops: Vec::new(), edges: Vec::new(), net: 0, days: BTreeMap::new() }
     }
 
     fn edge(&mut self, id: I, key: Key, edge: Edge, rows: Vec<Op>) {
@@ -241,12 +251,15 @@ impl<I> Ops<I> {
         self.ops.push(if edge.stands() { edges::count(key, edge) } else { edges::remove(key, edge) });
         self.ops.extend(rows);
         self.net += edge.pending();
+        *self.days.entry(Day::of(edge.made())).or_default() += edge.pending();
     }
 
-    async fn commit(self, app: &App, counter: Op) -> Result<Outcome<I>> {
+    /// Writes all of it, with the counter and what has no condition beside it.
+    async fn commit(self, app: &App, counter: Op, beside: Vec<Op>) -> Result<Outcome<I>> {
         let Self { mut ops, edges, .. } = self;
         let counter_at = ops.len();
         ops.push(counter);
+        ops.extend(beside);
         let refused: Refused = match app.table().transact(ops).await {
             Ok(()) => return Ok(Outcome::Done),
             Err(error) => error.refused()?,

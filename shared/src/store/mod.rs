@@ -1,5 +1,7 @@
 //! One file per aggregate, one function per access pattern (the numbers are the chart's in `table::design`).
 
+pub mod analytics;
+pub mod audience;
 pub mod cards;
 pub mod comments;
 pub mod delivery;

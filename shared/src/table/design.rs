@@ -31,6 +31,9 @@
 //! | Media | M#u | M#ulid | | a picture or video of u's, and what it belongs to |
 //! | Loose | MX#hour | ulid.u | | one of that hour that belongs to nothing yet |
 //! | Sweeper | MX | MX | | the first hour in which something loose may be |
+//! | Audience | V#post | A | | who has read the post, as a sketch, and its views by day |
+//! | HourAudience | V#post | H#hour | yes | who has read it in an hour: its views |
+//! | Days | V#post | D#month | yes | likes and comments of thirty days, by the day on which they were made |
 //! | TimelineRow | TL#u | ulid.author | yes | a post in u's timeline |
 //! | NameGuard | N#name | N | | who has the username |
 //! | EmailGuard | E#hash | E | | who has the address |
@@ -79,6 +82,8 @@
 //! | 25 | which posts have this word, hashtag or author? | W#term | E | store::search::page |
 //! | 26 | a picture or video; some of mine | M#u, M#ulid (batch) | S | store::media::get, load |
 //! | 27 | what came in an hour and belongs to nothing | MX#hour | S | store::media::loose |
+//! | 28 | what may its author know of a post? | V#post, A to D# | S | store::analytics::of_post |
+//! | 29 | who has read the post, and in this hour? | V#post, A / V#post, H#hour | S | store::audience::count |
 
 mod entity;
 pub mod key;

@@ -69,6 +69,8 @@ pub struct Op {
     pub(super) key: Key,
     pub(super) change: Change,
     pub(super) condition: Option<Condition>,
+    /// Leaves no name.
+    repeatable: bool,
 }
 
 impl Op {
@@ -78,7 +80,7 @@ impl Op {
     /// When the value is no map.
     pub fn put(key: Key, value: &impl Serialize) -> Result<Self, TableError> {
         let item = serde_dynamo::to_item(value).map_err(|error| TableError::Broken(error.into()))?;
-        Ok(Self { key, change: Change::Put(Item(item)), condition: None })
+        Ok(Self { key, change: Change::Put(Item(item)), condition: None, repeatable: false })
     }
 
     /// Writes the whole item where none is.
@@ -100,16 +102,16 @@ impl Op {
 
     /// Changes single attributes; without a condition a missing item is made.
     pub fn update(key: Key) -> Self {
-        Self { key, change: Change::Update(Vec::new()), condition: None }
+        Self { key, change: Change::Update(Vec::new()), condition: None, repeatable: false }
     }
 
     pub fn delete(key: Key) -> Self {
-        Self { key, change: Change::Delete, condition: None }
+        Self { key, change: Change::Delete, condition: None, repeatable: false }
     }
 
     /// Writes nothing; in a transaction, holds the others to a condition.
     pub fn check(key: Key, condition: Condition) -> Self {
-        Self { key, change: Change::Check, condition: Some(condition) }
+        Self { key, change: Change::Check, condition: Some(condition), repeatable: false }
     }
 
     #[must_use]
@@ -121,11 +123,19 @@ impl Op {
         self
     }
 
+    /// Of a write that may be done twice, and whose caller takes a refusal for what was done before: it leaves no name, and
+    /// so takes no other write's away.
+    #[must_use]
+    pub const fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+
     /// With a name of its own in the item that it leaves, if to write it twice would not be to write it once: it has a
     /// condition or counts. What counts is held to the name too, for its condition may hold again.
     pub(super) fn named(mut self) -> (Self, Option<AttributeValue>) {
         let counts = matches!(&self.change, Change::Update(steps) if steps.iter().any(Step::counts));
-        if self.condition.is_none() && !counts {
+        if self.repeatable || self.condition.is_none() && !counts {
             return (self, None);
         }
         let name = AttributeValue::S(crate::secrets::base64url(&crate::secrets::random_bytes::<12>()));

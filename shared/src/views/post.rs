@@ -32,6 +32,7 @@ pub struct PostView {
     pub edited_at: Option<String>,
     pub likes_count: u64,
     pub comments_count: u64,
+    /// Once per viewer and hour, without the author's own; up to a minute old.
     pub views_count: u64,
     /// Whether the viewer likes it.
     pub liked: bool,
@@ -39,7 +40,7 @@ pub struct PostView {
 
 impl PostView {
     pub fn new(post: Post, author: &Profile, own: Own, links: &Links) -> Self {
-        let Post { id, content, hashtags, mentions, media, edited, likes, comments, .. } = post;
+        let Post { id, content, hashtags, mentions, media, edited, likes, comments, views, .. } = post;
         Self {
             id,
             author: UserCard::new(author, links),
@@ -53,7 +54,7 @@ impl PostView {
             edited_at: edited.map(crate::clock::Timestamp::rfc3339),
             likes_count: with_own(likes, own.like),
             comments_count: comments.saturating_add_signed(own.comments).max(u64::from(own.comments > 0)),
-            views_count: 0,
+            views_count: views,
             liked: own.like.is_some_and(Edge::stands),
         }
     }
@@ -120,6 +121,6 @@ pub fn example() -> serde_json::Value {
         },
         "content": "Low tide. #mudflats", "hashtags": ["mudflats"], "mentions": [], "media": [], "group_id": null,
         "parent_id": null, "created_at": "2026-11-20T20:30:00.000Z", "edited_at": null,
-        "likes_count": 3, "comments_count": 0, "views_count": 0, "liked": true
+        "likes_count": 3, "comments_count": 0, "views_count": 41, "liked": true
     })
 }

@@ -2,6 +2,7 @@
 
 use super::key;
 use crate::ids::{MediaId, NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
+use crate::models::days::{Hour, Month};
 use crate::models::notification::NotificationKind;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
@@ -35,6 +36,9 @@ pub enum EntityKey {
     Media(MediaId),
     Loose(MediaId),
     Sweeper,
+    Audience(PostId),
+    HourAudience { post: PostId, hour: Hour },
+    Days { post: PostId, month: Month },
     TimelineRow { owner: UserId, post: PostId },
     NameGuard,
     EmailGuard,
@@ -74,6 +78,7 @@ impl EntityKey {
                 Some(Self::Media(MediaId { ulid, owner: user(id)? }))
             }
             "MX" => MediaId::from_suffix(sk).ok().filter(|id| key::loose(*id).pk() == pk).map(Self::Loose),
+            "V" => Self::of_counts(post(id)?, sk),
             "TL" => Some(Self::TimelineRow { owner: user(id)?, post: post(sk)? }),
             "N" => (sk == "N").then_some(Self::NameGuard),
             "E" => (sk == "E").then_some(Self::EmailGuard),
@@ -119,6 +124,17 @@ impl EntityKey {
         }
     }
 
+    /// What is counted of a post.
+    fn of_counts(post: PostId, sk: &str) -> Option<Self> {
+        if sk == "A" {
+            Some(Self::Audience(post))
+        } else if let Some(hour) = sk.strip_prefix(key::HOUR_AUDIENCE) {
+            Some(Self::HourAudience { post, hour: Hour::parse(hour)? })
+        } else {
+            Some(Self::Days { post, month: Month::parse(sk.strip_prefix(key::DAYS)?)? })
+        }
+    }
+
     /// What is kept of the notifications that were told to a user.
     fn of_told(id: UserId, sk: &str) -> Option<Self> {
         let (kind, rest) = sk.split_once('#')?;
@@ -160,6 +176,9 @@ impl EntityKey {
             Self::Media(_) => "Media",
             Self::Loose(_) => "Loose",
             Self::Sweeper => "Sweeper",
+            Self::Audience(_) => "Audience",
+            Self::HourAudience { .. } => "HourAudience",
+            Self::Days { .. } => "Days",
             Self::TimelineRow { .. } => "TimelineRow",
             Self::NameGuard => "NameGuard",
             Self::EmailGuard => "EmailGuard",
@@ -182,6 +201,8 @@ impl EntityKey {
                 | Self::Session(..)
                 | Self::Uncounted { .. }
                 | Self::Negative { .. }
+                | Self::HourAudience { .. }
+                | Self::Days { .. }
                 | Self::TimelineRow { .. }
                 | Self::MailToken(_)
                 | Self::Idempotency(_)
@@ -247,6 +268,9 @@ mod tests {
             ("DUE#472222", &format!("1700000000007#{id}")),
             ("DUE#472223", &format!("1700000000007#{id}#{id}")),
             ("IA#one", "I#other"),
+            (&format!("V#{id}.{id}"), "H#"),
+            (&format!("V#{id}.{id}"), "D#x"),
+            (&format!("V#{id}"), "A"),
             ("RL#login", "soon"),
             (&format!("NE#{id}"), &format!("G#wave#{id}.{id}")),
             (&format!("NE#{id}"), "D#like#"),

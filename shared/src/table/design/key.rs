@@ -3,6 +3,7 @@
 use super::{END, Key, Range, START};
 use crate::clock::Timestamp;
 use crate::ids::{MediaId, NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
+use crate::models::days::{Hour, Month};
 use crate::models::notification::NotificationKind;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
@@ -252,6 +253,36 @@ pub fn loose_in(hour: u64) -> Range {
 
 pub fn sweeper() -> Key {
     Key::new("MX", "MX")
+}
+
+pub const HOUR_AUDIENCE: &str = "H#";
+pub const DAYS: &str = "D#";
+
+pub fn audience(post: PostId) -> Key {
+    Key::new(counted(post).pk, "A")
+}
+
+pub fn hour_audience(post: PostId, hour: Hour) -> Key {
+    Key::new(counted(post).pk, format!("{HOUR_AUDIENCE}{}", hour.number()))
+}
+
+pub fn days(post: PostId, month: Month) -> Key {
+    Key::new(counted(post).pk, format!("{DAYS}{:05}", month.number()))
+}
+
+/// The audience and the days, without the hours.
+pub fn analytics(post: PostId) -> Range {
+    Range { pk: counted(post).pk, from: "A".into(), to: format!("{DAYS}{END}") }
+}
+
+/// All that is counted of a post.
+pub fn counted(post: PostId) -> Range {
+    Range::starting(format!("V#{}", post.suffix()), "")
+}
+
+/// One item of that by its sort key.
+pub fn counted_row(counted: &Range, sk: &str) -> Key {
+    Key::new(counted.pk(), sk)
 }
 
 pub fn timeline_row(owner: UserId, post: PostId) -> Key {

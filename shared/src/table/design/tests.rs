@@ -3,6 +3,7 @@
 use super::*;
 use crate::clock::Timestamp;
 use crate::ids::{MediaId, NotificationId, PostId, ScheduledId, SessionId};
+use crate::models::days::Hour;
 use crate::models::notification::NotificationKind;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
@@ -22,6 +23,7 @@ fn keys() {
     let comment = post.comment(edge, a).unwrap();
     let media = MediaId { ulid: edge, owner: a };
     let due = Due { at: Timestamp::from_millis(1_700_000_000_007), user: a, id: ScheduledId::from_ulid(edge) };
+    let hour = Hour::of(due.at);
     let shown = |key: Key| format!("{} {}", key.pk, key.sk).replace("01HF7YAT00000000000000000", "_");
     let name = Username::from_path("Ann").unwrap();
     let kind = NotificationKind::Like;
@@ -50,6 +52,9 @@ fn keys() {
         (key::media(media), "M#_1 M#_4"),
         (key::loose(media), "MX#472222 _4._1"),
         (key::sweeper(), "MX MX"),
+        (key::audience(post), "V#_3._2 A"),
+        (key::hour_audience(post, hour), "V#_3._2 H#472222"),
+        (key::days(post, hour.day().month()), "V#_3._2 D#00655"),
         (key::timeline_row(a, post), "TL#_1 _3._2"),
         (key::name_guard(&name), "N#ann N"),
         (key::mail_token(edge), "X#_4 X"),
@@ -83,6 +88,11 @@ fn ranges_hold_what_they_name() {
     assert!(holds(key::due_by(472_222, at(7)), due(7)) && !holds(key::due_by(472_222, at(7)), due(8)));
     assert_eq!(key::read_due(due(7).sk()).map(|due| due.at), Some(at(7)));
     assert!(holds(key::viewer(a), key::uncounted(a, comment)));
+    let hour = Hour::of(at(0));
+    let (all, days) = (key::audience(post), key::days(post, hour.day().month()));
+    assert!(holds(key::analytics(post), all.clone()) && holds(key::analytics(post), days.clone()));
+    assert!(!holds(key::analytics(post), key::hour_audience(post, hour)));
+    assert!([all, days, key::hour_audience(post, hour)].into_iter().all(|key| holds(key::counted(post), key)));
     assert!(holds(key::likes(a), key::like(a, post)) && holds(key::like_rows(post), key::like_row(post, edge, a)));
     assert_eq!(key::other_end(key::like_row(post, edge, a).sk()), Some(a));
 }
