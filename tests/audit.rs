@@ -18,8 +18,8 @@ mod damages;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A settled table with an item of every kind that the audit holds to another, its workers at rest: gull and tern
-/// follow each other, gull has posted and commented on it, tern has read it and likes it, gull has not read of either, and tern has read
-/// all. Another post of gull's waits.
+/// follow each other, gull has posted and commented on it, tern has read it and likes it, gull has not read of either,
+/// and tern has read all. Another post of gull's waits, and tern has reported the first.
 async fn small_world() -> (TestApp, [String; 2], String) {
     let app = TestApp::start().await;
     let (gull, tern) = (app.user("gull").await, app.user("tern").await);
@@ -34,6 +34,7 @@ async fn small_world() -> (TestApp, [String; 2], String) {
     gull.post("/posts", json!({"content": "High tide.", "publish_at": tomorrow})).await.expect(201);
     app.settle().await;
     tern.post("/notifications/read", json!({"all": true})).await.expect(200);
+    tern.post(&format!("/posts/{post}/report"), json!({"reason": "spam"})).await.expect(202);
     app.settle().await;
     app.pause_workers().await;
     (app, [gull.id.clone(), tern.id.clone()], post)

@@ -11,9 +11,10 @@ use shared::backpressure::Reading;
 use shared::config::{GIVEN_TO_ALL, OWN_QUEUE};
 use shared::http::openapi;
 use shared::http::paths::ALIASES;
-use shared::ids::{MediaId, NotificationId, PostId, ScheduledId, SessionId, UserId};
+use shared::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId};
 use shared::models::days::Hour;
 use shared::models::notification::NotificationKind;
+use shared::models::report::ReportStatus;
 use shared::models::scheduled::Due;
 use shared::models::search::Term;
 use shared::models::user::{RESERVED_USERNAMES, Username};
@@ -467,5 +468,9 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::notification_event(ann, ntf),
         key::notification_done(ann, like, Some(post), bob),
         key::notification_group(ann, like, Some(post)),
+        key::reported(post, ann),
+        key::report(ReportStatus::Open, ReportId::from_ulid(ulid)),
+        key::moderation(ulid),
+        key::moderator_named(&Username::from_path("ann").unwrap()),
     ]
 }

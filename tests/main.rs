@@ -14,6 +14,7 @@ mod large;
 mod load;
 mod media_browser;
 mod model;
+mod moderation;
 mod readme;
 mod scheduled;
 mod search;

@@ -94,6 +94,8 @@ struct World {
     media: String,
     /// By Ann, and not sent.
     pending: String,
+    /// By Ann, who is a moderator, of a post by Bob.
+    report: String,
     document: Value,
     operations: Vec<Operation>,
     called: Mutex<BTreeSet<(String, u16)>>,
@@ -101,8 +103,12 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let app = TestApp::with(|options| set(options, "RateLimits", "on")).await;
-        let (ann, _) = (app.user("ann").await, app.user("bob").await);
+        let app = TestApp::with(|options| {
+            set(options, "RateLimits", "on");
+            set(options, "Moderator", "ann");
+        })
+        .await;
+        let (ann, bob) = (app.user("ann").await, app.user("bob").await);
         let post = ann.post_text("hello").await;
         let comment = ann.post(&format!("/posts/{post}/comments"), json!({"content": "hello"})).await.expect(201);
         let comment = comment.json()["id"].as_str().unwrap().to_owned();
@@ -112,6 +118,9 @@ impl World {
         let declared = json!({"content_type": "video/mp4", "size": 1_000});
         let pending = ann.post("/media/uploads", declared).await.expect(201).json();
         let pending = pending["id"].as_str().unwrap().to_owned();
+        let reported = bob.post_text("hello").await;
+        ann.post(&format!("/posts/{reported}/report"), json!({"reason": "spam"})).await.expect(202);
+        let report = ann.get("/reports").await.expect(200).json()["items"][0]["id"].as_str().unwrap().to_owned();
         app.settle().await;
         let document: Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
         let items = document["paths"].as_object().unwrap().values();
@@ -129,7 +138,8 @@ impl World {
                 operations.push(Operation { method, path: path.clone(), is: is.clone(), methods: methods.clone() });
             }
         }
-        Self { app, ann, post, comment, scheduled, media, pending, document, operations, called: Mutex::default() }
+        let called = Mutex::default();
+        Self { app, ann, post, comment, scheduled, media, pending, report, document, operations, called }
     }
 
     /// Every item but the counters of limits and of failed sign-ins, which refusals may raise.
@@ -146,6 +156,7 @@ impl World {
         let path = path.replace("scheduled/{id}", &format!("scheduled/{}", self.scheduled));
         let path = path.replace("media/{id}/complete", &format!("media/{}/complete", self.pending));
         let path = path.replace("media/{id}", &format!("media/{}", self.media));
+        let path = path.replace("reports/{id}", &format!("reports/{}", self.report));
         if path.starts_with("/posts/") { path.replace("{id}", &self.post) } else { path }
     }
 

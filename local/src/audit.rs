@@ -15,7 +15,7 @@ mod source;
 mod walk;
 
 pub use report::Report;
-pub(crate) use source::Source;
+pub(crate) use source::{Source, variable};
 
 use crate::data::{Data, DataError, Folder};
 use crate::services::Durability;

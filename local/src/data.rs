@@ -39,6 +39,9 @@ pub enum DataError {
     },
 }
 
+/// The file that says where the table of a run answers.
+const ENDPOINT: &str = "dynamodb.endpoint";
+
 impl Folder {
     pub(crate) fn open(data: &Data) -> Result<Self, DataError> {
         let (path, temporary) = match data {
@@ -61,6 +64,17 @@ impl Folder {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Says where this run's table is, for a command beside it.
+    pub(crate) fn tell_endpoint(&self, endpoint: &str) -> Result<(), DataError> {
+        let told = write_private(&self.path.join(ENDPOINT), endpoint);
+        told.map_err(|source| DataError::Io { path: self.path.clone(), source })
+    }
+
+    /// Where the table of the run is that uses this folder.
+    pub(crate) fn endpoint(path: &Path) -> io::Result<String> {
+        fs::read_to_string(path.join(ENDPOINT))
     }
 
     /// A secret's content, generated at its first use.

@@ -13,6 +13,8 @@ mod faults;
 mod functions;
 /// API Gateway.
 mod gateway;
+/// Who looks after reports.
+pub mod moderator;
 /// Which route takes a request.
 pub mod routes;
 /// Embedded AWS services.

@@ -21,13 +21,28 @@ struct CommandLine {
 /// What else it can do than serve.
 #[derive(Subcommand)]
 enum Command {
-    /// Tell what in a table does not fit together: counters, ledgers, guards, timelines; 1 at the end if anything
+    /// Tell what in a table does not fit together: counters, ledgers, guards, timelines; 1 at the end if anything. No
+    /// run may use the folder meanwhile
     Audit(AuditArguments),
+    /// Make somebody a moderator, who sees reports and decides on them; a host may run meanwhile
+    Moderator(ModeratorArguments),
 }
 
 #[derive(Args)]
-struct AuditArguments {
-    /// The data folder; no run may use it meanwhile
+struct ModeratorArguments {
+    /// The username
+    #[arg(value_name = "USERNAME")]
+    username: String,
+    /// Take the role away instead
+    #[arg(long)]
+    remove: bool,
+    #[command(flatten)]
+    table: TableArguments,
+}
+
+#[derive(Args)]
+struct TableArguments {
+    /// The data folder
     #[arg(long, default_value = ".perch", value_name = "FOLDER", conflicts_with = "table")]
     data_dir: PathBuf,
     /// A table on AWS instead, by AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN
@@ -36,6 +51,18 @@ struct AuditArguments {
     /// Another address for that table than AWS's own
     #[arg(long, value_name = "URL", requires = "table")]
     endpoint_url: Option<String>,
+}
+
+impl From<TableArguments> for Target {
+    fn from(TableArguments { data_dir, table, endpoint_url: endpoint }: TableArguments) -> Self {
+        table.map_or(Self::Folder(data_dir), |name| Self::Table { name, endpoint })
+    }
+}
+
+#[derive(Args)]
+struct AuditArguments {
+    #[command(flatten)]
+    table: TableArguments,
     /// Nothing is under way: an edge that is not counted is a finding too
     #[arg(long)]
     settled: bool,
@@ -145,8 +172,10 @@ impl Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let CommandLine { command, serve: arguments } = CommandLine::parse();
-    if let Some(Command::Audit(arguments)) = command {
-        return Box::pin(run_audit(arguments)).await;
+    match command {
+        Some(Command::Audit(arguments)) => return Box::pin(run_audit(arguments)).await,
+        Some(Command::Moderator(arguments)) => return Box::pin(appoint(arguments)).await,
+        None => {}
     }
     if arguments.print_openapi {
         return print_openapi().map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS);
@@ -169,9 +198,8 @@ async fn main() -> ExitCode {
 
 /// 0 for a clean table, 1 for one with findings, 2 for one that can't be audited.
 async fn run_audit(arguments: AuditArguments) -> ExitCode {
-    let AuditArguments { data_dir, table, endpoint_url: endpoint, settled } = arguments;
-    let target = table.map_or(Target::Folder(data_dir), |name| Target::Table { name, endpoint });
-    let report = match audit(&target, settled).await {
+    let AuditArguments { table, settled } = arguments;
+    let report = match audit(&table.into(), settled).await {
         Ok(report) => report,
         Err(error) => {
             fail(&error);
@@ -182,6 +210,22 @@ async fn run_audit(arguments: AuditArguments) -> ExitCode {
         Ok(()) if report.is_clean() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+/// Says what the named one is now.
+async fn appoint(arguments: ModeratorArguments) -> ExitCode {
+    let ModeratorArguments { username, remove, table } = arguments;
+    let changed = match local::moderator::appoint(&table.into(), &username, !remove).await {
+        Ok(changed) => changed,
+        Err(error) => return fail(&error),
+    };
+    let told = match (remove, changed) {
+        (false, true) => "is a moderator now",
+        (false, false) => "is a moderator already",
+        (true, true) => "is no moderator any more",
+        (true, false) => "is no moderator",
+    };
+    writeln!(std::io::stdout().lock(), "{username} {told}").map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
 fn print_openapi() -> std::io::Result<()> {

@@ -41,6 +41,7 @@ impl Local {
         let (listener, port) = listen(options.port).await?;
         let template = Template::read(&options, port)?;
         let services = services(&options, &folder, &template.model).await?;
+        folder.tell_endpoint(services.dynamodb.endpoint())?;
         let endpoints = services.endpoints();
         let environments = template.environments(&options, &folder, &services, &endpoints)?;
         let clock = Clock::default();

@@ -1,5 +1,6 @@
 //! The environment, read once. Nothing else reads it, and all that is missing is said at once.
 
+use crate::models::user::Username;
 use crate::secrets::Keys;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -40,6 +41,8 @@ pub struct Config {
     pub rate_limits: bool,
     /// Followers above which an author's posts are merged at read.
     pub fanout_limit: u64,
+    /// Whoever has this name is the first moderator.
+    pub moderator: Option<Username>,
     /// None in functions that neither check a token nor make one.
     pub keys: Option<Keys>,
 }
@@ -81,7 +84,7 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 19] = [
+pub const GIVEN_TO_ALL: [&str; 20] = [
     "TABLE_NAME",
     "FANOUT_QUEUE_URL",
     "FILES_QUEUE_URL",
@@ -100,6 +103,7 @@ pub const GIVEN_TO_ALL: [&str; 19] = [
     "HIDE_REGISTERED_EMAILS",
     "RATE_LIMITS",
     "FANOUT_LIMIT",
+    "MODERATOR",
     "RUST_LOG",
 ];
 
@@ -149,6 +153,7 @@ impl Config {
             hide_registered_emails: vars.switch("HIDE_REGISTERED_EMAILS"),
             rate_limits: vars.switch("RATE_LIMITS"),
             fanout_limit: vars.parsed("FANOUT_LIMIT", 1),
+            moderator: vars.username("MODERATOR"),
             keys: vars.keys("SIGNING_KEYS"),
         };
         if vars.problems.is_empty() { Ok(config) } else { Err(ConfigError(vars.problems)) }
@@ -202,6 +207,15 @@ impl<L: Fn(&str) -> Option<String>> Vars<L> {
                 false
             }
         }
+    }
+
+    fn username(&mut self, name: &str) -> Option<Username> {
+        let value = self.optional(name)?;
+        let username = Username::from_path(&value);
+        if username.is_none() {
+            self.problems.push(format!("{name} is no username"));
+        }
+        username
     }
 
     fn keys(&mut self, name: &str) -> Option<Keys> {

@@ -118,6 +118,10 @@ id!(
     /// A post that waits for its time.
     ScheduledId, "sch_"
 );
+id!(
+    /// A report of a post.
+    ReportId, "rpt_"
+);
 
 /// A post, or a comment, which is a post below another one. The id names its author, and all that it stands below, so
 /// that a post is one `GetItem`, an author's list one `Query`, and what a comment belongs to is known without reading it.

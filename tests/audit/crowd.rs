@@ -84,16 +84,16 @@ impl Crowd {
             website: None,
             interests: Vec::new(),
             ver: 1,
+            suspended: None,
         };
         put(items, key::profile(id), &profile);
         let (posts, following) = (AROUND as u64, AROUND as u64);
-        put(
-            items,
-            key::account(id),
-            &Account { id, email, verified: true, posts, following, waiting: 0, settings: Default::default() },
-        );
+        let (waiting, settings) = (0, Default::default());
+        let account = Account { id, email, verified: true, posts, following, waiting, moderator: false, settings };
+        put(items, key::account(id), &account);
         put(items, key::followers(id), &Followers { n: following, ..Followers::new(id) });
-        put(items, key::credentials(id), &Credentials { id, hash: "no password".into(), known: Vec::new(), starts: 0 });
+        let (hash, known) = ("no password".into(), Vec::new());
+        put(items, key::credentials(id), &Credentials { id, hash, known, starts: 0, suspended: false });
     }
 
     fn edge(&self) -> Edge {

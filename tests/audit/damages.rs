@@ -39,6 +39,7 @@ pub(super) fn damages(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     damages.extend(of_notifications(items, gull));
     damages.extend(of_accounts(items, gull, tern));
     damages.extend(of_deliveries(items, gull, tern));
+    damages.extend(of_moderation(items, gull));
     damages.extend(of_items(items, gull, tern));
     damages
 }
@@ -320,6 +321,33 @@ fn of_deliveries(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
                 "the Merged at U#tern H#1#gull can't be read: missing field `epoch`",
             ],
         ),
+    ]
+}
+
+fn of_moderation(items: &Items, gull: &str) -> Vec<Case> {
+    let (report, reported) = (one(items, "RQ#open", ""), one(items, "R#", ""));
+    let (profile, credentials) = (one(items, &format!("U#{gull}"), "P"), one(items, &format!("U#{gull}"), "G#K"));
+    let dismissed = with(&with(&report, "PK", json!({"S": "RQ#dismissed"})), "status", json!({"S": "dismissed"}));
+    let hidden = with(&profile, "suspended", number(1_700_000_000_000));
+    let shut = with(&credentials, "suspended", json!({"BOOL": true}));
+    vec![
+        (vec![Take(report.clone())], vec!["tern has reported the post, but rpt__ lies in 0 lists"]),
+        (vec![Put(dismissed.clone())], vec!["tern has reported the post, but rpt__ lies in 2 lists"]),
+        (vec![Take(report.clone()), Put(dismissed)], vec![]),
+        (vec![Take(reported)], vec!["rpt__ lies in 1 lists, but nothing says that tern has reported the post"]),
+        (
+            vec![Put(with(&report, "status", json!({"S": "resolved"})))],
+            vec![
+                "tern has reported the post, but rpt__ lies in 0 lists",
+                "the Report at RQ#open _ says it is resolved",
+            ],
+        ),
+        (vec![Put(hidden.clone())], vec!["gull is suspended, but may sign in"]),
+        (
+            vec![Put(shut.clone())],
+            vec!["gull is not suspended, but may not sign in", "gull is suspended, but has sessions: 1"],
+        ),
+        (vec![Put(hidden), Put(shut), Take(one(items, &format!("U#{gull}"), "H#0#"))], vec![]),
     ]
 }
 

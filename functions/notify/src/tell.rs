@@ -7,7 +7,7 @@ use shared::error::Result;
 use shared::ids::{PostId, UserId};
 use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::models::settings::{NotifySettings, Ways};
-use shared::models::user::Account;
+use shared::models::user::{Account, Profile};
 use shared::store;
 use shared::table::Read;
 use std::collections::HashMap;
@@ -54,7 +54,7 @@ pub(crate) async fn tell(app: &App, turns: &Turns, topic: &Topic, acts: Vec<Act>
 
 /// Tells those whom a post mentions: not its author, nor whoever is told of it as a comment.
 pub(crate) async fn mentions(app: &App, turns: &Turns, id: PostId) -> Result<()> {
-    let Some(post) = store::posts::get(app, id, Read::Strong).await? else { return Ok(()) };
+    let Some((post, _)) = store::posts::shown(app, id, Read::Strong).await? else { return Ok(()) };
     let told = [Some(id.author), id.parent().map(|on| on.author)];
     let others = post.mentions.iter().map(|mention| mention.id).filter(|other| !told.contains(&Some(*other)));
     // As old as the text that names them.
@@ -101,7 +101,7 @@ const fn ways(settings: &NotifySettings, kind: NotificationKind) -> Ways {
 
 /// Sends the mail that tells of a new follower, where the day's number is not reached.
 async fn mail(app: &App, topic: &Topic, act: &Act, account: &Account) -> Result<()> {
-    let Some(actor) = store::users::profile(app, act.actor).await? else { return Ok(()) };
+    let Some(actor) = store::users::profile(app, act.actor).await?.filter(Profile::is_standing) else { return Ok(()) };
     let limit = if account.verified { MAILS_A_DAY } else { MAILS_A_DAY_UNVERIFIED };
     let (scope, day) = (format!("notification-mail#{}", topic.owner.ulid()), app.now().seconds() / DAY.as_secs());
     if store::limits::count(app, &scope, day, DAY).await? > limit {

@@ -1,6 +1,6 @@
 //! Comments: posts below another one. Every operation on a post takes a comment's id too.
 
-use crate::posts::{self, PostText, answer, card, mentions};
+use crate::posts::{self, PostText, answer, mentions};
 use axum::extract::State;
 use axum::response::Response;
 use futures::future::{try_join, try_join3};
@@ -55,7 +55,7 @@ pub(crate) async fn list_comments(
     // Strongly for whoever may have written one.
     let read = if reader.id().is_some() { Read::Strong } else { Read::Eventual };
     let (post, comments) = (
-        store::posts::get(&app, id, read_by(reader.id(), id)),
+        store::posts::shown(&app, id, read_by(reader.id(), id)),
         store::comments::page(&app, id, query.limit, after.as_deref(), read),
     );
     let (viewer, post, (comments, next)) = try_join3(reader.viewer(&app), post, comments).await?;
@@ -88,8 +88,8 @@ pub(crate) async fn create_comment(
         bearer.acting(&app, Action::Comment),
         request.seen(&app, me),
         mentions(&app, Some(&request.body.content)),
-        card(&app, bearer.id()),
-        store::posts::get(&app, id, read_by(me, id)),
+        store::cards::own(&app, bearer.id()),
+        store::posts::shown(&app, id, read_by(me, id)),
     )?;
     if let Some(answer) = seen {
         return Ok(answer);

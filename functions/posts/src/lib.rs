@@ -1,10 +1,12 @@
-//! `/posts`, `/tweets`, `/feed`: posts, the feed, likes, comments, scheduled posts, search, analytics.
+//! `/posts`, `/tweets`, `/feed`, `/reports`: posts, the feed, likes, comments, scheduled posts, search, analytics,
+//! moderation.
 
 mod analytics;
 mod comments;
 mod feed;
 mod likes;
 mod posts;
+mod reports;
 mod scheduled;
 mod search;
 
@@ -29,4 +31,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(analytics::get_analytics))
         .routes(routes!(comments::list_comments, comments::create_comment))
         .routes(routes!(comments::update_comment, comments::delete_comment))
+        .routes(routes!(reports::report_post))
+        .routes(routes!(reports::list_reports))
+        .routes(routes!(reports::get_report, reports::decide_report))
 }

@@ -35,9 +35,9 @@ impl LikeState {
 
 /// The session, the limit and the post, all at once.
 async fn target(app: &App, bearer: &Bearer, id: PostId) -> Result<Post> {
-    let post = store::posts::get(app, id, Read::Strong);
+    let post = store::posts::shown(app, id, Read::Strong);
     let (_, post) = try_join(bearer.acting(app, Action::Like), post).await?;
-    post.ok_or_else(Error::not_found)
+    post.map(|(post, _)| post).ok_or_else(Error::not_found)
 }
 
 async fn set(app: &App, bearer: &Bearer, id: PostId, liked: bool) -> Result<View<LikeState>> {
@@ -114,7 +114,7 @@ pub(crate) async fn list_likes(
     let list = format!("likes of {id}");
     let after = query.after(&app, &list)?;
     let (post, rows) = (
-        store::posts::get(&app, id, Read::Confirmed),
+        store::posts::shown(&app, id, Read::Confirmed),
         store::likes::of_post(&app, id, query.limit, after.as_deref(), Read::Eventual),
     );
     let (_, post, rows) = try_join3(reader.viewer(&app), post, rows).await?;

@@ -26,7 +26,6 @@ use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::{Own, PostView};
 use shared::{App, store, uploads, views};
-use std::sync::Arc;
 
 /// A new post: text, or media, or both.
 #[derive(utoipa::ToSchema)]
@@ -91,10 +90,6 @@ pub(crate) async fn mentions(app: &App, content: Option<&Content>) -> Result<Vec
     Ok(names.into_iter().zip(ids).filter_map(|(username, id)| Some(Mention { id: id?, username })).collect())
 }
 
-pub(crate) async fn card(app: &App, id: UserId) -> Result<Arc<Profile>> {
-    store::cards::load(app, [id]).await?.remove(&id).ok_or_else(Error::not_found)
-}
-
 /// Write a post, or have one wait for its time.
 ///
 /// With a `publish_at` it waits: the answer has an id that starts with `sch_`, and the post appears within 90 s of that
@@ -116,7 +111,7 @@ pub(crate) async fn create_post(
         request.seen(&app, me),
         mentions(&app, content.as_ref()),
         attachable(&app, bearer.id(), &media_ids.0),
-        card(&app, bearer.id()),
+        store::cards::own(&app, bearer.id()),
     )?;
     if let Some(answer) = seen {
         return Ok(answer);
@@ -219,10 +214,9 @@ pub(crate) async fn get_post(
     let read = if reader.id().is_some() { Read::Strong } else { Read::Confirmed };
     let own = OptionFuture::from(reader.id().map(|me| store::likes::edge(&app, me, id, Read::Strong)));
     let own = async { own.await.transpose().map(Option::flatten) };
-    let parts = (reader.viewer(&app), store::posts::get(&app, id, read), own, card(&app, id.author));
-    let viewed = reading.viewed(&app, id, reader.id());
-    let (viewer, post, own, author, ()) = futures::try_join!(parts.0, parts.1, parts.2, parts.3, viewed)?;
-    let post = post.ok_or_else(Error::not_found)?;
+    let (post, viewed) = (store::posts::shown(&app, id, read), reading.viewed(&app, id, reader.id()));
+    let (viewer, post, own, ()) = futures::try_join!(reader.viewer(&app), post, own, viewed)?;
+    let (post, author) = post.ok_or_else(Error::not_found)?;
     let own = Own::new(viewer.as_ref(), id, own);
     Ok(Tagged { version: post.ver, view: PostView::new(post, &author, own, &Links::new(&app)?) })
 }
@@ -272,7 +266,7 @@ pub(crate) async fn update_post(
     let allowed = [id.author];
     let target = target(&app, &bearer, id, &if_match, &allowed);
     let ((viewer, post), mentions, own) = try_join3(target, mentions(&app, Some(&body.content)), own).await?;
-    let author = card(&app, id.author).await?;
+    let author = store::cards::own(&app, id.author).await?;
     let edited = store::posts::edit(&app, &post, &body.content, mentions).await?.ok_or_else(meanwhile)?;
     let own = Own::new(Some(&viewer), id, own);
     Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, own, &Links::new(&app)?) })

@@ -9,6 +9,7 @@ use shared::http::extract::{Path, UserPath, UserRef};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader, View};
 use shared::ids::UserId;
+use shared::models::user::Profile;
 use shared::table::design::key;
 use shared::views::media::Links;
 use shared::views::user::UserCard;
@@ -26,8 +27,7 @@ pub(crate) struct FollowState {
 async fn target(app: &App, bearer: &Bearer, user: &UserRef) -> Result<(UserId, UserCard)> {
     let find = async {
         let id = user.resolve(app, Some(bearer.id())).await?;
-        let profile = store::users::profile(app, id).await?.ok_or_else(Error::not_found)?;
-        Ok::<_, Error>((id, UserCard::new(&profile, &Links::new(app)?)))
+        Ok::<_, Error>((id, UserCard::new(&standing(app, id).await?, &Links::new(app)?)))
     };
     let (viewer, found) = futures::future::join(bearer.acting(app, Action::Follow), find).await;
     let (viewer, (id, card)) = (viewer?, found?);
@@ -108,7 +108,7 @@ pub(crate) async fn list_followers(
     let list = format!("followers of {of}");
     let after = query.after(&app, &list)?;
     let rows = store::follows::followers(&app, of, query.limit, after.as_deref());
-    let (_, _, rows) = try_join3(reader.viewer(&app), exists(&app, of), rows).await?;
+    let (_, _, rows) = try_join3(reader.viewer(&app), standing(&app, of), rows).await?;
     cards(&app, &query, &list, rows).await
 }
 
@@ -128,12 +128,14 @@ pub(crate) async fn list_following(
     let list = format!("following of {of}");
     let after = query.after(&app, &list)?;
     let rows = store::follows::following(&app, of, query.limit, after.as_deref());
-    let (_, _, rows) = try_join3(reader.viewer(&app), exists(&app, of), rows).await?;
+    let (_, _, rows) = try_join3(reader.viewer(&app), standing(&app, of), rows).await?;
     cards(&app, &query, &list, rows).await
 }
 
-async fn exists(app: &App, id: UserId) -> Result<()> {
-    store::users::profile(app, id).await?.map(|_| ()).ok_or_else(Error::not_found)
+/// The profile, unless its owner is gone or suspended.
+async fn standing(app: &App, id: UserId) -> Result<Profile> {
+    let found = store::users::standing(app, &[id]).await?;
+    found.and_then(|profiles| profiles.into_iter().next()).ok_or_else(Error::not_found)
 }
 
 /// A page of cards out of ledger rows; who is gone is left out.

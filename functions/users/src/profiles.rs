@@ -174,8 +174,8 @@ pub(crate) async fn get_user(
     // A name costs a round of its own, beside which the session is checked.
     let id = path.user.resolve(&app, reader.id()).await?;
     let me = reader.id().filter(|me| *me != id);
-    // Strongly for whoever may follow them: once the follow is counted, nothing else puts it into the count.
-    let page = store::users::page(&app, id, if reader.id().is_some() { Read::Strong } else { Read::Confirmed });
+    // Strongly: a suspension hides it at once; and once a follow is counted, nothing else puts it into the count.
+    let page = store::users::page(&app, id, Read::Strong);
     let edge = |from: Option<UserId>, to: Option<UserId>, read| {
         let ends = from.zip(to);
         let app = &app;
@@ -186,7 +186,7 @@ pub(crate) async fn get_user(
     };
     let (mine, theirs) = (edge(me, Some(id), Read::Strong), edge(me.map(|_| id), me, Read::Eventual));
     let (viewer, page, mine, theirs) = try_join4(reader.viewer(&app), page, mine, theirs).await?;
-    let mut page = page.ok_or_else(Error::not_found)?;
+    let mut page = page.filter(|page| page.profile.is_standing()).ok_or_else(Error::not_found)?;
     page.followers.n = with_own(page.followers.n, mine);
     let stands = |edge: Option<Edge>| edge.is_some_and(Edge::stands);
     let relation =

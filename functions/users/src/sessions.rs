@@ -103,10 +103,11 @@ fn tokens(app: &App, user: UserId, session: SessionId, refresh_token: String) ->
 /// A wrong name and a wrong password get the same answer in the same time. After too many failures: 429.
 #[utoipa::path(
     post, path = "/users/login", tag = "accounts", request_body = Login,
-    extensions(("x-limit" = json!("sign-in")), ("x-problems" = json!("invalid-credentials"))),
+    extensions(("x-limit" = json!("sign-in")), ("x-problems" = json!(["invalid-credentials", "account-suspended"]))),
     responses(
         (status = 200, description = "Signed in", body = SignedIn, example = json!(pages::example_signed_in())),
         (status = 401, description = "Wrong name or password", body = shared::http::problem::Problem),
+        (status = 403, description = "The password is right, but the account is suspended", body = shared::http::problem::Problem),
     )
 )]
 pub(crate) async fn login(State(app): State<App>, address: Address, Json(body): Json<Login>) -> Result<View<SignedIn>> {

@@ -1,7 +1,7 @@
 //! What stands in the table twice.
 
 use super::book::Sides;
-use shared::ids::{MediaId, NotificationId, PostId, UserId};
+use shared::ids::{MediaId, NotificationId, PostId, ReportId, UserId};
 use shared::models::days::{Counted, Day, Hour};
 use shared::models::scheduled::Due;
 use ulid::Ulid;
@@ -47,6 +47,10 @@ pub(super) enum Fact {
     Due(Due),
     /// A notification's count; its events.
     Events { owner: UserId, group: NotificationId },
+    /// A report; that this person has reported the post.
+    Reported { report: ReportId, post: PostId, reporter: UserId },
+    /// A profile that says so; the credentials that let nobody in.
+    Suspended(UserId),
     /// A profile's username; the guard that holds it, by its partition key.
     Name { guard: String, user: UserId },
     /// An account's address; the guard that holds it, by its partition key.
@@ -108,6 +112,14 @@ impl Fact {
                 format!("{follower} merges {author}, but does not follow")
             }
             Self::Merging { author, follower } => format!("{follower} merges {author} and is pushed to as well"),
+            Self::Reported { report, post, reporter } if found == 0 => {
+                format!("{report} lies in {said} lists, but nothing says that {reporter} has reported {post}")
+            }
+            Self::Reported { report, post, reporter } => {
+                format!("{reporter} has reported {post}, but {report} lies in {said} lists")
+            }
+            Self::Suspended(user) if lacks => format!("{user} is suspended, but may sign in"),
+            Self::Suspended(user) => format!("{user} is not suspended, but may not sign in"),
             Self::Name { guard, user } if lacks => {
                 format!("{user} has a username that no guard ({guard}) holds for it")
             }

@@ -17,6 +17,8 @@ pub(super) struct Person {
     parts: [bool; PARTS.len()],
     /// Items that only somebody with an account leaves.
     belongings: u64,
+    sessions: u64,
+    is_suspended: bool,
     mark: ReadMark,
     unread: u64,
 }
@@ -36,8 +38,15 @@ impl Person {
             Some(part) => self.parts[part] = true,
             // Failed sign-ins of a name that nobody has are counted as if it were somebody's.
             None if matches!(key, EntityKey::Failures(_)) => {}
-            None => self.belongings += 1,
+            None => {
+                self.belongings += 1;
+                self.sessions += u64::from(matches!(key, EntityKey::Session(..)));
+            }
         }
+    }
+
+    pub(super) const fn suspended(&mut self) {
+        self.is_suspended = true;
     }
 
     /// The mark, which sorts before the notifications that are held to it.
@@ -60,6 +69,9 @@ impl Person {
             }
         } else if !missing.is_empty() {
             findings.push(format!("{id} has an account without {}", missing.join(", ")));
+        }
+        if self.is_suspended && self.sessions > 0 {
+            findings.push(format!("{id} is suspended, but has sessions: {}", self.sessions));
         }
         let (said, found) = (self.mark.unread, self.unread);
         if said < found || said > found && !self.may_have_lost_unread(id, now) {

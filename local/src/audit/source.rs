@@ -46,10 +46,14 @@ impl Source {
     }
 
     /// The one table that the embedded DynamoDB holds.
-    pub(super) async fn only_table(endpoint: &str) -> Result<Option<Self>, AuditError> {
+    pub(crate) async fn only_table(endpoint: &str) -> Result<Option<Self>, AuditError> {
         let client = embedded(endpoint);
         let tables = client.list_tables().send().await.map_err(unreadable)?.table_names.unwrap_or_default();
         Ok(tables.into_iter().next().map(|table| Self { client, table }))
+    }
+
+    pub(crate) fn table(&self) -> &str {
+        &self.table
     }
 
     /// A table elsewhere, by the variables that every AWS tool reads.
@@ -101,7 +105,7 @@ impl Source {
 }
 
 #[expect(clippy::disallowed_methods, reason = "an operator's credentials, which are no function's environment")]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -5,11 +5,11 @@ use super::book::{Book, Side};
 use super::fact::Fact;
 use super::person::Person;
 use super::questions::Questions;
-use super::report::{Findings, Report};
+use super::report::{self, Findings};
 use super::source::{Row, Source, text};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use shared::clock::Timestamp;
-use shared::ids::{MediaId, NotificationId, PostId, ScheduledId, UserId};
+use shared::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, UserId};
 use shared::models::audience::{Audience, HourAudience};
 use shared::models::days::{Counted, Day, Days, Month};
 use shared::models::following::{Delivery, Followers, MergedRow};
@@ -18,6 +18,7 @@ use shared::models::notification::{
     NOTIFICATION_LIFETIME, Notification, NotificationDone, NotificationEvent, NotificationGroup,
 };
 use shared::models::post::{Post, TIMELINE_LIFETIME, Uncounted};
+use shared::models::report::{Moderation, Report, ReportStatus, Reported};
 use shared::models::scheduled::{Due, Publisher, Scheduled};
 use shared::models::search::{Indexed, Posting};
 use shared::models::session::{Failures, MailToken, Session};
@@ -83,10 +84,10 @@ impl<B: Book> Walk<B> {
         Ok(self)
     }
 
-    pub(super) fn report(self, started: Instant) -> Report {
+    pub(super) fn report(self, started: Instant) -> report::Report {
         let (findings, more) = self.findings.into_parts();
         let Self { items, expired, unsettled, units: read_units, .. } = self;
-        Report { findings, more, items, expired, unsettled, read_units, took: started.elapsed() }
+        report::Report { findings, more, items, expired, unsettled, read_units, took: started.elapsed() }
     }
 
     fn take(&mut self, row: Row) {
@@ -183,6 +184,11 @@ impl<B: Book> Walk<B> {
             }
             EntityKey::Notification(owner, id) => self.notification(owner, id, &read(row)?)?,
             EntityKey::NotificationEvent(owner, id) => self.event(owner, id, &read(row)?)?,
+            EntityKey::Report(status, id) => self.report_of(status, id, &read(row)?)?,
+            EntityKey::Reported { post, reporter } => {
+                let report = read::<Reported>(row)?.id;
+                self.found(Fact::Reported { report, post, reporter });
+            }
             EntityKey::ReadMark(_) => self.person.mark(read(row)?),
             EntityKey::NameGuard | EntityKey::EmailGuard => self.guard(&entity, pk, &read(row)?),
             other => self.account(&other, row)?,
@@ -199,6 +205,7 @@ impl<B: Book> Walk<B> {
                 profile.avatar.iter().for_each(|avatar| self.found(Fact::Held(avatar.id)));
                 let guard = key::name_guard(&profile.username).pk().to_owned();
                 self.said(Fact::Name { guard, user: id }, 1);
+                self.said(Fact::Suspended(id), u64::from(!profile.is_standing()));
             }
             EntityKey::Account(id) => {
                 let account: Account = read(row)?;
@@ -218,7 +225,14 @@ impl<B: Book> Walk<B> {
                     self.under_way(|| format!("{id} is between two ways of delivery"));
                 }
             }
-            EntityKey::Credentials(id) => is_of(id, read::<Credentials>(row)?.id)?,
+            EntityKey::Credentials(id) => {
+                let credentials: Credentials = read(row)?;
+                is_of(id, credentials.id)?;
+                if credentials.suspended {
+                    self.found(Fact::Suspended(id));
+                    self.person.suspended();
+                }
+            }
             EntityKey::Session(user, id) => {
                 let session: Session = read(row)?;
                 is_of(user, session.user)?;
@@ -230,6 +244,8 @@ impl<B: Book> Walk<B> {
             EntityKey::Idempotency(_) => readable::<Kept>(row)?,
             EntityKey::NotificationDone(_) => readable::<NotificationDone>(row)?,
             EntityKey::NotificationGroup(_) => readable::<NotificationGroup>(row)?,
+            EntityKey::Moderation(id) => is_of(id, read::<Moderation>(row)?.id)?,
+            EntityKey::ModeratorNamed => readable::<Guard>(row)?,
             // Rows whose key says it all, and counts of calls.
             _ => readable::<IgnoredAny>(row)?,
         }
@@ -304,6 +320,15 @@ impl<B: Book> Walk<B> {
             (None, Some(_)) => return Err("ends before it is out".into()),
             (Some(_), None) => return Err("is out, but has no ttl and would stay for ever".into()),
         }
+        Ok(())
+    }
+
+    fn report_of(&mut self, status: ReportStatus, id: ReportId, report: &Report) -> Result<(), String> {
+        is_of(id, report.id)?;
+        if report.status != status {
+            return Err(format!("says it is {}", report.status.as_str()));
+        }
+        self.said(Fact::Reported { report: id, post: report.post, reporter: report.reporter }, 1);
         Ok(())
     }
 

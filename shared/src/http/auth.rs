@@ -62,6 +62,32 @@ impl Bearer {
         }
         Ok(viewer)
     }
+
+    /// The viewer, who is a moderator.
+    ///
+    /// # Errors
+    /// 401 or 403.
+    pub async fn moderator(&self, app: &App) -> Result<Viewer> {
+        let (viewer, role) = try_join(self.viewer(app), store::moderators::is_one(app, self.id())).await?;
+        allow(app, viewer, role).await
+    }
+
+    /// The same, about to write.
+    ///
+    /// # Errors
+    /// 401, 403 or 429.
+    pub async fn moderating(&self, app: &App, action: Action) -> Result<Viewer> {
+        let (viewer, role) = try_join(self.acting(app, action), store::moderators::is_one(app, self.id())).await?;
+        allow(app, viewer, role).await
+    }
+}
+
+async fn allow(app: &App, viewer: Viewer, is_moderator: bool) -> Result<Viewer> {
+    // Not before the session is known to stand: it may write.
+    if is_moderator || store::moderators::appoint_named(app, viewer.id).await? {
+        return Ok(viewer);
+    }
+    Err(Error::forbidden("This is for moderators."))
 }
 
 impl FromRequestParts<App> for Bearer {

@@ -26,6 +26,8 @@ pub enum Action {
     Like,
     MarkRead,
     Upload,
+    Report,
+    Moderate,
 }
 
 const MINUTE: u64 = 60;
@@ -54,7 +56,7 @@ pub struct LimitStatus {
 }
 
 impl Action {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::SignUp,
         Self::SignIn,
         Self::UseMailToken,
@@ -69,6 +71,8 @@ impl Action {
         Self::Like,
         Self::MarkRead,
         Self::Upload,
+        Self::Report,
+        Self::Moderate,
     ];
 
     pub const fn quota(self) -> Quota {
@@ -87,6 +91,8 @@ impl Action {
             Self::Like => quota("like", 1_200, HOUR),
             Self::MarkRead => quota("mark-read", 1_200, HOUR),
             Self::Upload => quota("upload", 300, HOUR),
+            Self::Report => quota("report", 60, HOUR),
+            Self::Moderate => quota("moderate", 1_200, HOUR),
         }
     }
 

@@ -55,7 +55,7 @@ pub fn vary(route: &str) -> &'static str {
     if PUBLIC.contains(&route) { "accept-encoding" } else { "authorization, accept-encoding" }
 }
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("accounts", "Sign up, sign in, sessions, passwords, settings."),
     ("profiles", "Who somebody is, and finding them."),
     ("graph", "Following, blocking and muting."),
@@ -64,6 +64,7 @@ const TAGS: [(&str, &str); 9] = [
     ("media", "Pictures and videos."),
     ("feed", "The posts of those I follow."),
     ("notifications", "What others did that concerns me."),
+    ("moderation", "Reporting posts, and what moderators make of the reports."),
     ("service", "The service itself."),
 ];
 

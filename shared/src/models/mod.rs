@@ -7,6 +7,7 @@ pub mod following;
 pub mod media;
 pub mod notification;
 pub mod post;
+pub mod report;
 pub mod scheduled;
 pub mod search;
 pub mod session;

@@ -27,8 +27,18 @@ pub struct Profile {
     pub interests: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar: Option<Avatar>,
-    /// Raised by each edit of the owner's; what `If-Match` compares.
+    /// Raised by each edit of the owner's, and by a suspension; what `If-Match` compares.
     pub ver: u64,
+    /// Since when a moderator keeps this account from being seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Timestamp>,
+}
+
+impl Profile {
+    /// Whether others may see the account and what it wrote.
+    pub const fn is_standing(&self) -> bool {
+        self.suspended.is_none()
+    }
 }
 
 /// The picture of somebody: which, and which of its forms is shown.
@@ -64,6 +74,9 @@ pub struct Account {
     /// Bytes of pictures and videos, until their files are gone.
     #[serde(default)]
     pub stored: u64,
+    /// Whether this account looks after reports.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moderator: bool,
     #[serde(default)]
     pub settings: Settings,
 }
@@ -79,6 +92,9 @@ pub struct Credentials {
     /// Sessions started with this password or one before it: whoever changes it ends all that there are.
     #[serde(default)]
     pub starts: u64,
+    /// No session starts while this is so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
 }
 
 impl std::fmt::Debug for Credentials {

@@ -124,6 +124,12 @@ pub async fn remove(app: &App, comment: &Post, by: UserId) -> Result<bool> {
     Ok(false)
 }
 
+/// The write by which a moderator marks a comment as undone, whatever its version. Nobody's own counts know of it before
+/// the counter does.
+pub(super) fn removal(id: PostId) -> Op {
+    Op::update(key::post(id)).set("un", true).when(Condition::Exists).when(Condition::Without("un"))
+}
+
 /// Once because it was counted between the read and the write; and once more.
 const REFUSALS: usize = 3;
 

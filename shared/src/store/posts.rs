@@ -5,8 +5,10 @@ use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
 use crate::models::media::Use;
 use crate::models::post::{Content, Mention, Post};
+use crate::models::user::Profile;
 use crate::store::media;
 use crate::store::timelines::{self, Span};
+use crate::store::users;
 use crate::table::design::{TODO, key};
 use crate::table::{Condition, Item, Op, Order, Read};
 use futures::future::{try_join, try_join_all};
@@ -23,6 +25,17 @@ pub async fn get(app: &App, id: PostId, read: Read) -> Result<Option<Post>> {
     let above = try_join_all(id.parents().map(|id| one(id, read)));
     let (post, above) = try_join(one(id, read), above).await?;
     Ok(post.filter(|_| above.iter().all(Option::is_some)))
+}
+
+/// A post that may be shown, with its author: it is there, with all that it stands below, and none of those whose these
+/// are is suspended, which is read strongly. Access patterns 9 and 26.
+///
+/// # Errors
+/// Unavailable.
+pub async fn shown(app: &App, id: PostId, read: Read) -> Result<Option<(Post, Profile)>> {
+    let authors = id.authors();
+    let (post, authors) = try_join(get(app, id, read), users::standing(app, &authors)).await?;
+    Ok(post.zip(authors.and_then(|authors| authors.into_iter().next())))
 }
 
 /// Those of many posts that are there; half a unit each. The reader's own are read strongly, for a unit each: one's own
@@ -165,15 +178,17 @@ pub async fn followed_up(app: &App, id: PostId, ver: u64) -> Result<()> {
 /// # Errors
 /// Unavailable.
 pub async fn delete(app: &App, post: &Post) -> Result<bool> {
-    let author = post.id.author;
-    let mut ops = vec![
-        Op::delete(key::post(post.id)).when(Condition::equal("ver", post.ver)),
-        Op::delete(key::timeline_row(author, post.id)),
-        counted(author, -1),
-    ];
-    ops.extend(post.media.iter().map(|one| media::let_go(one.id)));
-    match app.table().transact(ops).await {
+    match app.table().transact(removal(post, Condition::equal("ver", post.ver))).await {
         Ok(()) => Ok(true),
         Err(error) => error.refused().map(|_| false),
     }
+}
+
+/// The writes that delete a post, if it is as the condition says.
+pub(super) fn removal(post: &Post, condition: Condition) -> Vec<Op> {
+    let id = post.id;
+    let gone = Op::delete(key::post(id)).when(condition);
+    let mut ops = vec![gone, Op::delete(key::timeline_row(id.author, id)), counted(id.author, -1)];
+    ops.extend(post.media.iter().map(|one| media::let_go(one.id)));
+    ops
 }

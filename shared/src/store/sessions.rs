@@ -3,7 +3,7 @@
 use crate::App;
 use crate::backpressure::EDGE_REFUSALS;
 use crate::clock::Timestamp;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ids::{SessionId, UserId};
 use crate::models::session::{
     Failures, MAX_SESSIONS, MailToken, REFRESH_GRACE, RefreshToken, SESSION_LIFETIME, Session, hashed,
@@ -97,7 +97,7 @@ pub async fn record_failure(app: &App, id: UserId, address: &str) -> Result<()> 
 /// parameters, in the same transaction. None when the password was changed since it was checked.
 ///
 /// # Errors
-/// Unavailable.
+/// 403 for a suspended account.
 pub async fn start(
     app: &App,
     found: &SignIn,
@@ -106,6 +106,9 @@ pub async fn start(
     rehashed: Option<String>,
 ) -> Result<Option<(Session, String)>> {
     let Some(kept) = &found.credentials else { return Ok(None) };
+    if kept.suspended {
+        return Err(suspended());
+    }
     let (now, user) = (app.now(), kept.id);
     let id = SessionId::new(now);
     let token = RefreshToken { user, session: id, generation: 0 }.text(app.keys()?);
@@ -122,13 +125,18 @@ pub async fn start(
     let surplus = (found.sessions.len() + 1).saturating_sub(MAX_SESSIONS);
     let mut ops = vec![started(kept, address, rehashed), Op::put(key::session(user, id), &session)?];
     ops.extend(found.sessions[..surplus].iter().map(|old| Op::delete(key::session(user, old.id))));
-    match app.table().transact(ops).await {
-        Ok(()) => Ok(Some((session, token))),
-        Err(error) => error.refused().map(|_| None),
+    let Err(error) = app.table().transact(ops).await else { return Ok(Some((session, token))) };
+    match error.refused()?.item(0).map(|item| item.read::<Credentials>()).transpose()? {
+        Some(now) if now.suspended => Err(suspended()),
+        _ => Ok(None),
     }
 }
 
-/// The write that counts a session of this password.
+fn suspended() -> Error {
+    Error::new(Kind::AccountSuspended).detail("A moderator has suspended this account.")
+}
+
+/// The write that counts a session of this password, for one that is not suspended.
 fn started(kept: &Credentials, address: &str, rehashed: Option<String>) -> Op {
     let mut op = Op::update(key::credentials(kept.id)).add("starts", 1);
     if !kept.known.iter().any(|known| known == address) {
@@ -139,7 +147,7 @@ fn started(kept: &Credentials, address: &str, rehashed: Option<String>) -> Op {
     if let Some(hash) = rehashed {
         op = op.set("hash", hash);
     }
-    op.when(Condition::equal("hash", &kept.hash))
+    op.when(Condition::equal("hash", &kept.hash)).when(Condition::Without("suspended"))
 }
 
 /// Replaces a refresh token by its successor. One update decides. Access pattern 6.
@@ -223,9 +231,14 @@ pub async fn end_all(app: &App, sessions: &[Session]) -> Result<()> {
 
 /// The write of a new password, while no session was started since the old one's were read.
 fn replaced(kept: &Credentials, hash: &str) -> Op {
+    let op = Op::update(key::credentials(kept.id)).set("hash", hash).when(Condition::equal("hash", &kept.hash));
+    op.when(none_started_since(kept))
+}
+
+/// That the sessions read beside these credentials are all there are.
+pub(super) fn none_started_since(kept: &Credentials) -> Condition {
     let same = Condition::equal("starts", kept.starts);
-    let same = if kept.starts > 0 { same } else { Condition::Any(vec![Condition::Without("starts"), same]) };
-    Op::update(key::credentials(kept.id)).set("hash", hash).when(Condition::equal("hash", &kept.hash)).when(same)
+    if kept.starts > 0 { same } else { Condition::Any(vec![Condition::Without("starts"), same]) }
 }
 
 /// A new password in place of the one that was checked; all sessions but one end with it.

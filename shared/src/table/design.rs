@@ -45,6 +45,10 @@
 //! | NotificationEvent | NE#u | E#ulid | yes | one event |
 //! | NotificationDone | NE#u | D#kind#target#actor | yes | told already: once per kind, target and actor |
 //! | NotificationGroup | NE#u | G#kind#target | yes | the group that alike events join |
+//! | Reported | R#post | u | | that u has reported the post: once |
+//! | Report | RQ#status | ulid | | a report, in the list of its status; it is kept |
+//! | Moderation | ML#month | ulid | | who did what as a moderator, and when |
+//! | ModeratorNamed | MOD#name | MOD | | who was made a moderator for having the name that the configuration tells |
 //!
 //! GSI1 (KEYS_ONLY, sparse: `GSI1PK` = `O#u`) lists what an account left in other partitions; for deletion and export.
 //!
@@ -84,6 +88,9 @@
 //! | 27 | what came in an hour and belongs to nothing | MX#hour | S | store::media::loose |
 //! | 28 | what may its author know of a post? | V#post, A to D# | S | store::analytics::of_post |
 //! | 29 | who has read the post, and in this hour? | V#post, A / V#post, H#hour | S | store::audience::count |
+//! | 30 | who of these is there, and not suspended? | U#u, P (batch) | S | store::users::standing |
+//! | 31 | is this a moderator? | U#u, P#n | S | store::moderators::is_one |
+//! | 32 | reports of a status; one report | RQ#status / RQ#status, ulid (batch) | S | store::reports::page, get |
 
 mod entity;
 pub mod key;

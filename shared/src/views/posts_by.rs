@@ -22,12 +22,13 @@ pub async fn page(app: &App, reader: &Reader, author: UserId, query: &PageQuery)
     let read = if reader.id() == Some(author) { Read::Strong } else { Read::Eventual };
     let posts = store::posts::by_author(app, author, query.limit, after.as_deref(), read);
     let (viewer, (posts, next), profile) =
-        try_join3(reader.viewer(app), posts, store::users::profile(app, author)).await?;
-    let profile = Arc::new(profile.ok_or_else(Error::not_found)?);
+        try_join3(reader.viewer(app), posts, store::users::standing(app, &[author])).await?;
+    let profile = profile.and_then(|profiles| profiles.into_iter().next()).ok_or_else(Error::not_found)?;
     let likes = match &viewer {
         Some(viewer) => store::likes::among(app, viewer.id, &ids(&posts)).await?,
         None => HashMap::new(),
     };
-    let items = present(posts, &HashMap::from([(author, profile)]), viewer.as_ref(), &likes, &Links::new(app)?);
+    let authors = HashMap::from([(author, Arc::new(profile))]);
+    let items = present(posts, &authors, viewer.as_ref(), &likes, &Links::new(app)?);
     query.page(app, &list, items, next.as_deref())
 }

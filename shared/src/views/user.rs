@@ -49,7 +49,7 @@ pub struct Me {
 
 impl Me {
     pub fn new(UserPage { profile, account, followers }: UserPage, links: &Links) -> Self {
-        let Profile { id, username, full_name, bio, location, website, interests, avatar, ver: _ } = profile;
+        let Profile { id, username, full_name, bio, location, website, interests, avatar, .. } = profile;
         Self {
             id,
             username,
@@ -104,7 +104,7 @@ pub struct Relation {
 
 impl ProfileView {
     pub fn new(UserPage { profile, account, followers }: UserPage, relation: Option<Relation>, links: &Links) -> Self {
-        let Profile { id, username, full_name, bio, location, website, interests, avatar, ver: _ } = profile;
+        let Profile { id, username, full_name, bio, location, website, interests, avatar, .. } = profile;
         Self {
             id,
             username,

@@ -33,13 +33,18 @@ pub const fn entry(kind: Kind) -> Entry {
         Kind::InvalidCredentials => {
             entry_of("The name or the password is wrong; which of them is not told.", "Ask the person again.")
         }
-        Kind::Forbidden => {
-            entry_of("You may see it, but it is not yours to change.", "Don't offer this act for what others own.")
-        }
+        Kind::Forbidden => entry_of(
+            "You may see it, but it is not yours to change; or it is for moderators alone.",
+            "Don't offer this act for what others own.",
+        ),
         Kind::WrongPassword => entry_of("The current password is wrong.", "Ask the person again."),
         Kind::EmailNotVerified => entry_of(
             "This deployment lets only verified accounts write.",
             "Open the link in the mail; `POST /users/verify/resend` sends another.",
+        ),
+        Kind::AccountSuspended => entry_of(
+            "The password is right, but a moderator has suspended the account.",
+            "Tell the person; only a moderator can reinstate the account.",
         ),
         Kind::NotFound => entry_of(
             "There is nothing here, or nothing that you may see: the two are told alike.",
@@ -61,6 +66,9 @@ pub const fn entry(kind: Kind) -> Entry {
             "A picture or video belongs to a post or profile, or is being checked.",
             "Delete what it belongs to; what is being checked can be deleted a moment later.",
         ),
+        Kind::AlreadyHandled => {
+            entry_of("A moderator has handled this report meanwhile.", "Read it again; what was decided stands.")
+        }
         Kind::PreconditionFailed => entry_of(
             "It changed since the `ETag` in `If-Match`.",
             "Read it again, and repeat your change on what it is now.",

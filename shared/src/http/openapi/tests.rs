@@ -81,7 +81,7 @@ fn a_write_is_completed() {
     let own = &write["responses"]["403"];
     assert_eq!(own["description"], "Not you. This deployment lets only verified accounts write.");
     let meant = keys(&own["content"]["application/problem+json"]["examples"]);
-    assert_eq!(meant, ["email-not-verified", "forbidden", "wrong-password"]);
+    assert_eq!(meant, ["account-suspended", "email-not-verified", "forbidden", "wrong-password"]);
     let headers = ["Idempotency-Replayed", "Location", "RateLimit", "RateLimit-Policy", "X-Request-Id"];
     assert_eq!(keys(&write["responses"]["201"]["headers"]), headers);
     let limited = &document["components"]["responses"]["rate-limited"];

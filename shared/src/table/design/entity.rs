@@ -1,9 +1,10 @@
 //! The entity chart, read from the key.
 
 use super::key;
-use crate::ids::{MediaId, NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
+use crate::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::days::{Hour, Month};
 use crate::models::notification::NotificationKind;
+use crate::models::report::ReportStatus;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
 use ulid::Ulid;
@@ -50,6 +51,10 @@ pub enum EntityKey {
     NotificationEvent(UserId, NotificationId),
     NotificationDone(UserId),
     NotificationGroup(UserId),
+    Reported { post: PostId, reporter: UserId },
+    Report(ReportStatus, ReportId),
+    Moderation(Ulid),
+    ModeratorNamed,
 }
 
 impl EntityKey {
@@ -86,6 +91,10 @@ impl EntityKey {
             "IA" => (sk.strip_prefix("I#")? == id).then_some(Self::Idempotency(None)),
             "RL" => sk.bytes().all(|byte| byte.is_ascii_digit()).then_some(Self::RateLimit),
             "NE" => Self::of_told(user(id)?, sk),
+            "R" => Some(Self::Reported { post: post(id)?, reporter: user(sk)? }),
+            "RQ" => Some(Self::Report(ReportStatus::named(id)?, ReportId::from_ulid(parse_ulid(sk).ok()?))),
+            "ML" => parse_ulid(sk).ok().filter(|entry| key::moderation(*entry).pk() == pk).map(Self::Moderation),
+            "MOD" => (sk == "MOD").then_some(Self::ModeratorNamed),
             _ => None,
         }
     }
@@ -190,6 +199,10 @@ impl EntityKey {
             Self::NotificationEvent(..) => "NotificationEvent",
             Self::NotificationDone(_) => "NotificationDone",
             Self::NotificationGroup(_) => "NotificationGroup",
+            Self::Reported { .. } => "Reported",
+            Self::Report(..) => "Report",
+            Self::Moderation(_) => "Moderation",
+            Self::ModeratorNamed => "ModeratorNamed",
         }
     }
 
@@ -274,6 +287,8 @@ mod tests {
             ("RL#login", "soon"),
             (&format!("NE#{id}"), &format!("G#wave#{id}.{id}")),
             (&format!("NE#{id}"), "D#like#"),
+            ("RQ#closed", id),
+            ("ML#2023-10", id),
         ] {
             assert_eq!(EntityKey::read(pk, sk), None, "{pk} {sk}");
         }

@@ -2,9 +2,10 @@
 
 use super::{END, Key, Range, START};
 use crate::clock::Timestamp;
-use crate::ids::{MediaId, NotificationId, PostId, ScheduledId, SessionId, UserId, parse_ulid};
+use crate::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::days::{Hour, Month};
 use crate::models::notification::NotificationKind;
+use crate::models::report::ReportStatus;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
 use crate::models::user::{Email, Username};
@@ -348,4 +349,28 @@ pub fn notification_done(owner: UserId, kind: NotificationKind, post: Option<Pos
 
 pub fn notification_group(owner: UserId, kind: NotificationKind, post: Option<PostId>) -> Key {
     Key::new(told(owner), format!("G#{}", target(kind, post)))
+}
+
+/// That somebody has reported a post.
+pub fn reported(post: PostId, reporter: UserId) -> Key {
+    Key::new(format!("R#{}", post.suffix()), reporter.ulid().to_string())
+}
+
+pub fn report(status: ReportStatus, id: ReportId) -> Key {
+    Key::new(reports(status).pk, id.ulid().to_string())
+}
+
+pub fn reports(status: ReportStatus) -> Range {
+    Range::starting(format!("RQ#{}", status.as_str()), "")
+}
+
+/// An entry of the log of moderation, in the month of its id.
+pub fn moderation(id: Ulid) -> Key {
+    let at = Timestamp::from_millis(id.timestamp_ms()).rfc3339();
+    Key::new(format!("ML#{}", at.get(.."2026-11".len()).unwrap_or_default()), id.to_string())
+}
+
+/// Who was made a moderator for having the name that the configuration tells.
+pub fn moderator_named(name: &Username) -> Key {
+    Key::new(format!("MOD#{}", name.folded()), "MOD")
 }

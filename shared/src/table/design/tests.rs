@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::clock::Timestamp;
-use crate::ids::{MediaId, NotificationId, PostId, ScheduledId, SessionId};
+use crate::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId};
 use crate::models::days::Hour;
 use crate::models::notification::NotificationKind;
+use crate::models::report::ReportStatus;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
 use crate::models::user::Username;
@@ -66,6 +67,10 @@ fn keys() {
         (key::notification_event(a, NotificationId::from_ulid(edge)), "NE#_1 E#_4"),
         (key::notification_done(a, kind, Some(post), b), "NE#_1 D#like#_3._2#_2"),
         (key::notification_group(a, kind, None), "NE#_1 G#like#"),
+        (key::reported(post, a), "R#_3._2 _1"),
+        (key::report(ReportStatus::Open, ReportId::from_ulid(edge)), "RQ#open _4"),
+        (key::moderation(edge), "ML#2023-11 _4"),
+        (key::moderator_named(&name), "MOD#ann MOD"),
     ];
     for (key, expected) in keys {
         assert_eq!(shown(key), expected);

@@ -1,0 +1,99 @@
+//! Moderators: a role on the account; and the log of what they do.
+
+use super::users;
+use crate::App;
+use crate::error::Result;
+use crate::ids::{UserId, new_ulid};
+use crate::models::report::{Act, Moderation};
+use crate::models::user::{Account, Guard};
+use crate::table::design::key;
+use crate::table::{Condition, Op, Read};
+
+/// Is this a moderator? Access pattern 27.
+///
+/// # Errors
+/// Unavailable.
+pub async fn is_one(app: &App, id: UserId) -> Result<bool> {
+    let account: Option<Account> = app.table().get(&key::account(id), Read::Strong).await?;
+    Ok(account.is_some_and(|account| account.moderator))
+}
+
+/// Gives the role to whoever has the name that the configuration tells: once per name, for a name may pass to another
+/// holder. Answers whether this is a moderator now.
+///
+/// # Errors
+/// Unavailable.
+pub async fn appoint_named(app: &App, me: UserId) -> Result<bool> {
+    let Some(name) = &app.config().moderator else { return Ok(false) };
+    if users::by_name(app, name, Read::Strong).await? != Some(me) {
+        return Ok(false);
+    }
+    let moderation = change(app, me, true);
+    let holder = Guard { id: me, free_at: None };
+    let still_mine = Condition::All(vec![Condition::equal("id", me), Condition::Without("free_at")]);
+    let ops = vec![
+        Op::create(key::moderator_named(name), &holder)?,
+        Op::check(key::name_guard(name), still_mine),
+        role(me, true),
+        logged(&moderation)?,
+    ];
+    match app.table().transact(ops).await {
+        Ok(()) => tell(&moderation),
+        Err(error) => {
+            error.refused()?;
+            // Named before: what has become of the role since stands.
+            return is_one(app, me).await;
+        }
+    }
+    Ok(true)
+}
+
+/// Makes somebody a moderator, or one no longer, for whoever runs the service. False when that is so already, or nobody
+/// has this id.
+///
+/// # Errors
+/// Unavailable.
+pub async fn appoint(app: &App, id: UserId, is_moderator: bool) -> Result<bool> {
+    let moderation = change(app, id, is_moderator);
+    match app.table().transact(vec![role(id, is_moderator), logged(&moderation)?]).await {
+        Ok(()) => {
+            tell(&moderation);
+            Ok(true)
+        }
+        Err(error) => error.refused().map(|_| false),
+    }
+}
+
+fn change(app: &App, user: UserId, is_moderator: bool) -> Moderation {
+    let act = if is_moderator { Act::AppointModerator } else { Act::ReleaseModerator };
+    Moderation { id: new_ulid(app.now()), act, by: None, user, post: None, report: None }
+}
+
+fn role(id: UserId, is_moderator: bool) -> Op {
+    let op = Op::update(key::account(id)).when(Condition::Exists);
+    match is_moderator {
+        true => op.set("moderator", true).when(Condition::Without("moderator")),
+        false => op.remove("moderator").when(Condition::equal("moderator", true)),
+    }
+}
+
+/// The write that keeps a moderator's doing for ever, in the transaction that does it.
+pub(super) fn logged(moderation: &Moderation) -> Result<Op> {
+    Ok(Op::create(key::moderation(moderation.id), moderation)?)
+}
+
+/// Tells the log of it, once it is done.
+pub(super) fn tell(moderation: &Moderation) {
+    let Moderation { id, act, by, user, post, report } = moderation;
+    let text = |id: Option<String>| id.unwrap_or_default();
+    tracing::info!(
+        target: "moderation",
+        entry = %id,
+        ?act,
+        by = text(by.map(|by| by.to_string())),
+        %user,
+        post = text(post.map(|post| post.to_string())),
+        report = text(report.map(|report| report.to_string())),
+        "moderation"
+    );
+}

@@ -1,0 +1,105 @@
+//! Reports. Each lies in the list of its status, so that what is open is a range; a decision moves it to another list,
+//! in one transaction with what is decided. Beside it stands that this person has reported this post.
+
+use super::{comments, moderators, posts, suspensions};
+use crate::App;
+use crate::backpressure::EDGE_REFUSALS;
+use crate::error::{Error, Result};
+use crate::ids::{PostId, ReportId, UserId, new_ulid};
+use crate::models::report::{Decision, Moderation, Report, ReportAction, ReportStatus, Reported};
+use crate::table::design::key;
+use crate::table::{Condition, Item, Op, Order, Read};
+
+/// Makes a report, unless this person has reported the post before.
+///
+/// # Errors
+/// Unavailable.
+pub async fn create(app: &App, report: &Report) -> Result<()> {
+    let reported = Op::create(key::reported(report.post, report.reporter), &Reported { id: report.id })?;
+    let ops = vec![reported.owned_by(report.reporter), Op::create(key::report(report.status, report.id), report)?];
+    match app.table().transact(ops).await {
+        Ok(()) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
+    }
+}
+
+/// One report, in whichever list it is. Access pattern 28.
+///
+/// # Errors
+/// Unavailable.
+pub async fn get(app: &App, id: ReportId) -> Result<Option<Report>> {
+    let keys: Vec<_> = ReportStatus::ALL.iter().map(|status| key::report(*status, id)).collect();
+    let found = app.table().batch_get(&keys, Read::Strong).await?;
+    Ok(found.into_iter().flatten().max_by_key(|report: &Report| report.ver))
+}
+
+/// Reports of a status, newest first, and where the next page starts. Access pattern 28.
+///
+/// # Errors
+/// Unavailable.
+pub async fn page(
+    app: &App,
+    status: ReportStatus,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<(Vec<Report>, Option<String>)> {
+    let rows = app.table().query(&key::reports(status), Order::NewestFirst, Read::Strong, limit, after).await?;
+    Ok((rows.items.iter().filter_map(Item::readable).collect(), rows.next))
+}
+
+/// Decides on a report as it was read, and does what is decided, all in one transaction. None when somebody else decided
+/// meanwhile.
+///
+/// # Errors
+/// Unavailable.
+pub async fn decide(app: &App, old: &Report, decision: Decision, by: UserId) -> Result<Option<Report>> {
+    let new = old.decided(decision, by, app.now());
+    let moderation = Moderation {
+        id: new_ulid(app.now()),
+        act: decision.into(),
+        by: Some(by),
+        user: old.post.author,
+        post: Some(old.post),
+        report: Some(old.id),
+    };
+    for _ in 0..EDGE_REFUSALS {
+        let mut ops = moved(old, &new)?;
+        ops.push(moderators::logged(&moderation)?);
+        ops.extend(consequences(app, old.post, decision.action).await?);
+        let Err(error) = app.table().transact(ops).await else {
+            moderators::tell(&moderation);
+            return Ok(Some(new));
+        };
+        if error.refused()?.has(0) {
+            return Ok(None);
+        }
+        // The post went, or its author signed in or was suspended by another report: all is read again.
+    }
+    Err(Error::unavailable("what is decided on changes faster than it is decided"))
+}
+
+/// The writes that change a report, the first of which is refused if it is not as it was read.
+fn moved(old: &Report, new: &Report) -> Result<Vec<Op>> {
+    let as_read = Condition::equal("ver", old.ver);
+    let put = Op::put(key::report(new.status, new.id), new)?;
+    if old.status == new.status {
+        return Ok(vec![put.when(as_read)]);
+    }
+    Ok(vec![Op::delete(key::report(old.status, old.id)).when(as_read), put])
+}
+
+/// What an action writes; nothing where it is so already.
+async fn consequences(app: &App, post: PostId, action: Option<ReportAction>) -> Result<Vec<Op>> {
+    match action {
+        None => Ok(Vec::new()),
+        Some(ReportAction::RemovePost) => {
+            Ok(match (posts::get(app, post, Read::Strong).await?, post.parent()) {
+                (None, _) => Vec::new(),
+                (Some(post), None) => posts::removal(&post, Condition::Exists),
+                (Some(_), Some(_)) => vec![comments::removal(post)],
+            })
+        }
+        Some(ReportAction::SuspendAuthor) => suspensions::suspend(app, post.author).await,
+        Some(ReportAction::ReinstateAuthor) => suspensions::reinstate(app, post.author).await,
+    }
+}
