@@ -26,7 +26,7 @@ async fn small_world() -> (TestApp, [String; 2], String) {
     gull.follow(&tern).await;
     tern.follow(&gull).await;
     app.settle().await;
-    let post = gull.post_text("Low tide.").await;
+    let post = gull.post_text("Low tide. #mudflats").await;
     tern.post(&format!("/posts/{post}/like"), None).await.expect(200);
     gull.comment(&post, "At last.").await;
     tern.get(&format!("/posts/{post}")).await.expect(200);
@@ -76,7 +76,9 @@ fn plain(text: &str, names: &[(&str, &str)]) -> String {
     let is_word = |c: char| c.is_ascii_alphanumeric();
     let words = named.split_inclusive(|c| !is_word(c)).map(|part| {
         let word = part.trim_end_matches(|c| !is_word(c));
-        if word.len() == 26 { part.replacen(word, "_", 1) } else { part.to_owned() }
+        // An hour is a number that each run has for itself, too.
+        let is_hour = word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit());
+        if word.len() == 26 || is_hour { part.replacen(word, "_", 1) } else { part.to_owned() }
     });
     words.collect()
 }

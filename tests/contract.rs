@@ -472,5 +472,8 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::report(ReportStatus::Open, ReportId::from_ulid(ulid)),
         key::moderation(ulid),
         key::moderator_named(&Username::from_path("ann").unwrap()),
+        key::tag_use("tide", ann),
+        key::tag_count(0, 7, "tide"),
+        key::top(),
     ]
 }

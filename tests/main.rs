@@ -49,4 +49,5 @@ mod samples;
 mod sessions;
 mod throttle;
 mod tokens;
+mod trends;
 mod turns;

@@ -108,6 +108,8 @@ fn of_edges(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     ]
 }
 
+const NOT_NOTED: &str = "gull uses #mudflats since hour _ in 1 posts, but 0 are noted for it";
+
 fn of_posts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     let (post, account) = (one(items, "A#", ""), one(items, &format!("U#{gull}"), "P#n"));
     let own = one(items, &format!("TL#{gull}"), "");
@@ -127,7 +129,19 @@ fn of_posts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
                 "the post is gone, but stands in its author's own timeline",
             ],
         ),
-        (vec![Take(one(items, "IX#", "IX"))], vec!["the post is not indexed"]),
+        (vec![Take(one(items, "IX#", "IX"))], vec![NOT_NOTED, "the post is not indexed"]),
+        (vec![Put(without(&one(items, "IX#", "IX"), "used"))], vec![NOT_NOTED]),
+        (
+            vec![Take(one(items, "TA#mudflats", ""))],
+            vec![
+                "gull uses #mudflats since hour _ in 0 posts, but 1 are noted for it",
+                "the count of #mudflats in hour _ is 1, but 0 authors use it since",
+            ],
+        ),
+        (
+            vec![Put(with(&one(items, "TR#", ""), "n", number(2)))],
+            vec!["the count of #mudflats in hour _ is 2, but 1 authors use it since"],
+        ),
         (vec![Put(without(&one(items, "IX#", "IX"), "done"))], vec!["the post is not indexed yet"]),
         // Of somebody whom gull follows, whether or not the post is there: no feed shows it.
         (vec![Put(with(&own, "SK", strangers))], vec![]),

@@ -34,7 +34,7 @@ fn build() -> PathBuf {
     folder
 }
 
-pub(crate) const FUNCTIONS: [&str; 12] = [
+pub(crate) const FUNCTIONS: [&str; 13] = [
     "users",
     "posts",
     "media",
@@ -46,5 +46,6 @@ pub(crate) const FUNCTIONS: [&str; 12] = [
     "index",
     "notify",
     "publish",
+    "trends",
     "views",
 ];

@@ -15,10 +15,28 @@ impl Shape {
         for ((pk, sk), item) in standing(items) {
             let mut item = item.clone();
             // Times, names of writes, what keys of the run's own were used for, and what a busy machine may drop.
-            for name in
-                ["PK", "SK", "ttl", "at", "hash", "known", "rotated", "window", "edited", "unf_until", "w", "views"]
-            {
+            for name in [
+                "PK",
+                "SK",
+                "ttl",
+                "at",
+                "hash",
+                "known",
+                "rotated",
+                "window",
+                "edited",
+                "unf_until",
+                "hour",
+                "w",
+                "views",
+            ] {
                 item.as_object_mut().expect("an item").remove(name);
+            }
+            if pk.starts_with("IX#") {
+                // How often it was written, and since when its hashtags count.
+                for name in ["n", "used"] {
+                    item.as_object_mut().expect("an item").remove(name);
+                }
             }
             item.sort_all_objects();
             let pk = if pk.starts_with("E#") { "E#" } else { pk };
@@ -38,14 +56,14 @@ impl Shape {
     }
 }
 
-/// Rows of counted calls, views, and counts by day, which have the day in their names, left out, and timeline rows of posts that are gone: no feed shows them, and their time ends
-/// them.
+/// Rows of counted calls and views, and counts by day and hour, which have these in their names, left out, and timeline
+/// rows of posts that are gone: no feed shows them, and their time ends them.
 fn standing(items: &Items) -> impl Iterator<Item = (&(String, String), &Value)> {
     let stands = |post: &str| {
         let (post, author) = post.split_once('.').expect("a post's id");
         items.contains_key(&(format!("A#{author}"), format!("T#{post}")))
     };
-    let is_count = |pk: &str| pk.starts_with("RL#") || pk.starts_with("V#");
+    let is_count = |pk: &str| ["RL#", "V#", "TR#"].iter().any(|prefix| pk.starts_with(prefix));
     items.iter().filter(move |((pk, sk), _)| !is_count(pk) && (!pk.starts_with("TL#") || stands(sk)))
 }
 

@@ -1,9 +1,10 @@
-//! `/posts`, `/tweets`, `/feed`, `/reports`: posts, the feed, likes, comments, scheduled posts, search, analytics,
-//! moderation.
+//! `/posts`, `/tweets`, `/feed`, `/reports`, `/hashtags`: posts, the feed, likes, comments, scheduled posts, search,
+//! analytics, moderation, trends.
 
 mod analytics;
 mod comments;
 mod feed;
+mod hashtags;
 mod likes;
 mod posts;
 mod reports;
@@ -31,6 +32,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(analytics::get_analytics))
         .routes(routes!(comments::list_comments, comments::create_comment))
         .routes(routes!(comments::update_comment, comments::delete_comment))
+        .routes(routes!(hashtags::list_trending))
         .routes(routes!(reports::report_post))
         .routes(routes!(reports::list_reports))
         .routes(routes!(reports::get_report, reports::decide_report))

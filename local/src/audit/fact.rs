@@ -49,6 +49,10 @@ pub(super) enum Fact {
     Events { owner: UserId, group: NotificationId },
     /// A report; that this person has reported the post.
     Reported { report: ReportId, post: PostId, reporter: UserId },
+    /// A count; the authors who use the hashtag since this hour.
+    TagCount { hour: u64, tag: String },
+    /// How many posts are behind an author's use of a hashtag; those that are noted for it.
+    TagUse { tag: String, author: UserId, hour: u64 },
     /// A profile that says so; the credentials that let nobody in.
     Suspended(UserId),
     /// A profile's username; the guard that holds it, by its partition key.
@@ -117,6 +121,12 @@ impl Fact {
             }
             Self::Reported { report, post, reporter } => {
                 format!("{reporter} has reported {post}, but {report} lies in {said} lists")
+            }
+            Self::TagCount { hour, tag } => {
+                format!("the count of #{tag} in hour {hour} is {said}, but {found} authors use it since")
+            }
+            Self::TagUse { tag, author, hour } => {
+                format!("{author} uses #{tag} since hour {hour} in {said} posts, but {found} are noted for it")
             }
             Self::Suspended(user) if lacks => format!("{user} is suspended, but may sign in"),
             Self::Suspended(user) => format!("{user} is not suspended, but may not sign in"),

@@ -22,6 +22,7 @@ use shared::models::report::{Moderation, Report, ReportStatus, Reported};
 use shared::models::scheduled::{Due, Publisher, Scheduled};
 use shared::models::search::{Indexed, Posting};
 use shared::models::session::{Failures, MailToken, Session};
+use shared::models::trend::{self, TagCount, TagUse, Top};
 use shared::models::user::{Account, Credentials, Guard, Profile};
 use shared::models::viewer::Negative;
 use shared::store::edges::Edge;
@@ -158,11 +159,13 @@ impl<B: Book> Walk<B> {
             EntityKey::Post(id) => self.post(id, &read(row)?)?,
             EntityKey::Comment(id) => self.comment(id, read(row.clone())?, &read(row)?)?,
             EntityKey::Posting { .. } => readable::<Posting>(row)?,
-            EntityKey::Indexed(id) => {
-                if read::<Indexed>(row)?.done.is_none() {
-                    self.under_way(|| format!("{id} is not indexed yet"));
+            EntityKey::Indexed(id) => self.indexed(id, read(row)?),
+            EntityKey::TagUse { tag, author } => self.tag_use(tag, author, read(row)?),
+            EntityKey::TagCount { hour, tag } => {
+                let n = read::<TagCount>(row)?.n;
+                if trend::counts(hour, key::hour(self.now)) {
+                    self.said(Fact::TagCount { hour, tag }, n);
                 }
-                self.found(Fact::Indexed(id));
             }
             EntityKey::Audience(id) => self.audience(id, &read(row)?)?,
             EntityKey::HourAudience { post, hour } => {
@@ -172,6 +175,7 @@ impl<B: Book> Walk<B> {
                 }
             }
             EntityKey::Days { post, month } => self.days(post, month, &read(row)?),
+            EntityKey::Top => readable::<Top>(row)?,
             EntityKey::Scheduled(user, id) => self.scheduled(user, id, &read(row)?, ttl)?,
             EntityKey::Due(due) => self.found(Fact::Due(due)),
             EntityKey::Media(id) => self.media(id, &read(row)?)?,
@@ -321,6 +325,25 @@ impl<B: Book> Walk<B> {
             (Some(_), None) => return Err("is out, but has no ttl and would stay for ever".into()),
         }
         Ok(())
+    }
+
+    fn indexed(&mut self, id: PostId, indexed: Indexed) {
+        if indexed.done.is_none() {
+            self.under_way(|| format!("{id} is not indexed yet"));
+        }
+        self.found(Fact::Indexed(id));
+        let now = key::hour(self.now);
+        for (tag, hour) in indexed.used.into_iter().filter(|(_, hour)| trend::counts(*hour, now)) {
+            self.found(Fact::TagUse { tag, author: id.author, hour });
+        }
+    }
+
+    /// What counts no more is left as it is.
+    fn tag_use(&mut self, tag: String, author: UserId, TagUse { hour, posts, ttl: _ }: TagUse) {
+        if trend::counts(hour, key::hour(self.now)) {
+            self.said(Fact::TagUse { tag: tag.clone(), author, hour }, posts);
+            self.found(Fact::TagCount { hour, tag });
+        }
     }
 
     fn report_of(&mut self, status: ReportStatus, id: ReportId, report: &Report) -> Result<(), String> {

@@ -13,5 +13,6 @@ pub mod search;
 pub mod session;
 pub mod settings;
 pub mod text;
+pub mod trend;
 pub mod user;
 pub mod viewer;

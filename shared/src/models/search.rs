@@ -7,7 +7,7 @@ use super::post::Post;
 use crate::ids::UserId;
 use crate::secrets::{base64url, from_base64url, sha256};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -117,6 +117,9 @@ pub struct Indexed {
     /// The post's version, once that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<u64>,
+    /// Hashtags that count for the author's use of them, by its hour (see `store::trends`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub used: BTreeMap<String, u64>,
     /// Raised by each change.
     pub n: u64,
 }

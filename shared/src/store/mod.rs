@@ -23,5 +23,6 @@ pub mod search;
 pub mod sessions;
 pub mod suspensions;
 pub mod timelines;
+pub mod trends;
 pub mod users;
 pub mod viewers;

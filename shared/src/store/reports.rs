@@ -92,13 +92,11 @@ fn moved(old: &Report, new: &Report) -> Result<Vec<Op>> {
 async fn consequences(app: &App, post: PostId, action: Option<ReportAction>) -> Result<Vec<Op>> {
     match action {
         None => Ok(Vec::new()),
-        Some(ReportAction::RemovePost) => {
-            Ok(match (posts::get(app, post, Read::Strong).await?, post.parent()) {
-                (None, _) => Vec::new(),
-                (Some(post), None) => posts::removal(&post, Condition::Exists),
-                (Some(_), Some(_)) => vec![comments::removal(post)],
-            })
-        }
+        Some(ReportAction::RemovePost) => Ok(match (posts::get(app, post, Read::Strong).await?, post.parent()) {
+            (None, _) => Vec::new(),
+            (Some(post), None) => posts::removal(&post, Condition::Exists),
+            (Some(_), Some(_)) => vec![comments::removal(post)],
+        }),
         Some(ReportAction::SuspendAuthor) => suspensions::suspend(app, post.author).await,
         Some(ReportAction::ReinstateAuthor) => suspensions::reinstate(app, post.author).await,
     }

@@ -3,6 +3,7 @@
 //! A search reads the postings of its rarest term, and finds in each what else the post has; the posts themselves then
 //! decide. So a stale posting costs a read in vain and shows nothing.
 
+use super::trends::{self, Uses};
 use crate::App;
 use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
@@ -95,8 +96,9 @@ pub async fn index(app: &App, id: PostId) -> Result<()> {
         let wanted = post.as_ref().map(terms).unwrap_or_default();
         let known = known.unwrap_or_default();
         // All that may be there from now on, first: whoever comes after a crash knows what to take away.
-        let all = Indexed { terms: known.terms.union(&wanted).cloned().collect(), done: None, n: known.n + 1 };
-        if !replace(app, id, known.n, Some(&all)).await? {
+        let terms = known.terms.union(&wanted).cloned().collect();
+        let all = Indexed { terms, done: None, used: known.used, n: known.n + 1 };
+        if !replace(app, id, known.n, Some(&all), Vec::new()).await? {
             continue;
         }
         let posting = Posting::new(&wanted);
@@ -105,9 +107,11 @@ pub async fn index(app: &App, id: PostId) -> Result<()> {
             false => Ok(Op::delete(key::posting(term, id))),
         };
         app.table().batch_write(all.terms.iter().map(write).collect::<Result<_, _>>()?).await?;
-        let done = post.map(|_| Indexed { terms: wanted, done: ver, n: all.n + 1 });
+        let Uses { ops, noted, is_all } = trends::uses(app, id, post.as_ref(), all.used).await?;
+        let is_gone = post.is_none() && is_all;
+        let done = Indexed { terms: wanted, done: ver.filter(|_| is_all), used: noted, n: all.n + 1 };
         // Edited or deleted meanwhile, it has another version in the next round.
-        replace(app, id, all.n, done.as_ref()).await?;
+        replace(app, id, all.n, Some(&done).filter(|_| !is_gone), ops).await?;
     }
     Err(Error::unavailable("a post is changed faster than it is indexed"))
 }
@@ -118,8 +122,8 @@ async fn both(app: &App, id: PostId) -> Result<(Option<Post>, Option<Indexed>)> 
     Ok(try_join(app.table().get::<Post>(&post, Read::Strong), known).await?)
 }
 
-/// Writes what a post is found by, if nobody else did since it was read.
-async fn replace(app: &App, id: PostId, n: u64, new: Option<&Indexed>) -> Result<bool> {
+/// Writes what a post is found by, and what goes with it, if nobody else did since it was read.
+async fn replace(app: &App, id: PostId, n: u64, new: Option<&Indexed>, with: Vec<Op>) -> Result<bool> {
     let as_read = match n {
         0 => Condition::Missing,
         n => Condition::equal("n", n),
@@ -128,8 +132,13 @@ async fn replace(app: &App, id: PostId, n: u64, new: Option<&Indexed>) -> Result
         Some(new) => Op::put(key::indexed(id), new)?,
         None => Op::delete(key::indexed(id)),
     };
-    match app.table().write(op.when(as_read)).await {
-        Ok(_) => Ok(true),
+    let op = op.when(as_read);
+    let written = match with.is_empty() {
+        true => app.table().write(op).await.map(|_| ()),
+        false => app.table().transact(std::iter::once(op).chain(with).collect()).await,
+    };
+    match written {
+        Ok(()) => Ok(true),
         Err(error) => error.refused().map(|_| false),
     }
 }

@@ -49,6 +49,9 @@
 //! | Report | RQ#status | ulid | | a report, in the list of its status; it is kept |
 //! | Moderation | ML#month | ulid | | who did what as a moderator, and when |
 //! | ModeratorNamed | MOD#name | MOD | | who was made a moderator for having the name that the configuration tells |
+//! | TagUse | TA#tag | u | yes | that u uses the hashtag since an hour, and in how many posts |
+//! | TagCount | TR#slot | hour#tag | yes | how many authors began to use the hashtag in the hour: the number of such rows |
+//! | Top | TOP | TOP | yes | the hashtags used most, counted anew every five minutes |
 //!
 //! GSI1 (KEYS_ONLY, sparse: `GSI1PK` = `O#u`) lists what an account left in other partitions; for deletion and export.
 //!
@@ -91,6 +94,8 @@
 //! | 30 | who of these is there, and not suspended? | U#u, P (batch) | S | store::users::standing |
 //! | 31 | is this a moderator? | U#u, P#n | S | store::moderators::is_one |
 //! | 32 | reports of a status; one report | RQ#status / RQ#status, ulid (batch) | S | store::reports::page, get |
+//! | 33 | how often was each hashtag used within a day? | TR#slot, hour upwards | E | store::trends::refresh |
+//! | 34 | what is trending? | TOP | E | store::trends::top |
 
 mod entity;
 pub mod key;

@@ -1,6 +1,7 @@
 //! The entity chart, read from the key.
 
 use super::key;
+use crate::backpressure::TREND_SLOTS;
 use crate::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::days::{Hour, Month};
 use crate::models::notification::NotificationKind;
@@ -55,6 +56,9 @@ pub enum EntityKey {
     Report(ReportStatus, ReportId),
     Moderation(Ulid),
     ModeratorNamed,
+    TagUse { tag: String, author: UserId },
+    TagCount { hour: u64, tag: String },
+    Top,
 }
 
 impl EntityKey {
@@ -65,6 +69,9 @@ impl EntityKey {
         }
         if pk == key::sweeper().pk() {
             return (sk == key::sweeper().sk()).then_some(Self::Sweeper);
+        }
+        if pk == key::top().pk() {
+            return (sk == key::top().sk()).then_some(Self::Top);
         }
         let (partition, id) = pk.split_once('#')?;
         match partition {
@@ -94,6 +101,10 @@ impl EntityKey {
             "R" => Some(Self::Reported { post: post(id)?, reporter: user(sk)? }),
             "RQ" => Some(Self::Report(ReportStatus::named(id)?, ReportId::from_ulid(parse_ulid(sk).ok()?))),
             "ML" => parse_ulid(sk).ok().filter(|entry| key::moderation(*entry).pk() == pk).map(Self::Moderation),
+            "TA" => Some(Self::TagUse { tag: Some(id.to_owned()).filter(|tag| !tag.is_empty())?, author: user(sk)? }),
+            "TR" if id.parse().is_ok_and(|slot: u64| slot < TREND_SLOTS) => {
+                key::read_tag_count(sk).map(|(hour, tag)| Self::TagCount { hour, tag: tag.to_owned() })
+            }
             "MOD" => (sk == "MOD").then_some(Self::ModeratorNamed),
             _ => None,
         }
@@ -203,6 +214,9 @@ impl EntityKey {
             Self::Report(..) => "Report",
             Self::Moderation(_) => "Moderation",
             Self::ModeratorNamed => "ModeratorNamed",
+            Self::TagUse { .. } => "TagUse",
+            Self::TagCount { .. } => "TagCount",
+            Self::Top => "Top",
         }
     }
 
@@ -224,6 +238,9 @@ impl EntityKey {
                 | Self::NotificationEvent(..)
                 | Self::NotificationDone(_)
                 | Self::NotificationGroup(_)
+                | Self::TagUse { .. }
+                | Self::TagCount { .. }
+                | Self::Top
         )
     }
 }
@@ -289,6 +306,10 @@ mod tests {
             (&format!("NE#{id}"), "D#like#"),
             ("RQ#closed", id),
             ("ML#2023-10", id),
+            ("TOP", "top"),
+            ("TR#9", "0472222#tide"),
+            ("TR#0", "472222#tide"),
+            ("TA#", id),
         ] {
             assert_eq!(EntityKey::read(pk, sk), None, "{pk} {sk}");
         }

@@ -374,3 +374,30 @@ pub fn moderation(id: Ulid) -> Key {
 pub fn moderator_named(name: &Username) -> Key {
     Key::new(format!("MOD#{}", name.folded()), "MOD")
 }
+
+/// That an author uses a hashtag.
+pub fn tag_use(tag: &str, author: UserId) -> Key {
+    Key::new(format!("TA#{tag}"), author.ulid().to_string())
+}
+
+/// How many authors of a slot began to use a hashtag in an hour.
+pub fn tag_count(slot: u64, hour: u64, tag: &str) -> Key {
+    Key::new(format!("TR#{slot}"), format!("{hour:07}#{tag}"))
+}
+
+/// The counts of a slot from an hour on.
+pub fn tag_counts(slot: u64, from: u64) -> Range {
+    Range { pk: format!("TR#{slot}"), from: format!("{from:07}"), to: END.into() }
+}
+
+/// Reads the sort key of a count.
+pub fn read_tag_count(sk: &str) -> Option<(u64, &str)> {
+    let (hour, tag) = sk.split_once('#')?;
+    let hour = Some(hour).filter(|hour| hour.len() == 7)?.parse().ok()?;
+    Some((hour, tag)).filter(|_| !tag.is_empty())
+}
+
+/// The hashtags used most.
+pub fn top() -> Key {
+    Key::new("TOP", "TOP")
+}

@@ -71,6 +71,9 @@ fn keys() {
         (key::report(ReportStatus::Open, ReportId::from_ulid(edge)), "RQ#open _4"),
         (key::moderation(edge), "ML#2023-11 _4"),
         (key::moderator_named(&name), "MOD#ann MOD"),
+        (key::tag_use("tide", a), "TA#tide _1"),
+        (key::tag_count(3, 472_222, "tide"), "TR#3 0472222#tide"),
+        (key::top(), "TOP TOP"),
     ];
     for (key, expected) in keys {
         assert_eq!(shown(key), expected);
@@ -98,6 +101,9 @@ fn ranges_hold_what_they_name() {
     assert!(holds(key::analytics(post), all.clone()) && holds(key::analytics(post), days.clone()));
     assert!(!holds(key::analytics(post), key::hour_audience(post, hour)));
     assert!([all, days, key::hour_audience(post, hour)].into_iter().all(|key| holds(key::counted(post), key)));
+    let count = |hour| key::tag_count(0, hour, "größe");
+    assert!(holds(key::tag_counts(0, 7), count(7)) && !holds(key::tag_counts(0, 7), count(6)));
+    assert_eq!(key::read_tag_count(count(7).sk()), Some((7, "größe")));
     assert!(holds(key::likes(a), key::like(a, post)) && holds(key::like_rows(post), key::like_row(post, edge, a)));
     assert_eq!(key::other_end(key::like_row(post, edge, a).sk()), Some(a));
 }
