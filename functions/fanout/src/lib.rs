@@ -26,7 +26,7 @@ pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
 
 async fn run(app: &App, job: FanoutJob) -> Result<()> {
     match job {
-        FanoutJob::PostCreated { post, after } => push(app, post, after).await,
+        FanoutJob::PostCreated { post, after } => Box::pin(push(app, post, after)).await,
         FanoutJob::PostDeleted { post } => {
             let counts = store::analytics::forget(app, post);
             try_join3(forget_likes(app, post), forget_comments(app, post), counts).await.map(|_| ())
