@@ -40,7 +40,7 @@ const FLAGS: [&str; 14] = [
     "--no-first-run",
     "--no-proxy-server",
     // A page loads nothing from elsewhere.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     "--autoplay-policy=no-user-gesture-required",
     "--mute-audio",
     "--enable-logging=stderr",

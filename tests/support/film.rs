@@ -72,7 +72,7 @@ fn number(film: &[u8], at: &Range<usize>) -> usize {
 #[test]
 fn a_films_middle_lies_in_the_middle_of_its_file() {
     const SIZE: usize = 1_000_000;
-    let film = include_bytes!("../fixtures/tide.mp4");
+    let film = include_bytes!("../../formats/fixtures/tide.mp4");
     let large = spread(film, SIZE);
     assert_eq!(large.len(), SIZE);
     let chunks = |film: &[u8]| -> Vec<usize> {
