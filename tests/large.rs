@@ -29,8 +29,17 @@ async fn following(app: &App, author: UserId, count: usize) -> Vec<UserId> {
     let mut ops = Vec::with_capacity(4 * count);
     for (n, fan) in fans.iter().enumerate() {
         let (id, email, settings) = (*fan, email.clone(), Default::default());
-        let account =
-            Account { id, email, verified: true, posts: 0, following: 1, waiting: 0, moderator: false, settings };
+        let account = Account {
+            id,
+            email,
+            verified: true,
+            posts: 0,
+            following: 1,
+            waiting: 0,
+            stored: 0,
+            moderator: false,
+            settings,
+        };
         let edge = Edge { at: long_ago(n), counted: true, undone: false };
         ops.push(Op::put(key::account(*fan), &account));
         ops.push(Op::put(key::follow(*fan, author), &edge));

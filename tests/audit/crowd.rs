@@ -8,7 +8,7 @@ use shared::models::days::{Counted, Day};
 use shared::models::fields::FieldValue;
 use shared::models::following::Followers;
 use shared::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark, Topic};
-use shared::models::post::{Content, Post, TIMELINE_LIFETIME, TimelineRow};
+use shared::models::post::{Content, Draft, Post, TIMELINE_LIFETIME, TimelineRow};
 use shared::models::search::Indexed;
 use shared::models::user::{Account, Credentials, Email, Guard, Profile, Username};
 use shared::store::edges::Edge;
@@ -83,13 +83,15 @@ impl Crowd {
             location: None,
             website: None,
             interests: Vec::new(),
+            avatar: None,
             ver: 1,
             suspended: None,
         };
         put(items, key::profile(id), &profile);
         let (posts, following) = (AROUND as u64, AROUND as u64);
-        let (waiting, settings) = (0, Default::default());
-        let account = Account { id, email, verified: true, posts, following, waiting, moderator: false, settings };
+        let (waiting, stored, settings) = (0, 0, Default::default());
+        let account =
+            Account { id, email, verified: true, posts, following, waiting, stored, moderator: false, settings };
         put(items, key::account(id), &account);
         put(items, key::followers(id), &Followers { n: following, ..Followers::new(id) });
         let (hash, known) = ("no password".into(), Vec::new());
