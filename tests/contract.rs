@@ -33,6 +33,7 @@ fn parts() -> BTreeMap<&'static str, Value> {
     let routers = [
         ("users", users::router()),
         ("posts", posts::router()),
+        ("media", media::router()),
         ("notifications", notifications::router()),
         ("docs", docs::router()),
     ];
@@ -345,7 +346,13 @@ fn every_key_is_known_for_what_it_is() {
     let (ann, bob) = (UserId::from_ulid(ulid), UserId::from_ulid(Ulid::from_parts(1_795_206_600_000, 8)));
     let post = PostId::of(ulid, bob);
     let mut keys = others(ann, bob, post, ulid);
-    keys.extend([key::follow(ann, bob), key::like(ann, post), key::post(post), key::mail_token(ulid)]);
+    keys.extend([
+        key::media(MediaId { ulid, owner: ann }),
+        key::follow(ann, bob),
+        key::like(ann, post),
+        key::post(post),
+        key::mail_token(ulid),
+    ]);
     keys.push(key::post(post.comment(ulid, ann).unwrap()));
     let known = keys.iter().map(|key| EntityKey::read(key.pk(), key.sk()).unwrap_or_else(|| panic!("{key:?}")));
     let known: BTreeSet<_> = known.map(|entity| (entity.name().to_owned(), entity.expires())).collect();

@@ -309,6 +309,8 @@ impl World {
 
     async fn wrong_parameters(&self, operation: &Operation) {
         let path = self.path(operation);
+        // A search must be for something.
+        let path = if path.ends_with("/search") { format!("{path}?hashtag=hello&") } else { format!("{path}?") };
         for parameter in operation.parameters("query") {
             let name = parameter["name"].as_str().unwrap();
             let (status, slug, values): (_, _, &[&str]) = match (name, parameter["schema"]["type"].as_str()) {
@@ -316,21 +318,28 @@ impl World {
                 ("cursor", _) => (400, "invalid-cursor", &["forged", "AAAA", "%00"]),
                 (_, Some("boolean")) => (422, "invalid", &["maybe"]),
                 ("token", _) => (422, "invalid", &["twice&token=twice"]),
+                // Any text can be looked for, but one without a word; a tag is any text.
+                ("q", _) => (422, "invalid", &["%20!%20"]),
+                ("author", _) => (422, "invalid", &["a"]),
+                ("hashtag", _) => continue,
                 (_, _) => (422, "invalid", &["nonsense"]),
             };
             for value in values {
-                let path = format!("{path}?{name}={value}");
+                let path = format!("{path}{name}={value}");
                 let answer = self.refused(operation, &path, None, status, slug).await;
                 let named = |field: &str| field == name || (name == "token" && field == "query");
                 let told = || answer.fields().iter().any(|(field, _)| named(field));
                 assert!(status == 400 || told(), "{path}: {}", answer.text());
             }
+            if name == "author" && operation.may_answer(404) {
+                self.refused(operation, &format!("{path}author=nobody"), None, 404, "not-found").await;
+            }
             if name == "token" && operation.may_answer(400) {
-                self.refused(operation, &format!("{path}?token=forged"), None, 400, "invalid-token").await;
+                self.refused(operation, &format!("{path}token=forged"), None, 400, "invalid-token").await;
             }
         }
         let has_query = operation.parameters("query").next().is_some();
-        if operation.may_answer(422) && operation.body().is_none() && !has_query {
+        if operation.may_answer(422) && operation.is.get("requestBody").is_none() && !has_query {
             // What concerns two people, for one.
             let path = operation.path.replace("{user}", "me");
             let code = if path.ends_with("/complete") { "not_uploaded" } else { "oneself" };

@@ -8,7 +8,7 @@ use shared::error::Result;
 use shared::ids::MediaId;
 use shared::jobs::FilesJob;
 use shared::lambda::each_message;
-use shared::models::media::{LOOSE_LIFETIME, Media, ORIGINAL, Reason, Status};
+use shared::models::media::{FailureReason, LOOSE_LIFETIME, Media, ORIGINAL, Status};
 use shared::store::media::{self, Sweeper};
 use shared::store::posts::NotMade;
 use shared::table::design::key;
@@ -62,7 +62,7 @@ async fn prepare(app: &App, id: MediaId) -> Result<()> {
             Err(NotMade::First) => Ok(()),
         },
         Err((code, detail)) => {
-            media::fail(app, &found, Reason { code: code.to_owned(), detail }).await?;
+            media::fail(app, &found, FailureReason { code: code.to_owned(), detail }).await?;
             app.media().remove_upload(id).await
         }
     }

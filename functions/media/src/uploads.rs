@@ -24,12 +24,17 @@ use std::collections::BTreeMap;
 #[derive(utoipa::ToSchema)]
 pub(crate) struct NewMedia {
     /// A picture or video of up to 4 MiB.
-    #[schema(value_type = String, format = Binary)]
+    #[schema(value_type = FileBytes)]
     file: shared::models::fields::Upload,
     /// What it shows, for those who don't see it.
     #[schema(value_type = Option<String>, example = "Curlews on the mudflats.", max_length = 1000)]
     alt_text: Option<AltText>,
 }
+
+/// The bytes of a file.
+#[derive(utoipa::ToSchema)]
+#[schema(format = Binary, example = "(bytes)")]
+pub(crate) struct FileBytes(#[expect(dead_code, reason = "documentation alone")] String);
 
 impl FromFields for NewMedia {
     const FORMS: Forms = Forms::File;
@@ -104,8 +109,8 @@ pub(crate) struct PendingUpload {
 #[utoipa::path(
     post, path = "/media", tag = "media", security(("bearer" = [])), extensions(("x-limit" = json!("upload"))),
     request_body(content(
-        (NewMedia = "multipart/form-data"), (String = "image/png"), (String = "image/jpeg"), (String = "image/gif"),
-        (String = "image/webp"), (String = "video/mp4"), (String = "video/webm"),
+        (NewMedia = "multipart/form-data"), (FileBytes = "image/png"), (FileBytes = "image/jpeg"), (FileBytes = "image/gif"),
+        (FileBytes = "image/webp"), (FileBytes = "video/mp4"), (FileBytes = "video/webm"),
     )),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body create once")),
     responses((status = 201, description = "The picture or video", body = Upload, headers(("Location" = String)), example = json!(views::media::example())))
@@ -160,7 +165,7 @@ async fn answer<T: FromFields>(
 #[utoipa::path(
     post, path = "/media/uploads", tag = "media", security(("bearer" = [])), extensions(("x-limit" = json!("upload"))),
     request_body(content(
-        (Declared = "application/json"), (NewMedia = "multipart/form-data"), (String = "video/mp4"), (String = "video/webm"),
+        (Declared = "application/json"), (NewMedia = "multipart/form-data"), (FileBytes = "video/mp4"), (FileBytes = "video/webm"),
     )),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body create once")),
     responses((status = 201, description = "Where to send it", body = PendingUpload, headers(("Location" = String)), example = json!(example_upload())))

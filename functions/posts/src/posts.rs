@@ -34,7 +34,7 @@ pub(crate) struct NewPost {
     #[schema(value_type = Option<String>, example = "Low tide. #mudflats", min_length = 1, max_length = 2000)]
     content: Option<Content>,
     /// Up to four pictures, or one video: mine, ready, and part of nothing yet.
-    #[schema(value_type = Vec<MediaId>, max_items = 4)]
+    #[schema(value_type = Option<Vec<MediaId>>, max_items = 4, example = json!(["med_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B"]))]
     media_ids: MediaIds,
     /// In a form alone: a picture or video of up to 4 MiB itself.
     #[schema(value_type = Option<String>, format = Binary)]

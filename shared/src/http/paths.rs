@@ -83,8 +83,9 @@ pub(super) fn aliases(method: &Method, route: &str) -> Vec<String> {
 
 /// The methods of an alias that the routers know nothing of, for a 405.
 pub(super) fn alias_methods(path: &str) -> Vec<&'static str> {
-    let same_form = ALIASES.iter().filter(|alias| alias.applied_to(path).is_some());
-    same_form.map(|alias| if alias.method == Method::POST { "POST" } else { "GET, HEAD" }).collect()
+    let path = of_posts(path);
+    let same_form = ALIASES.iter().filter(|alias| alias.applied_to(&path).is_some());
+    same_form.map(|alias| if alias.method == Method::GET { "GET, HEAD" } else { alias.method.as_str() }).collect()
 }
 
 /// The path the routers know; None when it is that already.
@@ -103,12 +104,21 @@ fn canonical(method: &Method, given: &str) -> Option<String> {
         path => path,
     };
     let found = if method == Method::HEAD { &Method::GET } else { method };
-    let alias = ALIASES.iter().filter(|alias| alias.method == *found).find_map(|alias| alias.applied_to(path));
-    let path = alias.unwrap_or_else(|| match path.strip_prefix("/tweets") {
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("/posts{rest}"),
-        _ => path.to_owned(),
+    let alias =
+        |path: &str| ALIASES.iter().filter(|alias| alias.method == *found).find_map(|alias| alias.applied_to(path));
+    let path = alias(path).unwrap_or_else(|| {
+        let path = of_posts(path);
+        alias(&path).unwrap_or(path)
     });
     (path != given).then_some(path)
+}
+
+/// `/tweets…` is `/posts…`.
+fn of_posts(path: &str) -> String {
+    match path.strip_prefix("/tweets") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("/posts{rest}"),
+        _ => path.to_owned(),
+    }
 }
 
 impl Alias {

@@ -39,7 +39,7 @@ pub struct Media {
     pub used: Option<Use>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Reason>,
+    pub reason: Option<FailureReason>,
     /// Raised by each change; what `If-Match` compares.
     pub ver: u64,
     /// It waits for the worker.
@@ -73,7 +73,7 @@ pub enum Use {
 
 /// Why an upload can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Reason {
+pub struct FailureReason {
     /// A stable code that programs can act on.
     #[schema(example = "unsupported_codec")]
     pub code: String,

@@ -5,7 +5,7 @@ use super::posts::NotMade;
 use crate::App;
 use crate::error::{self, Error, FieldError, Result};
 use crate::ids::{MediaId, PostId, UserId};
-use crate::models::media::{Attached, MAX_PER_POST, Media, Reason, Shape, Status, Use};
+use crate::models::media::{Attached, FailureReason, MAX_PER_POST, Media, Shape, Status, Use};
 use crate::table::design::{EntityKey, Key, key};
 use crate::table::{Condition, Op, Order, Read};
 use formats::Kind;
@@ -116,7 +116,7 @@ pub async fn hand_over(app: &App, old: &Media) -> Result<Option<Media>> {
 ///
 /// # Errors
 /// Unavailable.
-pub async fn fail(app: &App, old: &Media, reason: Reason) -> Result<Option<Media>> {
+pub async fn fail(app: &App, old: &Media, reason: FailureReason) -> Result<Option<Media>> {
     let new = Media { status: Status::Failed, reason: Some(reason), todo: false, ver: old.ver + 1, ..old.clone() };
     changed(app, new, old).await
 }

@@ -8,7 +8,7 @@ use crate::App;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::ids::MediaId;
-use crate::models::media::{Attached, Media, ORIGINAL, Reason, Status, Variant};
+use crate::models::media::{Attached, FailureReason, Media, ORIGINAL, Status, Variant};
 use crate::models::user::Avatar;
 use crate::secrets::{Keys, Purpose, base64url, from_base64url};
 use formats::Kind;
@@ -148,7 +148,7 @@ pub struct Upload {
     pub size: u64,
     pub status: Status,
     /// Why it failed.
-    pub reason: Option<Reason>,
+    pub reason: Option<FailureReason>,
     /// Where it is read, for an hour or two, once it is ready.
     pub url: Option<String>,
     /// Pixels.
