@@ -85,7 +85,7 @@ fn plain(text: &str, names: &[(&str, &str)]) -> String {
 
 /// The day of the likes and comments, and the hour of the views.
 fn today(items: &Items) -> (String, String) {
-    let (_, days) = items.iter().find(|((_, sk), _)| sk.starts_with("D#")).expect("days");
+    let (_, days) = items.iter().find(|((pk, sk), _)| pk.starts_with("V#") && sk.starts_with("D#")).expect("days");
     let day = days.as_object().unwrap().keys().find_map(|name| Day::parse(name.strip_prefix('l')?)).expect("a like");
     let (_, hour) = items.keys().find(|(pk, sk)| pk.starts_with("V#") && sk.starts_with("H#")).expect("an hour");
     (day.date(), hour[2..].to_owned())

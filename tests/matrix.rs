@@ -341,7 +341,7 @@ impl World {
         let has_query = operation.parameters("query").next().is_some();
         if operation.may_answer(422) && operation.is.get("requestBody").is_none() && !has_query {
             // What concerns two people, for one.
-            let path = operation.path.replace("{user}", "me");
+            let path = self.path(operation).replace("bob", "me");
             let code = if path.ends_with("/complete") { "not_uploaded" } else { "oneself" };
             assert_eq!(self.refused(operation, &path, None, 422, "invalid").await.fields()[0].1, code);
         }

@@ -108,7 +108,7 @@ fn of_edges(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     ]
 }
 
-const NOT_NOTED: &str = "gull uses #mudflats since hour _ in 1 posts, but 0 are noted for it";
+const NOT_NOTED: &str = "gull uses #mudflats since hour 0 in 1 posts, but 0 are noted for it";
 
 fn of_posts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     let (post, account) = (one(items, "A#", ""), one(items, &format!("U#{gull}"), "P#n"));
@@ -134,13 +134,13 @@ fn of_posts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
         (
             vec![Take(one(items, "TA#mudflats", ""))],
             vec![
-                "gull uses #mudflats since hour _ in 0 posts, but 1 are noted for it",
-                "the count of #mudflats in hour _ is 1, but 0 authors use it since",
+                "gull uses #mudflats since hour 0 in 0 posts, but 1 are noted for it",
+                "the count of #mudflats in hour 0 is 1, but 0 authors use it since",
             ],
         ),
         (
             vec![Put(with(&one(items, "TR#", ""), "n", number(2)))],
-            vec!["the count of #mudflats in hour _ is 2, but 1 authors use it since"],
+            vec!["the count of #mudflats in hour 0 is 2, but 1 authors use it since"],
         ),
         (vec![Put(without(&one(items, "IX#", "IX"), "done"))], vec!["the post is not indexed yet"]),
         // Of somebody whom gull follows, whether or not the post is there: no feed shows it.

@@ -16,21 +16,30 @@ const colours = (picture, width, height, places) => {
     return places.map(([x, y]) => [...context.getImageData(x * width, y * height, 1, 1).data].slice(0, 3));
 };
 
+// A failed fetch does not say what of.
+const ask = async (url, options) => {
+    try {
+        return await fetch(url, options);
+    } catch (error) {
+        throw new Error(`${options?.method ?? "GET"} ${url}: ${error}`);
+    }
+};
+
 export default async ({ api, token, photo, film }) => {
     const call = async (method, path, body) => {
         const headers = { authorization: `Bearer ${token}` };
         if (body) headers["content-type"] = "application/json";
-        const answer = await fetch(api + path, { method, headers, body: body && JSON.stringify(body) });
+        const answer = await ask(api + path, { method, headers, body: body && JSON.stringify(body) });
         const text = await answer.text();
         if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
         return { status: answer.status, body: JSON.parse(text) };
     };
 
     const upload = async ({ file, content_type }) => {
-        const bytes = await (await fetch(file)).blob();
+        const bytes = await (await ask(file)).blob();
         const begun = await call("POST", "/media/uploads", { content_type, size: bytes.size });
         const { id, upload: { method, url, headers }, status, expires_at } = begun.body;
-        const stored = await fetch(url, { method, headers, body: bytes });
+        const stored = await ask(url, { method, headers, body: bytes });
         if (!stored.ok) throw new Error(`${method} ${url}: ${stored.status} ${await stored.text()}`);
         const completed = await call("POST", `/media/${id}/complete`);
         let media = completed.body;

@@ -97,7 +97,9 @@ impl Body {
         match form {
             Some(form) => Ok(Self { form, bytes }),
             // Nothing at all is nothing of a wrong type.
-            None if bytes.is_empty() && content_type.is_empty() && forms.takes_json() => Ok(Self { form: Form::Json, bytes }),
+            None if bytes.is_empty() && content_type.is_empty() && forms.takes_json() => {
+                Ok(Self { form: Form::Json, bytes })
+            }
             None => Err(Error::new(Kind::UnsupportedMediaType).detail(format!("Send the body as {}.", forms.told()))),
         }
     }
