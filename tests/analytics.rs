@@ -391,7 +391,7 @@ async fn ten_thousand_viewers_are_counted_for_a_tenth_of_a_write_unit_each() {
     let ops = sessions.iter().map(|session| Op::put(key::session(session.user, session.id), session).unwrap());
     keys.table().batch_write(ops.collect()).await.unwrap();
     let mut ahead = Duration::ZERO;
-    let mut exact = 0;
+    let (mut exact, mut cost) = (0, 0.0);
     for (hour, readers) in [VIEWERS, VIEWERS / 10].into_iter().enumerate() {
         // Long enough for a slow machine to stay in the hour.
         ahead = to_next_hour(&app, ahead);
@@ -414,10 +414,13 @@ async fn ten_thousand_viewers_are_counted_for_a_tenth_of_a_write_unit_each() {
             app.dropped_views()
         );
         assert!(views.abs_diff(exact) * 50 <= exact && unique.abs_diff(VIEWERS as u64) * 50 <= VIEWERS as u64);
-        assert!(units / readers as f64 <= 0.1, "{units}");
+        cost += units;
     }
+    assert!(cost / exact as f64 <= 0.1, "{cost} write units");
+    // Nobody's sessions are nothing that the audit likes.
+    let sessions = sessions[..VIEWERS].iter().map(|session| Op::delete(key::session(session.user, session.id)));
+    keys.table().batch_write(sessions.collect()).await.unwrap();
     app.audit().await;
-    app.stop().await;
 }
 
 /// The batches that Lambda would gather of 200 views a second, as the workers get them: what each costs once the sketches
@@ -450,7 +453,7 @@ async fn two_hundred_views_a_second_cost_far_less_than_a_tenth_of_a_unit_each() 
         fold(&app, &views).await;
         let (units, _) = written(&wire.take());
         println!("with 46,600 viewers, a batch of {batch}: {units} units, {:.4} per view", units / f64::from(batch));
-        assert!(units <= 38.0 && units / f64::from(batch) <= 0.1, "{units}");
+        assert!(units <= 28.0 && units / f64::from(batch) <= 0.1, "{units}");
     }
     let (views, _) = counts(&app, &ann, &post.to_string()).await;
     let expected = 2 * (2_000 + 800 + 500 + 20_000) + 3_300;

@@ -149,14 +149,16 @@ async fn posts_and_likes() {
     let id = gull.post_text("hello").await;
     app.settle().await;
     let read = cost(&app, me.get(&format!("/posts/{id}"))).await;
-    let calls = "BatchGetItem U/P x1!, GetItem A/T!, GetItem U/L!, Query U/H!";
+    let calls = "BatchGetItem A/T x2!, GetItem U/L!, Query U/H!";
     assert_eq!(read, format!("1 rounds, 4 read, 0 written: {calls}"), "its author is asked for, whatever is cached");
     let liked = cost(&app, me.post(&format!("/posts/{id}/like"), None)).await;
-    let calls = "BatchGetItem U/P x1!, GetItem A/T!, Query U/H!, UpdateItem RL, UpdateItem U/L";
+    let calls = "BatchGetItem A/T x2!, Query U/H!, UpdateItem RL, UpdateItem U/L";
     assert_eq!(liked, format!("2 rounds, 3 read, 2 written: {calls}"));
     app.settle().await;
     let unliked = cost(&app, me.delete(&format!("/posts/{id}/like"))).await;
     assert_eq!(unliked, format!("2 rounds, 3 read, 2 written: {calls}"));
+    let counts = cost(&app, gull.get(&format!("/posts/{id}/analytics"))).await;
+    assert_eq!(counts, "1 rounds, 3 read, 0 written: GetItem A/T!, Query U/H!, Query V/A!");
     let mine = cost(&app, me.get("/tweets")).await;
     assert_eq!(mine, "2 rounds, 5 read, 0 written: BatchGetItem U/P x1!, Query A/T!, Query U/H!, Query U/L!");
 }
@@ -247,7 +249,7 @@ async fn comments_and_scheduled_posts() {
     let calls = "BatchGetItem U/P x1!, GetItem A/T, Query C/R!, Query U/H!, Query U/L!";
     assert_eq!(listed, format!("2 rounds, 4.5 read, 0 written: {calls}"));
     let read = cost(&app, me.get(&format!("/posts/{comment}"))).await;
-    let calls = "BatchGetItem U/P x1!, GetItem A/T!, GetItem C/R!, GetItem U/L!, Query U/H!";
+    let calls = "BatchGetItem A/T x3!, GetItem U/L!, Query U/H!";
     assert_eq!(read, format!("1 rounds, 5 read, 0 written: {calls}"));
     let removed = cost(&app, gull.delete(&format!("/posts/{comment}"))).await;
     assert_eq!(
@@ -294,6 +296,35 @@ async fn reports() {
     let suspended = cost(&app, warden.patch(&path(2), json!({"status": "resolved", "action": "suspend_author"}))).await;
     let calls = "GetItem U/P!, GetItem U/P!, Query U/G!, Query U/H!, TransactWriteItems x6, UpdateItem RL";
     assert_eq!(suspended, format!("3 rounds, 7 read, 13 written: {known}, {calls}"), "and 2 for each further session");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trends() {
+    let _alone = alone().await;
+    let app = app().await;
+    let [me]: [Person; 1] = people(&app, "bird", 1).await.try_into().ok().expect("one");
+    let run = async |function: &str, event: Value| {
+        let wire = app.wire().expect("the wire is recorded");
+        wire.take();
+        app.invoke(function, &event).await.expect("an answer");
+        let calls = wire.take();
+        let sum = |units: fn(&Call) -> f64| calls.iter().map(units).sum::<f64>();
+        (sum(|call| call.read_units), sum(|call| call.write_units))
+    };
+    app.settle().await;
+    app.pause_workers().await;
+    let mut costs = Vec::new();
+    for text in ["plain", "#one #two", "#one #two again"] {
+        let body = json!({"job": "post", "post": me.post_text(text).await}).to_string();
+        let event = json!({"Records": [{"messageId": "0", "body": body, "eventSource": "aws:sqs"}]});
+        costs.push(run("index", event).await);
+    }
+    // Postings, of which the last has one more, and the list twice; then each hashtag that begins a use, or is part of one.
+    assert_eq!(costs, [(4.0, 4.0), (6.0, 7.0 + 1.0 + 2.0 * 4.0), (6.0, 8.0 + 1.0 + 2.0 * 2.0)]);
+    assert_eq!(run("trends", json!({})).await, (2.0, 1.0), "four slots, and nothing to tell");
+    app.resume_workers().await;
+    let read = cost(&app, me.get("/hashtags/trending")).await;
+    assert_eq!(read, "1 rounds, 1.5 read, 0 written: GetItem TOP/TOP, Query U/H!");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -204,10 +204,10 @@ fn of_counts(items: &Items) -> Vec<Case> {
             vec!["the Audience at V#_.gull A has 2 views by day, but 1 in all"],
         ),
         (
-            vec![Put(with(&audience, "viewers", json!({"B": "AAAA"})))],
+            vec![Put(with(&audience, "viewers", json!({"B": "AwA="})))],
             vec![
-                "the Audience at V#_.gull A can't be read: insufficient data",
-                "the number of views of the post in the hour 0 is 0, its viewers are 1",
+                "the Audience at V#_.gull A can't be read: InvalidData => insufficient data (preamble_ints): failed to fill whole buffer",
+                "the post in the hour 0 is gone, but its viewers are 1 for the number of views",
                 "views_count of the post is 1, its audience has 0",
             ],
         ),

@@ -14,7 +14,7 @@ impl Shape {
         let mut shape = BTreeMap::new();
         for ((pk, sk), item) in standing(items) {
             let mut item = item.clone();
-            // Times, names of writes, what keys of the run's own were used for, and what a busy machine may drop.
+            // Times, names of writes, hashes of what ids are part of, what keys of the run's own were used for, and what a busy machine may drop.
             for name in [
                 "PK",
                 "SK",
@@ -28,6 +28,7 @@ impl Shape {
                 "unf_until",
                 "hour",
                 "w",
+                "t",
                 "views",
             ] {
                 item.as_object_mut().expect("an item").remove(name);

@@ -148,3 +148,17 @@ fn schedules_are_rates() {
     assert_eq!(every("rate(0 minutes)"), None);
     assert_eq!(every("cron(0 * * * ? *)"), None);
 }
+
+#[test]
+fn batches_are_what_lambda_takes() {
+    let window = "            MaximumBatchingWindowInSeconds: 20\n";
+    assert!(TEMPLATE.contains(window));
+    for (changed, what) in [
+        (TEMPLATE.replace(window, ""), "needs a MaximumBatchingWindowInSeconds"),
+        (TEMPLATE.replace("BatchSize: 10000\n", "BatchSize: 10001\n"), "1 to 10000"),
+        (TEMPLATE.replace(window, &window.replace("20", "301")), "300 s at most"),
+    ] {
+        let error = Model::parse(&changed, &BTreeMap::new()).unwrap_err().to_string();
+        assert!(error.starts_with("ViewsFunction.Events.Views: ") && error.contains(what), "{error}");
+    }
+}

@@ -219,6 +219,41 @@ async fn messages_that_fail_come_back_and_end_in_the_dead_letter_queue() {
     assert_eq!(host.sqs.receive("Dead", 10).await.unwrap()[0].body, "bad");
 }
 
+/// The worker's batches are as large as this, and gathered for a second.
+fn gathering(batch: usize) -> String {
+    let queue = "            Queue: !GetAtt Jobs.Arn\n";
+    let more =
+        format!("BatchSize: {batch}, MaximumBatchingWindowInSeconds: 1, ScalingConfig: {{ MaximumConcurrency: 1 }}");
+    let more = more.split(", ").map(|line| format!("            {line}\n")).collect::<String>();
+    TEMPLATE.replace(queue, &format!("{queue}{more}"))
+}
+
+#[tokio::test]
+async fn a_batch_is_gathered_by_several_receives_until_it_is_full_or_its_window_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    // For the sake of the longer time that a message stays hidden.
+    let faults = FaultLayer::new(crate::Faults::new(crate::Profile::Stale));
+    let host = host_under(Some(&faults), &gathering(25), &dir, all_done).await;
+    let messages = |count: usize| (0..count).map(|n| n.to_string().into()).collect();
+    host.sqs.send("Jobs", messages(30)).await.unwrap();
+    let sizes = |batches: Vec<Vec<String>>| batches.iter().map(Vec::len).collect::<Vec<_>>();
+    // Somebody waits: nobody gathers.
+    let started = Instant::now();
+    assert_eq!(sizes(host.run().await), [25, 5]);
+    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+
+    let started = Instant::now();
+    for _ in 0..3 {
+        host.sqs.send("Jobs", messages(1)).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    while host.seen.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
+    assert_eq!(sizes(host.run().await), [3]);
+}
+
 #[tokio::test]
 async fn a_panic_fails_the_whole_batch_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();

@@ -34,8 +34,23 @@ pub async fn get(app: &App, id: PostId, read: Read) -> Result<Option<Post>> {
 /// Unavailable.
 pub async fn shown(app: &App, id: PostId, read: Read) -> Result<Option<(Post, Profile)>> {
     let authors = id.authors();
-    let (post, authors) = try_join(get(app, id, read), users::standing(app, &authors)).await?;
-    Ok(post.zip(authors.and_then(|authors| authors.into_iter().next())))
+    if read != Read::Strong {
+        let (post, authors) = try_join(get(app, id, read), users::standing(app, &authors)).await?;
+        return Ok(post.zip(authors.and_then(|authors| authors.into_iter().next())));
+    }
+    // All in one call.
+    let posts = std::iter::once(id).chain(id.parents()).map(key::post);
+    let keys: Vec<_> = posts.chain(authors.iter().map(|author| key::profile(*author))).collect();
+    let mut found = app.table().batch_items(&keys, Read::Strong).await?;
+    let profiles = found.split_off(authors.len());
+    let mut posts = Vec::new();
+    for item in found.into_iter().flatten() {
+        posts.extend(Some(item.read::<Post>()?).filter(|post| !post.undone));
+    }
+    let profiles = profiles.into_iter().filter_map(|item| item?.readable()).filter(Profile::is_standing);
+    let profiles: Vec<Profile> = profiles.collect();
+    let is_whole = posts.len() == authors.len() && profiles.len() == authors.len();
+    Ok(posts.into_iter().zip(profiles).next().filter(|_| is_whole))
 }
 
 /// Those of many posts that are there; half a unit each. The reader's own are read strongly, for a unit each: one's own

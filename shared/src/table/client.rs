@@ -169,7 +169,11 @@ impl Table {
         Ok(items.into_iter().map(|item| item.and_then(|item| item.readable())).collect())
     }
 
-    async fn batch_items(&self, keys: &[Key], read: Read) -> Result<Vec<Option<Item>>> {
+    /// The items themselves, for whoever asks for several kinds at once.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn batch_items(&self, keys: &[Key], read: Read) -> Result<Vec<Option<Item>>> {
         let mut wanted: Vec<&Key> = keys.iter().collect();
         wanted.sort_unstable_by_key(|key| (key.pk(), key.sk()));
         wanted.dedup();
