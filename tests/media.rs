@@ -282,7 +282,7 @@ async fn files_go_with_what_needed_them() {
     ann.delete(&format!("/media/{loose}")).await.expect(404);
     app.settle().await;
     app.audit().await;
-    assert_eq!(left(&app).await, [other.clone()]);
+    assert_eq!(left(&app).await, std::slice::from_ref(&other));
     ann.patch("/users", json!({"avatar_media_id": null})).await.expect(200);
     app.settle().await;
     assert_eq!(left(&app).await, [""; 0]);

@@ -51,7 +51,8 @@ async fn settled_table(app: &TestApp) -> Items {
 async fn work_twice(app: &TestApp, seed: u64) {
     loop {
         let mut worked = false;
-        for (function, variable) in [("fanout", "FANOUT_QUEUE_URL"), ("notify", "NOTIFY_QUEUE_URL")] {
+        for function in ["fanout", "files", "index", "notify", "views"] {
+            let variable = &format!("{}_QUEUE_URL", function.to_uppercase());
             let messages = app.take_messages(variable).await;
             worked |= !messages.is_empty();
             app.work(function, &shuffled(&[messages.clone(), messages].concat(), seed)).await;

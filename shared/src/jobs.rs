@@ -155,14 +155,13 @@ impl Jobs {
                 Job::Notify(job) => notify.push(body(&job)?),
             }
         }
-        futures::future::try_join4(
-            self.send_to(&self.0.fanout_queue, fanout),
-            self.send_to(&self.0.files_queue, files),
-            self.send_to(&self.0.index_queue, index),
-            self.send_to(&self.0.notify_queue, notify),
-        )
-        .await
-        .map(|_| ())
+        let to = [
+            (&self.0.fanout_queue, fanout),
+            (&self.0.files_queue, files),
+            (&self.0.index_queue, index),
+            (&self.0.notify_queue, notify),
+        ];
+        futures::future::try_join_all(to.map(|(queue, bodies)| self.send_to(queue, bodies))).await.map(|_| ())
     }
 
     /// Tells of a view. One that the queue does not take, or not within [`VIEW_TIMEOUT`], is dropped and counted: a read
