@@ -168,8 +168,8 @@ async fn each_binary_answers_its_sample_event_twice_and_after_an_error() {
     let mut samples = Sample::all();
     // Signs up who the samples are about.
     let token = play(&app, &samples).await;
-    // What can be asked again and again.
-    samples.retain(|sample| sample.status.is_none_or(|status| status == 200));
+    // What can be asked again and again; an upload is begun anew each time.
+    samples.retain(|sample| sample.function == "media" || sample.status.is_none_or(|status| status == 200));
     let binaries: Vec<_> = app.model().functions.iter().map(|function| function.binary.as_str()).collect();
     assert_eq!(binaries, FUNCTIONS);
     for function in FUNCTIONS {

@@ -92,7 +92,7 @@ pub const RECEIVES: u32 = 12;
 pub const REDRIVE_RECEIVES: u32 = 15;
 
 /// A run of the publisher that has said nothing for so long is dead, and the next may begin: it says so with each batch
-/// of eleven, and the next minute's run is to find the way free.
+/// of twenty, and the next minute's run is to find the way free.
 pub const PUBLISH_LEASE: Duration = Duration::from_secs(30);
 /// A run of the publisher begins no batch after that: with the lease it leaves the next minute's run its way.
 pub const PUBLISH_TIME: Duration = Duration::from_secs(25);

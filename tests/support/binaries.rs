@@ -45,7 +45,7 @@ pub(crate) const FUNCTIONS: [&str; 13] = [
     "files",
     "index",
     "notify",
+    "views",
     "publish",
     "trends",
-    "views",
 ];

@@ -10,7 +10,7 @@ use crate::App;
 use crate::backpressure::{EDGE_REFUSALS, PUBLISH_LEASE};
 use crate::error::{Error, FieldError, Result};
 use crate::ids::{PostId, ScheduledId, UserId, new_ulid};
-use crate::models::media::{MAX_PER_POST, Use};
+use crate::models::media::Use;
 use crate::models::post::Post;
 use crate::models::scheduled::{Due, KEPT, MAX_WAITING, Publisher, Scheduled};
 use crate::table::client::TRANSACTION_OPS;
@@ -20,8 +20,10 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use ulid::Ulid;
 
-/// Posts published at once: each takes five operations of the transaction, and one for each of its pictures.
-pub const BATCH: usize = TRANSACTION_OPS / (5 + MAX_PER_POST);
+/// Operations of the transaction that a post takes, beside one for each of its pictures.
+const OPS_EACH: usize = 5;
+/// Posts published at once; fewer where they have pictures.
+pub const BATCH: usize = TRANSACTION_OPS / OPS_EACH;
 
 fn due_key(user: UserId, scheduled: &Scheduled) -> Key {
     key::due(Due { at: scheduled.at, user, id: scheduled.id })
@@ -197,15 +199,17 @@ impl Turn {
             let (batch, lost): (Vec<_>, Vec<_>) =
                 left.iter().copied().zip(found).partition(|(_, found)| found.is_some());
             forget(app, lost.iter().map(|(due, _)| *due), "is not there, or can't be read").await?;
-            let batch: Vec<_> = batch.into_iter().filter_map(|(due, found)| Some((due, found?))).collect();
+            let mut batch: Vec<_> = batch.into_iter().filter_map(|(due, found)| Some((due, found?))).collect();
+            let later = batch.split_off(fitting(&batch));
+            left = later.into_iter().map(|(due, _)| due).collect();
             if batch.is_empty() {
                 return Ok(());
             }
             let ids: Vec<PostId> = batch.iter().map(|(due, _)| self.next_id(app, due.user)).collect();
             let (ops, subjects) = publishing(app, &batch, &ids)?;
-            let Err(error) = app.table().transact(ops).await else { return Ok(()) };
+            let Err(error) = app.table().transact(ops).await else { continue };
             let refused = error.refused()?;
-            left = batch.into_iter().map(|(due, _)| due).collect();
+            left.extend(batch.into_iter().map(|(due, _)| due));
             for (_, subject) in subjects.iter().enumerate().filter(|(op, _)| refused.has(*op)) {
                 match subject {
                     Subject::Entry(due) => drop(left.remove(due)),
@@ -226,6 +230,16 @@ impl Turn {
         self.last = new_ulid(app.now()).max(Ulid(self.last.0.saturating_add(1)));
         PostId::of(self.last, author)
     }
+}
+
+/// How many of these one transaction takes.
+fn fitting(batch: &[(Due, Scheduled)]) -> usize {
+    let mut ops = 0;
+    let fits = batch.iter().take_while(|(_, scheduled)| {
+        ops += OPS_EACH + scheduled.draft.media.len();
+        ops <= TRANSACTION_OPS
+    });
+    fits.count()
 }
 
 /// What a refused operation says.
