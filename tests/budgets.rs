@@ -452,3 +452,18 @@ async fn pictures() {
     let calls = "BatchGetItem M/M x1!, Query U/H!, TransactWriteItems x5, UpdateItem RL";
     assert_eq!(shown, format!("2 rounds, 2 read, 11 written: {calls}"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn search() {
+    let _alone = alone().await;
+    let app = app().await;
+    let [me, gull]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
+    for n in 0..3 {
+        gull.post_text(&format!("Low tide number {n}. #mudflats")).await;
+    }
+    app.settle().await;
+    let _ = me.get("/posts/search?q=tide").await;
+    let found = cost(&app, me.get("/posts/search?q=low%20tide")).await;
+    let calls = "BatchGetItem A/T x3, Query U/H!, Query U/L!, Query W, Query W";
+    assert_eq!(found, format!("3 rounds, 4.5 read, 0 written: {calls}"));
+}

@@ -1,8 +1,14 @@
 //! Pictures and videos: uploaded, attached, described, deleted and swept.
 
 use crate::support::files::{self, form, upload};
-use crate::support::{Client, TestApp, User, set, until};
+use crate::support::{Client, TestApp, User, alone, set, until};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use futures::future::join_all;
+use local::{Death, Faults, InvokeError, Profile};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::future::IntoFuture;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -335,5 +341,81 @@ async fn an_account_has_a_quota() {
     ann.delete(&format!("/media/{}", id(&first))).await.expect(204);
     app.settle().await;
     declared(600_000).await.expect(201);
+    app.audit().await;
+}
+
+/// A request as the gateway hands it on.
+fn event(user: &User, path: &str, kind: &str, body: &[u8]) -> Value {
+    let mut event: Value = serde_json::from_str(include_str!("../events/http-media-upload.json")).unwrap();
+    event["rawPath"] = path.into();
+    event["requestContext"]["http"]["path"] = path.into();
+    event["headers"]["authorization"] = format!("Bearer {}", user.token()).into();
+    event["headers"]["content-type"] = kind.into();
+    event["headers"]["content-length"] = body.len().to_string().into();
+    event["body"] = BASE64_STANDARD.encode(body).into();
+    event["isBase64Encoded"] = true.into();
+    event
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_death_leaves_a_file_that_nothing_tells_of() {
+    let _alone = alone().await;
+    let app = TestApp::with(|options| options.faults = Some(Faults::new(Profile::Stale))).await;
+    let ann = app.user("ann").await;
+    app.invoke("files", &json!({})).await.unwrap();
+    let (kind, form) = form(&[("content", "Low tide.")], &[("image", "image/png", files::png())]);
+    let (mut deaths, mut posted) = (0, 0);
+    for (function, path, kind, body) in
+        [("media", "/media", "image/png", &files::png()), ("posts", "/posts", kind.as_str(), &form)]
+    {
+        for after_calls in 0..8 {
+            for done in [false, true] {
+                let event = event(&ann, path, kind, body);
+                let death = app.invoke_killed(function, &event, Death { after_calls, done }).await;
+                match death {
+                    Err(InvokeError::Killed) => deaths += 1,
+                    Ok(()) => posted += u32::from(function == "posts"),
+                    Err(other) => panic!("{path} {after_calls} {done}: {other}"),
+                }
+            }
+        }
+    }
+    assert!(deaths > 8 && posted > 0, "{deaths} deaths");
+    app.settle().await;
+    app.audit().await;
+    // The removals die, too.
+    app.advance(DAY + Duration::from_secs(2 * 3_600));
+    for after_calls in 0..6 {
+        let _ = app.invoke_killed("files", &json!({}), Death { after_calls, done: after_calls % 2 == 0 }).await;
+    }
+    app.invoke("files", &json!({})).await.unwrap();
+    app.settle().await;
+    app.audit().await;
+    let items = app.table().await;
+    let told: BTreeSet<String> = items
+        .keys()
+        .filter(|(pk, _)| pk.starts_with("M#"))
+        .map(|(pk, sk)| format!("med_{}.{}", sk.trim_start_matches("M#"), pk.trim_start_matches("M#")))
+        .collect();
+    assert_eq!(left(&app).await.into_iter().collect::<BTreeSet<_>>(), told);
+    assert_eq!(items.keys().filter(|(pk, _)| pk.starts_with("MX#")).count(), 0);
+}
+
+#[tokio::test]
+async fn of_posts_at_once_one_takes_a_picture() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let media = upload(&ann, "image/png", files::png()).await;
+    let take = |n: usize| ann.post("/posts", json!({"content": format!("Number {n}"), "media_ids": [media]}));
+    let answers = join_all((0..6).map(|n| take(n).into_future())).await;
+    let mut made = 0;
+    for answer in answers {
+        match answer.status {
+            201 => made += 1,
+            _ => assert_eq!(answer.expect(422).fields(), [("media_ids".to_owned(), "in_use".to_owned())]),
+        }
+    }
+    assert_eq!(made, 1);
+    app.settle().await;
     app.audit().await;
 }
