@@ -258,7 +258,7 @@ async fn addresses_are_signed_and_end() {
     assert_eq!(url, seen(bob.clone()).await, "the same for everybody");
     assert_eq!(url, seen(app.anon()).await);
     let answer = app.anon().get(&url).await.expect(307);
-    assert!(answer.header("cache-control").starts_with("private, max-age="), "{answer:?}");
+    assert!(answer.header("cache-control").starts_with("public, max-age="), "{answer:?}");
     for wrong in [url.replace("original", "small"), url.replace("expires=", "expires=9"), url[..url.len() - 1].into()] {
         app.anon().get(&wrong).await.expect(404).problem("not-found");
     }
@@ -418,4 +418,69 @@ async fn of_posts_at_once_one_takes_a_picture() {
     assert_eq!(made, 1);
     app.settle().await;
     app.audit().await;
+}
+
+#[tokio::test]
+async fn forms_are_taken_as_browsers_and_tools_send_them() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let media = upload(&ann, "image/png", files::png()).await;
+    // One of a list, and a field in which no file was chosen.
+    let (kind, body) = form(&[("content", "Low tide."), ("media_ids", &media)], &[("image", "image/png", Vec::new())]);
+    let body = String::from_utf8(body).unwrap().replace("filename=\"image\"", "filename=\"\"").into_bytes();
+    let send = |kind: &str, body: Vec<u8>| ann.post("/posts", None).body(kind, body).header("idempotency-key", "one");
+    let post = send(&kind, body.clone()).await.expect(201).json();
+    assert_eq!(post["media"][0]["id"], media);
+    // Each sending has another boundary.
+    let again = String::from_utf8(body).unwrap().replace("xYzZy", "qWeRt").into_bytes();
+    assert_eq!(send(&kind.replace("xYzZy", "qWeRt"), again).await.expect(201).json(), post);
+    let heic = ann.post("/media", None).body("image/heic", vec![0; 2 * 1024 * 1024]).await.expect(415);
+    assert!(heic.text().contains("image/jpeg"), "{}", heic.text());
+}
+
+#[tokio::test]
+async fn an_address_takes_its_bytes_once() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let film = files::film();
+    let started = ann.post("/media/uploads", json!({"content_type": "video/mp4", "size": film.len()})).await;
+    let started = started.expect(201).json();
+    assert_eq!(files::send(&app, &started["upload"], film.clone()).await, 200);
+    assert_eq!(files::send(&app, &started["upload"], vec![0; film.len()]).await, 412);
+    let path = format!("/media/{}/complete", id(&started));
+    let answers = join_all((0..4).map(|_| ann.post(&path, None).into_future())).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+    app.settle().await;
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn a_refused_change_keeps_nothing_of_its_picture() {
+    let app = TestApp::start().await;
+    let (ann, _) = (app.user("ann").await, app.user("bob").await);
+    let (kind, body) = form(&[("username", "bob")], &[("avatar", "image/png", files::png())]);
+    ann.patch("/users", None).body(&kind, body).await.expect(409);
+    app.settle().await;
+    assert_eq!(left(&app).await, [""; 0]);
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn of_a_suspended_account_no_picture_is_shown() {
+    let app = TestApp::with(|options| set(options, "Moderator", "mod_one")).await;
+    let (ann, bob, moderator) = (app.user("ann").await, app.user("bob").await, app.user("mod_one").await);
+    let (shown, face) = (upload(&ann, "image/png", files::png()).await, upload(&ann, "image/png", files::png()).await);
+    let post = ann.post("/posts", json!({"media_ids": [shown]})).await.expect(201).json();
+    ann.patch("/users", json!({"avatar_media_id": face})).await.expect(200);
+    let path = format!("/posts/{}/report", post["id"].as_str().unwrap());
+    bob.post(&path, json!({"reason": "spam"})).await.expect(202);
+    for media in [&shown, &face] {
+        bob.get(&format!("/media/{media}")).await.expect(200);
+    }
+    let reports = moderator.get("/reports").await.expect(200).items();
+    let decision = json!({"status": "resolved", "action": "suspend_author"});
+    moderator.patch(&format!("/reports/{}", reports[0]["id"].as_str().unwrap()), decision).await.expect(200);
+    for media in [&shown, &face] {
+        bob.get(&format!("/media/{media}")).await.expect(404);
+    }
 }

@@ -81,14 +81,15 @@ impl Media {
         })
     }
 
-    /// Where a client is to send the bytes: this type and so many bytes alone.
+    /// Where a client is to send the bytes: this type and so many bytes alone, and once.
     ///
     /// # Errors
     /// Internal: it can't be signed.
     pub async fn sign_upload(&self, id: MediaId, of: FileType, size: u64, ends: Duration) -> Result<Signed> {
         let length = i64::try_from(size).map_err(Error::internal)?;
         let put = self.client().put_object().bucket(&self.0.bucket).key(upload_key(id));
-        let put = put.content_type(of.content_type()).content_length(length);
+        // Once: what was checked is not replaced, and nobody fills the bucket through one address.
+        let put = put.content_type(of.content_type()).content_length(length).if_none_match("*");
         put.presigned(lasting(ends)?).await.map(signed).map_err(Error::internal)
     }
 

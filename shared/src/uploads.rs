@@ -19,6 +19,7 @@ use tokio::task::spawn_blocking;
 
 /// A file that came with a request, checked, and cleaned where it is a picture.
 pub struct Received {
+    field: String,
     pub content_type: FileType,
     size: u64,
     made: Made,
@@ -66,7 +67,7 @@ pub async fn receive(field: &str, upload: Upload) -> Result<Received> {
     let size = bytes.len() as u64;
     let made = blocking(move || made(declared, bytes)).await?;
     let refused = |(code, detail): Refusal| Error::invalid(vec![FieldError::new(field, code, detail)]);
-    Ok(Received { content_type: declared, size, made: made.map_err(refused)? })
+    Ok(Received { field: field.to_owned(), content_type: declared, size, made: made.map_err(refused)? })
 }
 
 fn made(declared: FileType, bytes: Bytes) -> Result<Made, Refusal> {
@@ -104,7 +105,7 @@ impl Received {
     /// [`NotMade::First`] when `first` was refused; 422 beyond the quota.
     pub async fn store(self, app: &App, media: &Media, first: Option<Op>) -> Result<Media, NotMade> {
         // Its item stands before its files do, so that the sweeper knows of them whatever happens.
-        store::media::create(app, media, None).await?;
+        store::media::create(app, media, &self.field, None).await?;
         let shape = self.shape();
         let stored = match self.made {
             Made::Picture(picture) => put_picture(app, media, picture).await,
@@ -161,13 +162,16 @@ pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Res
         }
         formats::Kind::Video => {
             let reader = BucketReader::new(app.clone(), uploaded.clone());
-            let (found, reader) = blocking(move || {
+            let checked = blocking(move || {
                 let size = reader.uploaded.size;
                 let mut reader = reader;
                 let found = inspect(declared, &mut reader, size);
-                (found, reader)
-            })
-            .await?;
+                Ok((found, reader))
+            });
+            let (found, reader) = match checked.await? {
+                Ok(checked) => checked,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
             match (found, reader.failed) {
                 (Ok(shape), _) => {
                     app.media().keep(&uploaded, declared).await?;
@@ -195,8 +199,18 @@ pub async fn abandon(app: &App, id: MediaId) -> Result<()> {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    spawn_blocking(work).await.map_err(Error::internal)
+/// Runs a check where it holds up nothing. One that panics is the file's fault.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<Result<T, Refusal>> {
+    match spawn_blocking(work).await {
+        Ok(checked) => Ok(checked),
+        Err(error) if error.is_panic() => {
+            tracing::error!(%error, "a check panicked");
+            Ok(Err(("broken", "The file is broken.".into())))
+        }
+        Err(error) => Err(Error::internal(error)),
+    }
 }
 
 /// An upload in the bucket, read piece by piece: what a container says of itself is a few of them.

@@ -43,9 +43,13 @@ async fn work(app: &App, job: FilesJob) -> Result<()> {
 
 /// Checks what was uploaded. Done twice, it finds nothing to do.
 async fn prepare(app: &App, id: MediaId) -> Result<()> {
-    let Some(found) = media::get(app, id).await?.filter(|found| found.status == Status::Processing) else {
-        return Ok(());
+    let Some(found) = media::get(app, id).await? else {
+        // What an earlier try wrote beside its removal.
+        return uploads::abandon(app, id).await;
     };
+    if found.status != Status::Processing {
+        return Ok(());
+    }
     let checked = match app.media().uploaded(id).await? {
         Some(uploaded) => uploads::prepare(app, &found, uploaded).await?,
         None => Err(("not_uploaded", "Its bytes are not there.".into())),
@@ -61,10 +65,10 @@ async fn prepare(app: &App, id: MediaId) -> Result<()> {
             Err(NotMade::Error(error)) => Err(error),
             Err(NotMade::First) => Ok(()),
         },
-        Err((code, detail)) => {
-            media::fail(app, &found, FailureReason { code: code.to_owned(), detail }).await?;
-            app.media().remove_upload(id).await
-        }
+        Err((code, detail)) => match media::fail(app, &found, FailureReason { code: code.to_owned(), detail }).await? {
+            Some(_) => app.media().remove_upload(id).await,
+            None => Err(shared::Error::unavailable("it was changed at the same moment")),
+        },
     }
 }
 

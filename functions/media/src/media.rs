@@ -53,8 +53,11 @@ pub(crate) async fn get_media(
 /// Whether others see what it belongs to.
 async fn is_shown(app: &App, media: &Media) -> Result<bool> {
     Ok(match media.used {
-        Some(Use::Post(post)) => store::posts::get(app, post, Read::Confirmed).await?.is_some(),
-        Some(Use::Avatar) => store::users::profile(app, media.id.owner).await?.is_some(),
+        Some(Use::Post(post)) => store::posts::shown(app, post, Read::Confirmed).await?.is_some(),
+        Some(Use::Avatar) => {
+            let owner = store::users::profile(app, media.id.owner).await?;
+            owner.is_some_and(|profile| profile.is_standing())
+        }
         Some(Use::Scheduled(_)) | None => false,
     })
 }
@@ -162,7 +165,7 @@ pub(crate) async fn read_file(
     let left = views::media::verify(&app, id, &signed.name, signed.expires, &signed.signature)?;
     let address = app.media().sign_file(id, &signed.name, FILE_ADDRESS).await?;
     let mut response = Redirect::temporary(&address).into_response();
-    let kept = format!("private, max-age={}", left.min(REDIRECT).as_secs());
+    let kept = format!("public, max-age={}", left.min(REDIRECT).as_secs());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::try_from(kept).map_err(Error::internal)?);
     Ok(response)
 }

@@ -7,7 +7,7 @@ use formats::FileType;
 use futures::future::{try_join, try_join3};
 use http::StatusCode;
 use serde::Serialize;
-use shared::error::{Error, FieldError, Kind, Result};
+use shared::error::{Error, FieldError, Result};
 use shared::http::extract::Path;
 use shared::http::idempotency::{Created, Idempotent};
 use shared::http::limits::Action;
@@ -141,6 +141,9 @@ async fn store_file<T: FromFields>(
     let created = Created::new(format!("/media/{}", media.id), &Upload::new(ready, &Links::new(app)?))?;
     let keep = request.keep(app, me, &created)?;
     let made = received.store(app, &media, keep).await;
+    if let Err(NotMade::First) = made {
+        store::media::remove_loose(app, media.id).await?;
+    }
     answer(app, bearer, request, made.map(|_| created)).await
 }
 
@@ -192,7 +195,7 @@ pub(crate) async fn create_upload(
         upload: UploadAddress { method: address.method, url: address.url, headers: headers(address.headers) },
     };
     let created = Created::new(format!("/media/{}", media.id), &view)?;
-    let made = store::media::create(&app, &media, request.keep(&app, me, &created)?).await;
+    let made = store::media::create(&app, &media, "size", request.keep(&app, me, &created)?).await;
     answer(&app, &bearer, &request, made.map(|()| created)).await
 }
 
@@ -235,21 +238,36 @@ pub(crate) async fn complete_upload(
         uploaded.ok_or_else(|| refused(Some(("not_uploaded".into(), "Its bytes have not come yet.".into()))))?;
     let most = if media.content_type.is_video() { AT_ONCE_VIDEO } else { AT_ONCE_IMAGE };
     if uploaded.size == media.size && media.size > most {
-        let handed = store::media::hand_over(&app, &media).await?;
-        return processing(&app, handed.ok_or_else(meanwhile)?);
+        return match store::media::hand_over(&app, &media).await? {
+            Some(handed) => processing(&app, handed),
+            None => meanwhile(&app, id).await,
+        };
     }
-    let shape = uploads::prepare(&app, &media, uploaded).await?;
-    let shape = shape.map_err(|(code, detail)| refused(Some((code.into(), detail))))?;
+    let checked = uploads::prepare(&app, &media, uploaded).await;
+    let shape = match checked {
+        Ok(shape) => shape.map_err(|(code, detail)| refused(Some((code.into(), detail))))?,
+        // Somebody else may be done with it, who has removed what was sent.
+        Err(error) => return meanwhile(&app, id).await.map_err(|_| error),
+    };
     match store::media::ready(&app, &media, shape, None).await {
         Ok(ready) => {
             app.media().remove_upload(id).await?;
             Ok(tagged(&app, ready)?.into_response())
         }
-        Err(NotMade::First) => Err(Error::internal("nothing was to be kept")),
-        Err(NotMade::Error(error)) => {
-            uploads::abandon(&app, id).await?;
-            Err(error)
-        }
+        Err(NotMade::Error(error)) if error.is_passing() => Err(error),
+        Err(_) => meanwhile(&app, id).await,
+    }
+}
+
+/// What it is by now, for one that was changed at the same moment.
+async fn meanwhile(app: &App, id: MediaId) -> Result<Response> {
+    uploads::abandon(app, id).await?;
+    let media = store::media::get(app, id).await?.ok_or_else(Error::not_found)?;
+    match media.status {
+        Status::Ready => Ok(tagged(app, media)?.into_response()),
+        Status::Processing => processing(app, media),
+        Status::Failed => Err(refused(media.reason.map(|why| (why.code, why.detail)))),
+        Status::Pending => Err(Error::unavailable("it was changed at the same moment")),
     }
 }
 
@@ -260,10 +278,6 @@ fn processing(app: &App, media: Media) -> Result<Response> {
 fn refused(why: Option<(String, String)>) -> Error {
     let (code, detail) = why.unwrap_or_default();
     Error::invalid(vec![FieldError::new(FILE, code, detail)])
-}
-
-fn meanwhile() -> Error {
-    Error::new(Kind::InFlight).detail("It is being completed at this moment.")
 }
 
 fn example_processing() -> serde_json::Value {

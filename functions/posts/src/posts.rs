@@ -120,11 +120,16 @@ pub(crate) async fn create_post(
     let publish_at = request.body.publish_at.map(|at| at.checked(app.now())).transpose();
     let publish_at = publish_at.map_err(|error| Error::invalid(vec![error]))?;
     let media = with_image(&app, bearer.id(), media?, request.body.image.clone()).await?;
+    let came = media.last().map(|one| one.id).filter(|_| request.body.image.is_some());
     let draft = Draft::new(content.as_ref(), mentions, media);
     let made = match publish_at {
         Some(at) => schedule(&app, &bearer, &request, draft, at).await,
         None => publish(&app, &bearer, &request, draft, &author).await,
     };
+    if let (Err(_), Some(id)) = (&made, came) {
+        // What came with a request that made nothing.
+        store::media::remove_loose(&app, id).await?;
+    }
     answer(&app, &bearer, &request, made).await
 }
 

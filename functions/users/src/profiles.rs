@@ -123,7 +123,16 @@ pub(crate) async fn update_me(
     let page = page.ok_or_else(Error::not_found)?;
     if_match.check(page.profile.ver)?;
     let avatar = avatar(&app, bearer.id(), &body).await?;
-    match store::users::change(&app, &page, body.change(avatar)).await {
+    let came = match &avatar {
+        Patch::Set(avatar) if body.avatar.is_some() => Some(avatar.id),
+        _ => None,
+    };
+    let changed = store::users::change(&app, &page, body.change(avatar)).await;
+    if let (Err(_), Some(id)) = (&changed, came) {
+        // What came with a request that changed nothing.
+        store::media::remove_loose(&app, id).await?;
+    }
+    match changed {
         Ok(page) => Ok(Tagged { version: page.profile.ver, view: Me::new(page, &Links::new(&app)?) }),
         Err(Changed::Meanwhile) => {
             Err(Error::new(Kind::PreconditionFailed).detail("It was changed at the same moment."))

@@ -3,6 +3,7 @@
 use crate::error::{Error, FieldError, Kind, Result};
 use crate::models::fields::{FILE, Fields, Forms, FromFields, Upload};
 use crate::models::media::MAX_DIRECT;
+use crate::secrets::sha256;
 use bytes::Bytes;
 use formats::FileType;
 use http::{HeaderMap, header};
@@ -57,6 +58,10 @@ impl Forms {
         told.join(", ")
     }
 
+    fn refused(self) -> Error {
+        Error::new(Kind::UnsupportedMediaType).detail(format!("Send the body as {}.", self.told()))
+    }
+
     /// What a content type says, if such a body is taken.
     fn form(self, content_type: &str) -> Option<Form> {
         let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -89,9 +94,10 @@ impl Body {
         };
         let bytes = match Limited::new(body, most).collect().await {
             Ok(body) => body.to_bytes(),
-            Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            Err(error) if error.downcast_ref::<LengthLimitError>().is_some() && form.is_some() => {
                 return Err(Error::new(Kind::TooLarge).detail(format!("At most {most} bytes.")));
             }
+            Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(forms.refused()),
             Err(error) => return Err(Error::new(Kind::MalformedRequest).source(error)),
         };
         match form {
@@ -100,8 +106,23 @@ impl Body {
             None if bytes.is_empty() && content_type.is_empty() && forms.takes_json() => {
                 Ok(Self { form: Form::Json, bytes })
             }
-            None => Err(Error::new(Kind::UnsupportedMediaType).detail(format!("Send the body as {}.", forms.told()))),
+            None => Err(forms.refused()),
         }
+    }
+
+    /// What tells it from another body: of a form its parts, for each sending has another boundary.
+    ///
+    /// # Errors
+    /// 400 for what is no form.
+    pub(super) async fn digest(&self) -> Result<[u8; 32]> {
+        let Form::Multipart { boundary } = &self.form else { return Ok(sha256(&[&self.bytes])) };
+        let (object, files) = parts(self.bytes.clone(), boundary.clone()).await?;
+        let texts = Value::Object(object).to_string();
+        let mut said = vec![texts.as_bytes()];
+        for (name, Upload { content_type, bytes }) in &files {
+            said.extend([name.as_bytes(), content_type.as_deref().unwrap_or_default().as_bytes(), bytes]);
+        }
+        Ok(sha256(&said))
     }
 
     /// What it says.
@@ -142,8 +163,12 @@ async fn parts(body: Bytes, boundary: String) -> Result<(Map<String, Value>, BTr
         left = left.checked_sub(1).ok_or_else(|| malformed(format!("At most {MAX_PARTS} parts.")))?;
         let name = part.name().unwrap_or_default().to_owned();
         let content_type = part.content_type().map(|said| said.essence_str().to_ascii_lowercase());
-        if part.file_name().is_some() {
+        if let Some(file) = part.file_name().map(str::to_owned) {
             let bytes = part.bytes().await.map_err(broken)?;
+            if file.is_empty() && bytes.is_empty() {
+                // What a browser sends of a field in which no file was chosen.
+                continue;
+            }
             if files.insert(name.clone(), Upload { content_type, bytes }).is_some() {
                 return Err(Error::invalid(vec![FieldError::new(name, "repeated", "One file of a name.")]));
             }

@@ -38,13 +38,16 @@ impl<T: FromFields, S: Send + Sync> FromRequest<S> for Idempotent<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         let (parts, body) = request.into_parts();
         let received = Body::receive(&parts.headers, body, T::FORMS).await?;
-        let bytes = received.bytes.clone();
+        let digest = match parts.headers.contains_key(KEY) {
+            true => received.digest().await?,
+            false => [0; 32],
+        };
         let body = received.read().await?;
         let key = match parts.headers.get(KEY).map(|value| value.as_bytes()) {
             None => None,
             Some(key) if (1..=255).contains(&key.len()) => Some(Keyed {
                 hash: base64url(&sha256(&[parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), key])),
-                body: base64url(&sha256(&[&bytes])),
+                body: base64url(&digest),
             }),
             Some(_) => {
                 let error = FieldError::new("Idempotency-Key", "invalid", "1 to 255 characters.");

@@ -38,6 +38,9 @@ pub use examples::gaps;
 /// Routes whose answers are the same for everybody.
 const PUBLIC: [&str; 5] = ["/", "/config", "/openapi.json", "/docs", "/docs/errors"];
 
+/// The route whose handler says how long its answer may be kept.
+const SIGNED: &str = "/media/{id}/file";
+
 /// What may keep an answer, and for how long.
 pub fn cache_control(method: &Method, route: &str, status: StatusCode) -> &'static str {
     let read = (method == Method::GET || method == Method::HEAD) && status == StatusCode::OK;
@@ -52,7 +55,8 @@ pub fn cache_control(method: &Method, route: &str, status: StatusCode) -> &'stat
 
 /// What an answer depends on beside the path.
 pub fn vary(route: &str) -> &'static str {
-    if PUBLIC.contains(&route) { "accept-encoding" } else { "authorization, accept-encoding" }
+    // A signed address is the same for whoever has it.
+    if PUBLIC.contains(&route) || route == SIGNED { "accept-encoding" } else { "authorization, accept-encoding" }
 }
 
 const TAGS: [(&str, &str); 10] = [

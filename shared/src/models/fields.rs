@@ -79,6 +79,7 @@ impl<T> Patch<T> {
 pub struct Fields {
     object: Map<String, Value>,
     files: BTreeMap<String, Upload>,
+    is_form: bool,
     prefix: String,
     errors: Vec<FieldError>,
 }
@@ -89,7 +90,7 @@ impl Fields {
     /// # Errors
     /// 422 with every bad field.
     pub fn read<T: FromFields>(object: Map<String, Value>) -> Result<T> {
-        Self::read_form(object, BTreeMap::new())
+        Self { object, files: BTreeMap::new(), is_form: false, prefix: String::new(), errors: Vec::new() }.finish()
     }
 
     /// Reads a whole body with files.
@@ -97,12 +98,23 @@ impl Fields {
     /// # Errors
     /// 422 with every bad field.
     pub fn read_form<T: FromFields>(object: Map<String, Value>, files: BTreeMap<String, Upload>) -> Result<T> {
-        let mut fields = Self { object, files, prefix: String::new(), errors: Vec::new() };
-        let parsed = T::from_fields(&mut fields);
+        Self { object, files, is_form: true, prefix: String::new(), errors: Vec::new() }.finish()
+    }
+
+    fn finish<T: FromFields>(mut self) -> Result<T> {
+        let parsed = T::from_fields(&mut self);
         match parsed {
-            Some(parsed) if fields.errors.is_empty() => Ok(parsed),
-            _ => Err(Error::invalid(fields.errors)),
+            Some(parsed) if self.errors.is_empty() => Ok(parsed),
+            _ => Err(Error::invalid(self.errors)),
         }
+    }
+
+    /// A value; in a form, one text where a list belongs is a list of one.
+    fn parse<T: FieldValue>(&self, value: &Value) -> Result<T, Refusal> {
+        T::parse(value).or_else(|refusal| match self.is_form && refusal.0 == "wrong_type" {
+            true => T::parse(&Value::Array(vec![value.clone()])).map_err(|_| refusal),
+            false => Err(refusal),
+        })
     }
 
     /// A field that must be there.
@@ -112,7 +124,7 @@ impl Fields {
                 self.refuse(name, "required", "This field is required.");
                 None
             }
-            Some(value) => self.parsed(name, T::parse(value)),
+            Some(value) => self.parsed(name, self.parse(value)),
         }
     }
 
@@ -120,7 +132,7 @@ impl Fields {
     pub fn optional<T: FieldValue>(&mut self, name: &str) -> Option<Option<T>> {
         match self.object.get(name) {
             None | Some(Value::Null) => Some(None),
-            Some(value) => self.parsed(name, T::parse(value)).map(Some),
+            Some(value) => self.parsed(name, self.parse(value)).map(Some),
         }
     }
 
@@ -129,7 +141,7 @@ impl Fields {
         match self.object.get(name) {
             None => Some(Patch::Absent),
             Some(Value::Null) => Some(Patch::Clear),
-            Some(value) => self.parsed(name, T::parse(value)).map(Patch::Set),
+            Some(value) => self.parsed(name, self.parse(value)).map(Patch::Set),
         }
     }
 
@@ -175,7 +187,7 @@ impl Fields {
             }
         };
         let prefix = format!("{}{name}.", self.prefix);
-        let mut fields = Self { object, files: BTreeMap::new(), prefix, errors: Vec::new() };
+        let mut fields = Self { object, files: BTreeMap::new(), is_form: false, prefix, errors: Vec::new() };
         let parsed = T::from_fields(&mut fields);
         self.errors.append(&mut fields.errors);
         parsed

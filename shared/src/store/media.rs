@@ -42,8 +42,8 @@ pub async fn load(app: &App, ids: &[MediaId]) -> Result<Vec<Option<Media>>> {
 /// Makes one whose bytes are to come, in one transaction with, first, an answer to be kept.
 ///
 /// # Errors
-/// [`NotMade::First`] when `first` was refused; 422 beyond the account's quota.
-pub async fn create(app: &App, media: &Media, first: Option<Op>) -> Result<(), NotMade> {
+/// [`NotMade::First`] when `first` was refused; 422, of this field, beyond the account's quota.
+pub async fn create(app: &App, media: &Media, field: &str, first: Option<Op>) -> Result<(), NotMade> {
     let quota = app.config().media_quota;
     let has_first = first.is_some();
     let kept = |size: i64| Op::update(key::account(media.id.owner)).add("stored", size).when(Condition::Exists);
@@ -59,19 +59,19 @@ pub async fn create(app: &App, media: &Media, first: Option<Op>) -> Result<(), N
         Ok(ops)
     };
     if media.size > quota {
-        return Err(NotMade::Error(beyond_quota(quota)));
+        return Err(NotMade::Error(beyond_quota(field, quota)));
     }
     let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
     let refused = error.refused()?;
     if has_first && refused.has(0) {
         return Err(NotMade::First);
     }
-    Err(NotMade::Error(beyond_quota(quota)))
+    Err(NotMade::Error(beyond_quota(field, quota)))
 }
 
-fn beyond_quota(quota: u64) -> Error {
+fn beyond_quota(field: &str, quota: u64) -> Error {
     let detail = format!("An account keeps {} MiB at most; delete something first.", quota / (1024 * 1024));
-    Error::invalid(vec![FieldError::new("size", "quota_exceeded", detail)])
+    Error::invalid(vec![FieldError::new(field, "quota_exceeded", detail)])
 }
 
 fn signed(size: u64) -> Result<i64> {
@@ -128,20 +128,29 @@ async fn changed(app: &App, new: Media, old: &Media) -> Result<Option<Media>> {
     }
 }
 
-/// The writes that attach some to what needs them: two each.
-pub(super) fn attach(media: impl IntoIterator<Item = MediaId>, to: Use) -> Vec<Op> {
-    let attach = |id: MediaId| {
-        let free =
-            vec![Condition::equal("status", Status::Ready), Condition::Without("used"), Condition::Without("un")];
-        let used = Op::update(key::media(id)).set("used", to).add("ver", 1).when(Condition::All(free));
-        [used, Op::delete(key::loose(id))]
+/// The writes that attach some to what shows them, as they were read: two each.
+pub(super) fn attach(media: &[Attached], to: Use) -> Vec<Op> {
+    let as_described = |one: &Attached| match &one.alt_text {
+        Some(text) => Condition::equal("alt_text", text),
+        None => Condition::Without("alt_text"),
     };
-    media.into_iter().flat_map(attach).collect()
+    media.iter().flat_map(|one| take(one.id, to, vec![as_described(one)])).collect()
+}
+
+/// The writes that make one a profile's picture.
+pub(super) fn attach_avatar(id: MediaId) -> [Op; 2] {
+    take(id, Use::Avatar, Vec::new())
+}
+
+fn take(id: MediaId, to: Use, mut free: Vec<Condition>) -> [Op; 2] {
+    free.extend([Condition::equal("status", Status::Ready), Condition::Without("used"), Condition::Without("un")]);
+    let used = Op::update(key::media(id)).set("used", to).add("ver", 1).when(Condition::All(free));
+    [used, Op::delete(key::loose(id))]
 }
 
 /// What is said when something attached is not what it was a moment ago.
 pub(super) fn lost() -> Error {
-    refused("in_use", "One of these belongs to something by now, or is gone.".into())
+    refused("in_use", "One of these belongs to something by now, was changed, or is gone.".into())
 }
 
 fn refused(code: &str, detail: String) -> Error {

@@ -117,7 +117,7 @@ pub async fn create(app: &App, post: &Post, first: Option<Op>) -> Result<(), Not
         let mut ops: Vec<Op> = first.into_iter().collect();
         ops.extend(made(post)?);
         ops.push(counted(author, 1));
-        ops.extend(media::attach(post.media.iter().map(|one| one.id), Use::Post(post.id)));
+        ops.extend(media::attach(&post.media, Use::Post(post.id)));
         Ok(ops)
     };
     let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };

@@ -62,7 +62,7 @@ pub async fn create(app: &App, user: UserId, scheduled: &Scheduled, first: Optio
         let mut ops: Vec<Op> = first.into_iter().collect();
         ops.push(Op::create(key::scheduled(user, scheduled.id), scheduled)?);
         ops.push(Op::put(due_key(user, scheduled), &json!({}))?);
-        let attached = scheduled.draft.media.iter().map(|one| one.id);
+        let attached = &scheduled.draft.media;
         let room = Condition::Any(vec![Condition::Without("waiting"), Condition::less("waiting", MAX_WAITING)]);
         ops.push(Op::update(key::account(user)).add("waiting", 1).when(Condition::Exists).when(room));
         ops.extend(media::attach(attached, Use::Scheduled(scheduled.id)));

@@ -5,7 +5,6 @@ use crate::error::{Error, FieldError, Result};
 use crate::ids::UserId;
 use crate::models::fields::Patch;
 use crate::models::following::Followers;
-use crate::models::media::Use;
 use crate::models::session::MailAction;
 use crate::models::settings::Settings;
 use crate::models::user::{Account, Avatar, Credentials, Email, Guard, Profile, Username};
@@ -270,7 +269,7 @@ pub async fn change(app: &App, old: &UserPage, change: ProfileChange) -> Result<
     if new.profile.avatar != old.profile.avatar {
         attached = new.profile.avatar.as_ref().map(|_| ops.len());
         let (on, off) = (&new.profile.avatar, &old.profile.avatar);
-        ops.extend(super::media::attach(on.iter().map(|avatar| avatar.id), Use::Avatar));
+        ops.extend(on.iter().flat_map(|avatar| super::media::attach_avatar(avatar.id)));
         ops.extend(off.iter().map(|avatar| super::media::let_go(avatar.id)));
     }
     if ops.len() == 1 {
