@@ -36,6 +36,8 @@ fn number(item: &Value, name: &str) -> u64 {
 
 /// Holds a settled author's rows to how the posts are delivered; answers mode and epoch.
 async fn delivery(app: &TestApp, author: &Person) -> (String, u64) {
+    // What is no delivery is done, where no worker does it.
+    app.work("index", &app.take_messages("INDEX_QUEUE_URL").await).await;
     let mut findings = Local::audit(app).await.expect("an audit").findings;
     // Nobody follows those whom `merge_enough` makes up.
     findings.retain(|finding| !finding.contains("merges usr_00000000"));
