@@ -5,7 +5,6 @@
 
 use crate::aws::{Aws, sdk_config};
 use crate::backpressure::{CONNECT_TIMEOUT, FILE_TIMEOUT};
-use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ids::MediaId;
@@ -159,12 +158,13 @@ impl Media {
         self.remove([upload_key(id)]).await
     }
 
-    /// Removes the upload and the files of these names; there or not.
+    /// Removes the upload and every file there may be, those of a check that did not come to its end, too.
     ///
     /// # Errors
     /// Unavailable.
-    pub async fn remove_all(&self, id: MediaId, names: &[&str]) -> Result<()> {
-        self.remove(names.iter().map(|name| file_key(id, name)).chain([upload_key(id)])).await
+    pub async fn remove_all(&self, id: MediaId) -> Result<()> {
+        let names = formats::RENDITIONS.into_iter().chain([ORIGINAL]);
+        self.remove(names.map(|name| file_key(id, name)).chain([upload_key(id)])).await
     }
 
     async fn remove(&self, keys: impl IntoIterator<Item = String>) -> Result<()> {
@@ -199,9 +199,4 @@ fn lasting(ends: Duration) -> Result<PresigningConfig> {
 fn signed(request: PresignedRequest) -> Signed {
     let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
     Signed { method: request.method().to_owned(), headers: headers.collect(), url: request.uri().to_owned() }
-}
-
-/// What is left of a time; at least a second, for nothing can be signed for less.
-pub fn left(until: Timestamp, now: Timestamp) -> Duration {
-    until.since(now).max(Duration::from_secs(1))
 }

@@ -192,10 +192,7 @@ pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Res
 pub async fn abandon(app: &App, id: MediaId) -> Result<()> {
     match store::media::get(app, id).await? {
         Some(_) => Ok(()),
-        None => {
-            let names: Vec<_> = formats::RENDITIONS.into_iter().chain([ORIGINAL]).collect();
-            app.media().remove_all(id, &names).await
-        }
+        None => app.media().remove_all(id).await,
     }
 }
 

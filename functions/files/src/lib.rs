@@ -2,13 +2,15 @@
 //! uploaded and never became part of anything.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::{StreamExt, TryStreamExt};
 use serde::Deserialize;
+use shared::backpressure::GROUPS_AT_ONCE;
 use shared::clock::Timestamp;
 use shared::error::Result;
 use shared::ids::MediaId;
 use shared::jobs::FilesJob;
 use shared::lambda::each_message;
-use shared::models::media::{FailureReason, LOOSE_LIFETIME, Media, ORIGINAL, Status};
+use shared::models::media::{FailureReason, LOOSE_LIFETIME, Status};
 use shared::store::media::{self, Sweeper};
 use shared::store::posts::NotMade;
 use shared::table::design::key;
@@ -75,17 +77,8 @@ async fn prepare(app: &App, id: MediaId) -> Result<()> {
 /// Removes the files, and then what told of them.
 async fn remove(app: &App, id: MediaId) -> Result<()> {
     let Some(found) = media::any(app, id).await?.filter(|found| found.undone) else { return Ok(()) };
-    app.media().remove_all(id, &names(&found)).await?;
+    app.media().remove_all(id).await?;
     media::forget(app, &found).await
-}
-
-/// All files that there may be: those of a check that did not come to its end, too.
-fn names(media: &Media) -> Vec<&str> {
-    let told = media.shape.iter().flat_map(|shape| shape.variants.iter().map(|variant| variant.name.as_str()));
-    let mut names: Vec<&str> = told.chain(formats::RENDITIONS).chain([ORIGINAL]).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 /// Removes what came more than a day ago and belongs to nothing. Done twice, or by two at once, it is done once.
@@ -97,12 +90,10 @@ async fn sweep(app: &App) -> Result<()> {
         let mut after = None;
         loop {
             let (loose, next) = media::loose(app, hour, after.as_deref()).await?;
-            for id in loose {
-                if !media::remove_loose(app, id).await? {
-                    // It became part of something at the same moment, which took it off the list.
-                    tracing::info!(%id, "what was loose is not any more");
-                }
-            }
+            // One that became part of something at the same moment was taken off the list by that.
+            let removals = loose.into_iter().map(async |id| media::remove_loose(app, id).await.map(|_| ()));
+            let removals = futures::stream::iter(removals).buffer_unordered(GROUPS_AT_ONCE);
+            removals.try_collect::<()>().await?;
             match next {
                 Some(next) => after = Some(next),
                 None => break,

@@ -55,8 +55,8 @@ async fn is_shown(app: &App, media: &Media) -> Result<bool> {
     Ok(match media.used {
         Some(Use::Post(post)) => store::posts::shown(app, post, Read::Confirmed).await?.is_some(),
         Some(Use::Avatar) => {
-            let owner = store::users::profile(app, media.id.owner).await?;
-            owner.is_some_and(|profile| profile.is_standing())
+            // Strongly, as a post's author: a suspension holds at once.
+            store::users::standing(app, &[media.id.owner]).await?.is_some()
         }
         Some(Use::Scheduled(_)) | None => false,
     })

@@ -144,21 +144,7 @@ async fn store_file<T: FromFields>(
     if let Err(NotMade::First) = made {
         store::media::remove_loose(app, media.id).await?;
     }
-    answer(app, bearer, request, made.map(|_| created)).await
-}
-
-/// 201, or what the first request with this key was answered.
-async fn answer<T: FromFields>(
-    app: &App,
-    bearer: &Bearer,
-    request: &Idempotent<T>,
-    made: Result<Created, NotMade>,
-) -> Result<Response> {
-    match made {
-        Ok(created) => Ok(created.into_response()),
-        Err(NotMade::First) => request.first(app, Some(bearer.id())).await,
-        Err(NotMade::Error(error)) => Err(error),
-    }
+    request.answer(app, bearer.id(), made.map(|_| created)).await
 }
 
 /// Upload something larger, straight to storage.
@@ -196,7 +182,7 @@ pub(crate) async fn create_upload(
     };
     let created = Created::new(format!("/media/{}", media.id), &view)?;
     let made = store::media::create(&app, &media, "size", request.keep(&app, me, &created)?).await;
-    answer(&app, &bearer, &request, made.map(|()| created)).await
+    request.answer(&app, bearer.id(), made.map(|()| created)).await
 }
 
 /// Those that a client sets: its length it sends by itself.
@@ -228,18 +214,15 @@ pub(crate) async fn complete_upload(
     let found = store::media::get(&app, id);
     let (_, media, uploaded) = try_join3(bearer.acting(&app, Action::Upload), found, app.media().uploaded(id)).await?;
     let media = media.filter(|_| id.owner == bearer.id()).ok_or_else(Error::not_found)?;
-    match media.status {
-        Status::Ready => return Ok(tagged(&app, media)?.into_response()),
-        Status::Processing => return processing(&app, media),
-        Status::Failed => return Err(refused(media.reason.map(|why| (why.code, why.detail)))),
-        Status::Pending => {}
+    if media.status != Status::Pending {
+        return told(&app, media);
     }
     let uploaded =
         uploaded.ok_or_else(|| refused(Some(("not_uploaded".into(), "Its bytes have not come yet.".into()))))?;
     let most = if media.content_type.is_video() { AT_ONCE_VIDEO } else { AT_ONCE_IMAGE };
     if uploaded.size == media.size && media.size > most {
         return match store::media::hand_over(&app, &media).await? {
-            Some(handed) => processing(&app, handed),
+            Some(handed) => told(&app, handed),
             None => meanwhile(&app, id).await,
         };
     }
@@ -263,16 +246,17 @@ pub(crate) async fn complete_upload(
 async fn meanwhile(app: &App, id: MediaId) -> Result<Response> {
     uploads::abandon(app, id).await?;
     let media = store::media::get(app, id).await?.ok_or_else(Error::not_found)?;
+    told(app, media)
+}
+
+/// What has become of it.
+fn told(app: &App, media: Media) -> Result<Response> {
     match media.status {
         Status::Ready => Ok(tagged(app, media)?.into_response()),
-        Status::Processing => processing(app, media),
+        Status::Processing => Ok((StatusCode::ACCEPTED, View(Upload::new(media, &Links::new(app)?))).into_response()),
         Status::Failed => Err(refused(media.reason.map(|why| (why.code, why.detail)))),
         Status::Pending => Err(Error::unavailable("it was changed at the same moment")),
     }
-}
-
-fn processing(app: &App, media: Media) -> Result<Response> {
-    Ok((StatusCode::ACCEPTED, View(Upload::new(media, &Links::new(app)?))).into_response())
 }
 
 fn refused(why: Option<(String, String)>) -> Error {

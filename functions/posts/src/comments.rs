@@ -1,6 +1,6 @@
 //! Comments: posts below another one. Every operation on a post takes a comment's id too.
 
-use crate::posts::{self, PostText, answer, mentions};
+use crate::posts::{self, PostText, mentions};
 use axum::extract::State;
 use axum::response::Response;
 use futures::future::{try_join, try_join3};
@@ -100,7 +100,7 @@ pub(crate) async fn create_comment(
     let view = PostView::new(comment.clone(), &author, Own::default(), &Links::new(&app)?);
     let created = Created::new(format!("/posts/{id}"), &view)?;
     let made = store::comments::create(&app, &comment, request.keep(&app, me, &created)?).await;
-    answer(&app, &bearer, &request, made.map(|()| created)).await
+    request.answer(&app, bearer.id(), made.map(|()| created)).await
 }
 
 /// How a post is read to see whether it is there: strongly by whoever may have deleted it.

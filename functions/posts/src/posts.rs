@@ -3,7 +3,7 @@
 use crate::analytics::Reading;
 use crate::scheduled::ScheduledView;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures::future::{OptionFuture, try_join, try_join3};
 use http::StatusCode;
 use serde::Serialize;
@@ -130,7 +130,7 @@ pub(crate) async fn create_post(
         // What came with a request that made nothing.
         store::media::remove_loose(&app, id).await?;
     }
-    answer(&app, &bearer, &request, made).await
+    request.answer(&app, bearer.id(), made).await
 }
 
 /// What may be attached, or why not: an answer that was kept comes before that.
@@ -185,20 +185,6 @@ async fn schedule(
     let view = MadePost::Scheduled(Box::new(ScheduledView::new(waiting.clone(), &Links::new(app)?)));
     let created = Created::new(format!("/posts/scheduled/{}", waiting.id), &view)?;
     store::scheduled::create(app, me, &waiting, request.keep(app, Some(me), &created)?).await.map(|()| created)
-}
-
-/// 201, or what the first request with this key was answered.
-pub(crate) async fn answer<T: FromFields>(
-    app: &App,
-    bearer: &Bearer,
-    request: &Idempotent<T>,
-    made: Result<Created, NotMade>,
-) -> Result<Response> {
-    match made {
-        Ok(created) => Ok(created.into_response()),
-        Err(NotMade::First) => request.first(app, Some(bearer.id())).await,
-        Err(NotMade::Error(error)) => Err(error),
-    }
 }
 
 /// One post.

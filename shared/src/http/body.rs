@@ -8,7 +8,7 @@ use bytes::Bytes;
 use formats::FileType;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// The largest JSON body, in bytes: a post of 8 KiB with every byte escaped fits.
@@ -19,11 +19,13 @@ pub const MAX_FORM: usize = MAX_DIRECT + MAX_BODY;
 const MAX_PARTS: usize = 64;
 
 /// A body of one of the forms that are taken.
-pub(super) struct Body {
-    form: Form,
-    pub(super) bytes: Bytes,
+pub(super) enum Body {
+    Json(Bytes),
+    Form(Map<String, Value>, BTreeMap<String, Upload>),
+    File(Upload),
 }
 
+/// What a content type says.
 enum Form {
     Json,
     Multipart { boundary: String },
@@ -83,7 +85,8 @@ impl Body {
     /// The whole body.
     ///
     /// # Errors
-    /// 413 beyond what its form may have, 415 for other content types, 400 when the client stops sending.
+    /// 413 beyond what its form may have, 415 for other content types, 400 for what is no form, or when the client
+    /// stops sending.
     pub(super) async fn receive(headers: &HeaderMap, body: axum::body::Body, forms: Forms) -> Result<Self> {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let form = forms.form(content_type);
@@ -101,49 +104,50 @@ impl Body {
             Err(error) => return Err(Error::new(Kind::MalformedRequest).source(error)),
         };
         match form {
-            Some(form) => Ok(Self { form, bytes }),
-            // Nothing at all is nothing of a wrong type.
-            None if bytes.is_empty() && content_type.is_empty() && forms.takes_json() => {
-                Ok(Self { form: Form::Json, bytes })
+            Some(Form::Json) => Ok(Self::Json(bytes)),
+            Some(Form::Multipart { boundary }) => {
+                parts(bytes, boundary).await.map(|(texts, files)| Self::Form(texts, files))
             }
+            Some(Form::File { content_type }) => Ok(Self::File(Upload { content_type: Some(content_type), bytes })),
+            // Nothing at all is nothing of a wrong type.
+            None if bytes.is_empty() && content_type.is_empty() && forms.takes_json() => Ok(Self::Json(bytes)),
             None => Err(forms.refused()),
         }
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Json(bytes) if bytes.is_empty())
+    }
+
     /// What tells it from another body: of a form its parts, for each sending has another boundary.
-    ///
-    /// # Errors
-    /// 400 for what is no form.
-    pub(super) async fn digest(&self) -> Result<[u8; 32]> {
-        let Form::Multipart { boundary } = &self.form else { return Ok(sha256(&[&self.bytes])) };
-        let (object, files) = parts(self.bytes.clone(), boundary.clone()).await?;
-        let texts = Value::Object(object).to_string();
-        let mut said = vec![texts.as_bytes()];
-        for (name, Upload { content_type, bytes }) in &files {
-            said.extend([name.as_bytes(), content_type.as_deref().unwrap_or_default().as_bytes(), bytes]);
+    pub(super) fn digest(&self) -> [u8; 32] {
+        match self {
+            Self::Json(bytes) | Self::File(Upload { bytes, .. }) => sha256(&[bytes]),
+            Self::Form(texts, files) => {
+                let texts = json!(texts).to_string();
+                let mut said = vec![texts.as_bytes()];
+                for (name, Upload { content_type, bytes }) in files {
+                    said.extend([name.as_bytes(), content_type.as_deref().unwrap_or_default().as_bytes(), bytes]);
+                }
+                sha256(&said)
+            }
         }
-        Ok(sha256(&said))
     }
 
     /// What it says.
     ///
     /// # Errors
-    /// 400 for what is no JSON object and no form, 422 with every bad field.
-    pub(super) async fn read<T: FromFields>(self) -> Result<T> {
-        match self.form {
-            Form::Json => match serde_json::from_slice(&self.bytes) {
+    /// 400 for what is no JSON object, 422 with every bad field.
+    pub(super) fn read<T: FromFields>(self) -> Result<T> {
+        match self {
+            Self::Json(bytes) => match serde_json::from_slice(&bytes) {
                 Ok(Value::Object(object)) => Fields::read(object),
                 Ok(_) => Err(malformed("The body must be a JSON object.".into())),
                 Err(error) => Err(malformed(format!("The body is no JSON: {error}."))),
             },
-            Form::Multipart { boundary } => {
-                let (object, files) = parts(self.bytes, boundary).await?;
-                Fields::read_form(object, files)
-            }
-            Form::File { content_type } => {
-                let upload = Upload { content_type: Some(content_type), bytes: self.bytes };
-                Fields::read_form(Map::new(), BTreeMap::from([(FILE.to_owned(), upload)]))
-            }
+            Self::Form(texts, files) => Fields::read_form(texts, files),
+            Self::File(upload) => Fields::read_form(Map::new(), BTreeMap::from([(FILE.to_owned(), upload)])),
         }
     }
 }
@@ -198,7 +202,6 @@ async fn parts(body: Bytes, boundary: String) -> Result<(Map<String, Value>, BTr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     async fn read(text: &str) -> Result<(Map<String, Value>, BTreeMap<String, Upload>)> {
         parts(Bytes::from(text.replace('\n', "\r\n")), "x".into()).await

@@ -21,7 +21,7 @@ impl<T: FromFields, S: Send + Sync> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         let (parts, body) = request.into_parts();
         let body = Body::receive(&parts.headers, body, T::FORMS).await?;
-        body.read().await.map(Self)
+        body.read().map(Self)
     }
 }
 
@@ -32,7 +32,7 @@ impl<T: FromFields, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
     async fn from_request(request: Request, _: &S) -> Result<Option<Self>> {
         let (parts, body) = request.into_parts();
         let body = Body::receive(&parts.headers, body, T::FORMS).await?;
-        if body.bytes.is_empty() { Ok(None) } else { body.read().await.map(|read| Some(Self(read))) }
+        if body.is_empty() { Ok(None) } else { body.read().map(|read| Some(Self(read))) }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::ids::UserId;
 use crate::models::fields::FromFields;
 use crate::secrets::{base64url, sha256};
 use crate::store::idempotency::{self, Kept};
+use crate::store::posts::NotMade;
 use crate::table::{Op, Read};
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
@@ -38,14 +39,11 @@ impl<T: FromFields, S: Send + Sync> FromRequest<S> for Idempotent<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         let (parts, body) = request.into_parts();
         let received = Body::receive(&parts.headers, body, T::FORMS).await?;
-        let digest = match parts.headers.contains_key(KEY) {
-            true => received.digest().await?,
-            false => [0; 32],
-        };
-        let body = received.read().await?;
-        let key = match parts.headers.get(KEY).map(|value| value.as_bytes()) {
+        let keyed = parts.headers.get(KEY).map(|key| (key.as_bytes(), received.digest()));
+        let body = received.read()?;
+        let key = match keyed {
             None => None,
-            Some(key) if (1..=255).contains(&key.len()) => Some(Keyed {
+            Some((key, digest)) if (1..=255).contains(&key.len()) => Some(Keyed {
                 hash: base64url(&sha256(&[parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), key])),
                 body: base64url(&digest),
             }),
@@ -91,6 +89,18 @@ impl<T> Idempotent<T> {
         self.find(app, user, Read::Strong).await?.ok_or_else(|| {
             Error::new(Kind::InFlight).detail("Ask again in a second.").retry_after(Duration::from_secs(1))
         })
+    }
+
+    /// 201, or what the first request with this key was answered.
+    ///
+    /// # Errors
+    /// What kept it from being made; those of [`Self::first`].
+    pub async fn answer(&self, app: &App, user: UserId, made: Result<Created, NotMade>) -> Result<Response> {
+        match made {
+            Ok(created) => Ok(created.into_response()),
+            Err(NotMade::First) => self.first(app, Some(user)).await,
+            Err(NotMade::Error(error)) => Err(error),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ impl Analytics {
     }
 }
 
-/// A post's analytics. Access pattern 26.
+/// A post's analytics. Access pattern 28.
 ///
 /// # Errors
 /// Unavailable.

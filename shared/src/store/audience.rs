@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
 /// Counts views of a post, each by its hour. Of a post that is gone nothing stays; a view that comes so late that nobody
-/// knows who was counted is dropped. Access pattern 27.
+/// knows who was counted is dropped. Access pattern 29.
 ///
 /// # Errors
 /// Unavailable: some may be done, and doing all again is right.

@@ -9,7 +9,7 @@ use crate::models::user::{Account, Guard};
 use crate::table::design::key;
 use crate::table::{Condition, Op, Read};
 
-/// Is this a moderator? Access pattern 27.
+/// Is this a moderator? Access pattern 31.
 ///
 /// # Errors
 /// Unavailable.

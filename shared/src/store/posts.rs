@@ -28,7 +28,7 @@ pub async fn get(app: &App, id: PostId, read: Read) -> Result<Option<Post>> {
 }
 
 /// A post that may be shown, with its author: it is there, with all that it stands below, and none of those whose these
-/// are is suspended, which is read strongly. Access patterns 9 and 26.
+/// are is suspended, which is read strongly. Access patterns 9 and 30.
 ///
 /// # Errors
 /// Unavailable.
@@ -188,7 +188,8 @@ pub async fn followed_up(app: &App, id: PostId, ver: u64) -> Result<()> {
     }
 }
 
-/// Deletes a post with the author's own timeline row, counts it down, and lets go of its pictures. False when it is gone or changed meanwhile.
+/// Deletes a post with the author's own timeline row, counts it down, and lets go of its pictures. False when it is gone
+/// or changed meanwhile.
 ///
 /// # Errors
 /// Unavailable.

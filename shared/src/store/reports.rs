@@ -23,7 +23,7 @@ pub async fn create(app: &App, report: &Report) -> Result<()> {
     }
 }
 
-/// One report, in whichever list it is. Access pattern 28.
+/// One report, in whichever list it is. Access pattern 32.
 ///
 /// # Errors
 /// Unavailable.
@@ -33,7 +33,7 @@ pub async fn get(app: &App, id: ReportId) -> Result<Option<Report>> {
     Ok(found.into_iter().flatten().max_by_key(|report: &Report| report.ver))
 }
 
-/// Reports of a status, newest first, and where the next page starts. Access pattern 28.
+/// Reports of a status, newest first, and where the next page starts. Access pattern 32.
 ///
 /// # Errors
 /// Unavailable.

@@ -127,7 +127,7 @@ fn slot(author: UserId) -> u64 {
     u64::try_from(author.ulid().random() % u128::from(TREND_SLOTS)).unwrap_or_default()
 }
 
-/// Counts anew what is used most, from the last day's counts. Access pattern 29.
+/// Counts anew what is used most, from the last day's counts. Access pattern 33.
 ///
 /// # Errors
 /// Unavailable.
@@ -169,7 +169,7 @@ async fn counted(app: &App, slot: u64, now: u64) -> Result<Vec<(String, u64, u64
     }
 }
 
-/// What is used most, as it was counted last. Access pattern 30.
+/// What is used most, as it was counted last. Access pattern 34.
 ///
 /// # Errors
 /// Unavailable.

@@ -205,7 +205,7 @@ pub async fn profile(app: &App, id: UserId) -> Result<Option<Profile>> {
 }
 
 /// The profiles of these, in their order, if all of them are there and none is suspended: a unit each. Whether somebody
-/// is to be seen is read strongly, for a suspension holds from the next request on. Access pattern 26.
+/// is to be seen is read strongly, for a suspension holds from the next request on. Access pattern 30.
 ///
 /// # Errors
 /// Unavailable.
