@@ -115,6 +115,21 @@ async fn profiles_and_the_graph() {
     app.settle().await;
     let unfollowed = cost(&app, me.delete(&format!("/users/{}/follow", gull.id))).await;
     assert_eq!(unfollowed, format!("2 rounds, 2 read, 5 written: {calls}"));
+    app.settle().await;
+    let one = "BatchGetItem U/P x1!, Query U/H!";
+    let muted = cost(&app, me.post(&format!("/users/{}/mute", gull.id), None)).await;
+    assert_eq!(muted, format!("2 rounds, 2 read, 2 written: {one}, UpdateItem RL, UpdateItem U/H"));
+    let unmuted = cost(&app, me.delete(&format!("/users/{}/mute", gull.id))).await;
+    assert_eq!(unmuted, muted);
+    let blocked = cost(&app, me.post(&format!("/users/{}/block", gull.id), None)).await;
+    let three = "BatchGetItem U/F x3!, BatchGetItem U/P x1!, Query U/H!";
+    assert_eq!(blocked, format!("3 rounds, 5 read, 11 written: {three}, TransactWriteItems x5, UpdateItem RL"));
+    assert_eq!(cost(&app, me.get("/users/blocked")).await, "2 rounds, 2.5 read, 0 written: BatchGetItem U/P x1, Query U/B!, Query U/H!");
+    let searched = cost(&app, me.get("/users/search?query=bird")).await;
+    assert_eq!(searched, "2 rounds, 2 read, 0 written: BatchGetItem U/P x1, Query U/H!, Query US");
+    let unblocked = cost(&app, me.delete(&format!("/users/{}/block", gull.id))).await;
+    let two = "BatchGetItem U/H x2!, BatchGetItem U/P x1!, Query U/H!";
+    assert_eq!(unblocked, format!("3 rounds, 4 read, 7 written: {two}, TransactWriteItems x3, UpdateItem RL"));
 
     let app = TestApp::with(|options| {
         options.record_wire = true;

@@ -13,6 +13,7 @@ use shared::http::openapi;
 use shared::http::paths::ALIASES;
 use shared::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId};
 use shared::models::days::Hour;
+use shared::models::names::NameRow;
 use shared::models::notification::NotificationKind;
 use shared::models::report::ReportStatus;
 use shared::models::scheduled::Due;
@@ -347,6 +348,7 @@ fn every_key_is_known_for_what_it_is() {
     let post = PostId::of(ulid, bob);
     let mut keys = others(ann, bob, post, ulid);
     keys.extend([
+        key::profile(ann),
         key::media(MediaId { ulid, owner: ann }),
         key::follow(ann, bob),
         key::like(ann, post),
@@ -409,7 +411,11 @@ fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
             assert_eq!(wakes(name, &edge, &image(marks)), expected, "{name} {} {marks:?}", edge.sk());
         }
     }
-    for (key, names) in [(key::post(post), &["INSERT", "REMOVE"] as &[_]), (key::mail_token(ulid), &["INSERT"])] {
+    for (key, names) in [
+        (key::post(post), &["INSERT", "REMOVE"] as &[_]),
+        (key::mail_token(ulid), &["INSERT"]),
+        (key::profile(ann), &["INSERT", "MODIFY"]),
+    ] {
         for name in ["INSERT", "MODIFY", "REMOVE"] {
             assert_eq!(wakes(name, &key, &plain), names.contains(&name), "{name} {}", key.pk());
         }
@@ -441,7 +447,6 @@ fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
 fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
     let (like, ntf) = (NotificationKind::Like, NotificationId::from_ulid(ulid));
     vec![
-        key::profile(ann),
         key::account(ann),
         key::followers(ann),
         key::failures(ann),
@@ -450,6 +455,7 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::merged(ann, bob),
         key::uncounted(ann, post.comment(ulid, ann).unwrap()),
         key::negative(ann, bob),
+        key::block(ann, ulid, bob),
         key::follower_row(bob, ulid, ann),
         key::following_row(ann, ulid, bob),
         key::overflow(bob, ann),
@@ -459,6 +465,8 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::publisher(),
         key::posting(&Term::hashtag("tide"), post),
         key::indexed(post),
+        key::name_row(&NameRow { beginning: "an".into(), order: "164".into() }, ann),
+        key::names_indexed(ann),
         key::loose(MediaId { ulid, owner: ann }),
         key::sweeper(),
         key::audience(post),

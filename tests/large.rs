@@ -9,6 +9,7 @@ use shared::models::fields::FieldValue;
 use shared::models::following::{Delivery, Followers};
 use shared::models::post::TimelineRow;
 use shared::models::user::{Account, Email};
+use shared::models::viewer::Negative;
 use shared::store::delivery;
 use shared::store::edges::Edge;
 use shared::table::design::key;
@@ -125,7 +126,7 @@ async fn walks_of_more_than_one_message_reach_everybody_both_ways() {
 
     // Down to nine tenths.
     let (leaving, staying) = fans.split_at(121);
-    let leaves = leaving.iter().map(|fan| store::follows::unfollow(&fanout, *fan, author.id));
+    let leaves = leaving.iter().map(|fan| store::follows::unfollow(&fanout, *fan, author.id, Negative::default()));
     futures::future::try_join_all(leaves).await.expect("they leave");
     let started = Instant::now();
     app.settle().await;

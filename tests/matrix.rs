@@ -310,7 +310,12 @@ impl World {
     async fn wrong_parameters(&self, operation: &Operation) {
         let path = self.path(operation);
         // A search must be for something.
-        let path = if path.ends_with("/search") { format!("{path}?hashtag=hello&") } else { format!("{path}?") };
+        let wanted = match path.as_str() {
+            "/posts/search" => "hashtag=hello&",
+            "/users/search" => "query=hello&",
+            _ => "",
+        };
+        let path = format!("{path}?{wanted}");
         for parameter in operation.parameters("query") {
             let name = parameter["name"].as_str().unwrap();
             let (status, slug, values): (_, _, &[&str]) = match (name, parameter["schema"]["type"].as_str()) {
@@ -319,7 +324,7 @@ impl World {
                 (_, Some("boolean")) => (422, "invalid", &["maybe"]),
                 ("token", _) => (422, "invalid", &["twice&token=twice"]),
                 // Any text can be looked for, but one without a word; a tag is any text.
-                ("q", _) => (422, "invalid", &["%20!%20"]),
+                ("q" | "query", _) => (422, "invalid", &["%20!%20"]),
                 ("author", _) => (422, "invalid", &["a"]),
                 ("hashtag", _) => continue,
                 (_, _) => (422, "invalid", &["nonsense"]),

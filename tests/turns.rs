@@ -245,7 +245,7 @@ async fn told_when_the_record_comes_again(set_aside: bool) {
     let dispatch = app_of(&app, "dispatch");
     let edge = store::follows::edge(&dispatch, users[2].id, star.id, Read::Strong).await.expect("an answer");
     let edges = vec![(users[2].id, edge.expect("an edge"))];
-    let turn = store::ledgers::settle_follows(&dispatch, star.id, edges).await.expect("counted");
+    let turn = store::ledgers::settle_follows(&dispatch, star.id, edges).await.expect("counted").turn;
     assert!(turn.is_some_and(|turn| turn.to_merging && turn.epoch == 1), "{turn:?}");
     if set_aside {
         let records = app.stream().await.split_off(workers.seen);

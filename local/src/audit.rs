@@ -8,6 +8,7 @@
 
 mod book;
 mod fact;
+mod index;
 mod person;
 mod questions;
 mod report;

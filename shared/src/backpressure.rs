@@ -37,9 +37,9 @@ pub const TABLE_TRIES: u32 = 9;
 pub const TABLE_FIRST_WAIT: Duration = Duration::from_millis(10);
 /// … up to this one.
 pub const TABLE_LONGEST_WAIT: Duration = Duration::from_millis(640);
-/// Refusals in a row before an edge is set aside, or a password's change given up: each is somebody else's write of the
+/// Refusals in a row before an edge is set aside, or a block or a password's change given up: each is somebody else's write of the
 /// same item in between.
-pub const EDGE_REFUSALS: usize = 8;
+pub const EDGE_REFUSALS: u32 = 8;
 /// So often is a read mark read again that somebody else has moved; with waits as above about five seconds.
 pub const MARK_REFUSALS: u32 = 20;
 /// Batches of 25 writes of one message on their way at once: 50 rows a round trip of some 20 ms.

@@ -50,6 +50,8 @@ pub enum Stop {
 pub enum IndexJob {
     /// A post appeared, was edited or is gone.
     Post { post: PostId },
+    /// Somebody signed up, changed their names, was suspended or reinstated, or is followed more or less widely.
+    Person { user: UserId },
 }
 
 /// Work for the `files` function.

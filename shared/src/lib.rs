@@ -34,6 +34,8 @@ pub mod media;
 /// The one value every handler gets.
 pub mod app;
 
+/// Whom a reader sees: the one place that decides it.
+pub mod rules;
 /// From bytes to a picture or video that can be shown.
 pub mod uploads;
 /// Response types and the read pipeline that more than one function uses.

@@ -7,6 +7,7 @@ use shared::ids::{NotificationId, PostId, UserId, new_ulid};
 use shared::models::days::{Counted, Day};
 use shared::models::fields::FieldValue;
 use shared::models::following::Followers;
+use shared::models::names::{NamesIndexed, Rank};
 use shared::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark, Topic};
 use shared::models::post::{Content, Draft, Post, TIMELINE_LIFETIME, TimelineRow};
 use shared::models::search::Indexed;
@@ -17,7 +18,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Items that each person adds: 6 of the account, 15 of follows, 45 of posts, 20 of likes, 7 of notifications.
-pub(super) const ITEMS_EACH: usize = 93;
+pub(super) const ITEMS_EACH: usize = 94;
 /// Whom each follows, and how many posts each has made.
 const AROUND: usize = 5;
 /// Posts each likes.
@@ -88,6 +89,8 @@ impl Crowd {
             suspended: None,
         };
         put(items, key::profile(id), &profile);
+        let found_by = NamesIndexed { done: Some((1, Rank::by(0))), n: 2, ..NamesIndexed::default() };
+        put(items, key::names_indexed(id), &found_by);
         let (posts, following) = (AROUND as u64, AROUND as u64);
         let (waiting, stored, settings) = (0, 0, Default::default());
         let account =

@@ -32,6 +32,8 @@ fn number(n: u64) -> Value {
 
 pub(super) fn damages(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     let mut damages = of_edges(items, gull, tern);
+    damages.extend(of_blocks(gull, tern));
+    damages.extend(of_names(items, gull));
     damages.extend(of_posts(items, gull, tern));
     damages.extend(of_comments(items, gull));
     damages.extend(of_counts(items));
@@ -105,6 +107,56 @@ fn of_edges(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
         ),
         (vec![Take(follow), Put(hidden)], no_edge),
         (vec![Put(with(&followers, "mode", json!({"S": "crossing"})))], vec!["gull is between two ways of delivery"]),
+    ]
+}
+
+fn of_blocks(gull: &str, tern: &str) -> Vec<Case> {
+    let act = "01HF7YAT000000000000000001";
+    let item = |user: &str, other: &str, name: &str, value: Value| {
+        let mut item = json!({"PK": {"S": format!("U#{user}")}, "SK": {"S": format!("H#3#{other}")}});
+        item[name] = value;
+        item
+    };
+    let yes = json!({"BOOL": true});
+    let row = json!({"PK": {"S": format!("U#{tern}")}, "SK": {"S": format!("B#{act}#{gull}")}});
+    let ending = with(&item(tern, gull, "mute", yes.clone()), "ttl", number(9_999_999_999));
+    vec![
+        (
+            vec![Put(item(tern, gull, "out", json!({ "S": act })))],
+            vec![
+                "tern blocks gull, but has no row in the list",
+                "tern blocks gull, who sees nothing of it",
+                "tern follows gull, though one of them blocks the other",
+            ],
+        ),
+        (
+            vec![Put(item(gull, tern, "in", yes))],
+            vec![
+                "gull follows tern, though one of them blocks the other",
+                "gull is blocked by tern, who does not block",
+            ],
+        ),
+        (vec![Put(row)], vec!["tern does not block gull, but has a row in the list"]),
+        (vec![Put(ending)], vec!["the Negative at U#tern H#3#gull is a block or a mute, but ends by a ttl"]),
+        (
+            vec![Put(item(tern, gull, "unf_until", number(1)))],
+            vec!["the Negative at U#tern H#3#gull says nothing, but has no ttl and would stay for ever"],
+        ),
+    ]
+}
+
+fn of_names(items: &Items, gull: &str) -> Vec<Case> {
+    let indexed = one(items, &format!("U#{gull}"), "SN");
+    vec![
+        (vec![Take(one(items, "US#gul", ""))], vec!["the number of rows of the names of gull is 4, its rows are 3"]),
+        (
+            vec![Take(indexed.clone())],
+            vec![
+                "gull is not found by any name",
+                "the names of gull is gone, but its rows are 4 for the number of rows",
+            ],
+        ),
+        (vec![Put(without(&indexed, "done"))], vec!["the names of gull are not indexed yet"]),
     ]
 }
 
@@ -356,12 +408,18 @@ fn of_moderation(items: &Items, gull: &str) -> Vec<Case> {
                 "the Report at RQ#open _ says it is resolved",
             ],
         ),
-        (vec![Put(hidden.clone())], vec!["gull is suspended, but may sign in"]),
+        (
+            vec![Put(hidden.clone())],
+            vec!["gull is gone or suspended, but found by name", "gull is suspended, but may sign in"],
+        ),
         (
             vec![Put(shut.clone())],
             vec!["gull is not suspended, but may not sign in", "gull is suspended, but has sessions: 1"],
         ),
-        (vec![Put(hidden), Put(shut), Take(one(items, &format!("U#{gull}"), "H#0#"))], vec![]),
+        (
+            vec![Put(hidden), Put(shut), Take(one(items, &format!("U#{gull}"), "H#0#"))],
+            vec!["gull is gone or suspended, but found by name"],
+        ),
     ]
 }
 

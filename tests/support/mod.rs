@@ -5,6 +5,7 @@ pub(crate) mod binaries;
 pub(crate) mod browser;
 pub(crate) mod bulk;
 mod client;
+pub(crate) mod document;
 pub(crate) mod files;
 pub(crate) mod film;
 pub(crate) mod import;

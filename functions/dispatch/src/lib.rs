@@ -20,9 +20,11 @@ use shared::ids::{PostId, UserId};
 use shared::jobs::{FanoutJob, FilesJob, IndexJob, Job, NotifyJob};
 use shared::lambda::{each_message, guarded};
 use shared::models::media::Media;
+use shared::models::names::Rank;
 use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::models::post::Post;
 use shared::store::edges::Edge;
+use shared::store::ledgers::Settled;
 use shared::store::notifications::most_acts;
 use shared::table::Read;
 use shared::{App, store};
@@ -288,7 +290,8 @@ async fn comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) -> Result<V
 }
 
 async fn follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Vec<Job>> {
-    if let Some(turn) = store::ledgers::settle_follows(app, to, edges.clone()).await? {
+    let Settled { turn, followers } = store::ledgers::settle_follows(app, to, edges.clone()).await?;
+    if let Some(turn) = turn {
         let (author, epoch, after) = (to, turn.epoch, None);
         let walk = match turn.to_merging {
             true => FanoutJob::Crossed { author, epoch, after },
@@ -302,6 +305,11 @@ async fn follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Ve
         false => Job::Fanout(FanoutJob::Unfollowed { from: *from, to }),
     };
     let mut jobs: Vec<Job> = edges.iter().map(timeline).collect();
+    // Whoever comes again after a crash finds all counted: so it is what these may have changed.
+    let changed = edges.len() as u64;
+    if Rank::by(followers.saturating_sub(changed)) != Rank::by(followers + changed) {
+        jobs.push(Job::Index(IndexJob::Person { user: to }));
+    }
     jobs.extend(notify(Topic { kind: NotificationKind::Follow, owner: to, post: None }, &edges));
     Ok(jobs)
 }

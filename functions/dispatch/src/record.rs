@@ -6,7 +6,7 @@ use serde_dynamo::{AttributeValue, Item};
 use serde_json::Value;
 use shared::error::{Error, Result};
 use shared::ids::{MediaId, PostId, UserId};
-use shared::jobs::{Job, NotifyJob};
+use shared::jobs::{IndexJob, Job, NotifyJob};
 use shared::table::design::EntityKey;
 
 /// A record of what the stream is read for.
@@ -69,8 +69,9 @@ impl Record {
                 Subject::Comment { on, id }
             }
             (Some(EntityKey::Media(id)), _) => Subject::Media(id),
+            (Some(EntityKey::Profile(user)), _) => Subject::Other(Job::Index(IndexJob::Person { user })),
             (Some(EntityKey::MailToken(id)), _) => Subject::Other(Job::Notify(NotifyJob::MailToken { id })),
-            _ => return Err(Error::internal("a record of what is no edge, post, comment, media or mail token")),
+            _ => return Err(Error::internal("a record of what the stream is not read for")),
         };
         Ok(Self { subject, image: dynamodb.new_image })
     }

@@ -15,7 +15,7 @@ use shared::models::fields::{Fields, FromFields, Patch};
 use shared::models::media::{AltText, Media, Status, Use};
 use shared::table::Read;
 use shared::views::media::{Links, Upload};
-use shared::{App, store, views};
+use shared::{App, rules, store, views};
 use std::time::Duration;
 
 /// `/media/{id}/…`
@@ -42,10 +42,16 @@ pub(crate) async fn get_media(
     reader: Reader,
     Path(MediaPath { id }): Path<MediaPath>,
 ) -> Result<Tagged<Upload>> {
-    let (_, media) = try_join(reader.viewer(&app), store::media::get(&app, id)).await?;
+    let (viewer, media) = try_join(reader.viewer(&app), store::media::get(&app, id)).await?;
     let media = media.ok_or_else(Error::not_found)?;
-    if reader.id() != Some(id.owner) && !is_shown(&app, &media).await? {
-        return Err(Error::not_found());
+    if reader.id() != Some(id.owner) {
+        let people = match media.used {
+            Some(Use::Post(post)) => post.authors(),
+            _ => vec![id.owner],
+        };
+        let allowed = rules::require(&app, viewer.as_ref(), people);
+        let (shown, _) = try_join(is_shown(&app, &media), allowed).await?;
+        shown.then_some(()).ok_or_else(Error::not_found)?;
     }
     tagged(&app, media)
 }

@@ -1,7 +1,6 @@
 //! The list.
 
 use axum::extract::State;
-use futures::future::try_join;
 use serde::Serialize;
 use serde_json::json;
 use shared::App;
@@ -44,15 +43,14 @@ pub(crate) async fn list_notifications(State(app): State<App>, bearer: Bearer, p
         let since: NotificationId = since.parse().map_err(|_| invalid_after())?;
         let list = format!("events of {owner}");
         let after = page.after(&app, &list)?;
-        let events = notification::events(&app, owner, since, page.limit, after.as_deref());
-        let (_, (mut events, next)) = try_join(bearer.viewer(&app), events).await?;
+        let events = notification::events(&app, &bearer, since, page.limit, after.as_deref());
+        let (mut events, next) = events.await?;
         events.retain(|event| !(unread && event.read));
         return page.page(&app, &list, events.into_iter().map(Entry::Event).collect(), next.as_deref());
     }
     let list = format!("notifications of {owner}");
     let after = page.after(&app, &list)?;
-    let found = notification::page(&app, owner, unread, page.limit, after);
-    let (_, (found, next)) = try_join(bearer.viewer(&app), found).await?;
+    let (found, next) = notification::page(&app, &bearer, unread, page.limit, after).await?;
     page.page(&app, &list, found.into_iter().map(Entry::Notification).collect(), next.as_deref())
 }
 

@@ -1,8 +1,7 @@
 //! Telling somebody what others did.
 
 use crate::mails;
-use futures::future::{try_join, try_join_all};
-use shared::App;
+use futures::future::{try_join, try_join_all, try_join3};
 use shared::error::Result;
 use shared::ids::{PostId, UserId};
 use shared::models::notification::{Act, NotificationKind, Topic};
@@ -10,6 +9,7 @@ use shared::models::settings::{NotifySettings, Ways};
 use shared::models::user::{Account, Profile};
 use shared::store;
 use shared::table::Read;
+use shared::{App, rules};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -36,8 +36,11 @@ impl Turns {
 /// Tells the owner of acts that still stand, in the ways they want. A repeated message changes nothing and sends no
 /// second mail, unless the process died between the mail and the note of it.
 pub(crate) async fn tell(app: &App, turns: &Turns, topic: &Topic, acts: Vec<Act>) -> Result<()> {
-    let (acts, account) = try_join(standing(app, topic, acts), store::users::account(app, topic.owner)).await?;
+    let sight = rules::sight_of(app, topic.owner, acts.iter().map(|act| act.actor).collect::<Vec<_>>());
+    let account = store::users::account(app, topic.owner);
+    let (mut acts, account, sight) = try_join3(standing(app, topic, acts), account, sight).await?;
     let Some(account) = account else { return Ok(()) };
+    acts.retain(|act| sight.hears_of(act.actor));
     let ways = ways(&account.settings.notify, topic.kind);
     let unmailed = {
         let turn = turns.of(topic.owner);

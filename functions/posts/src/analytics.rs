@@ -16,7 +16,7 @@ use shared::models::days::{Counted, Day};
 use shared::models::post::Post;
 use shared::store::analytics::Analytics;
 use shared::table::Read;
-use shared::{App, store};
+use shared::{App, rules, store};
 
 /// A request for a post, by whoever it is.
 pub(crate) struct Reading {
@@ -115,8 +115,12 @@ pub(crate) async fn get_analytics(
     let is_mine = id.author == bearer.id();
     let counts = OptionFuture::from(is_mine.then(|| store::analytics::of_post(&app, id)));
     let counts = async { counts.await.transpose() };
-    let (_, post, counts) = try_join3(bearer.viewer(&app), store::posts::get(&app, id, Read::Strong), counts).await?;
+    let (viewer, post, counts) =
+        try_join3(bearer.viewer(&app), store::posts::get(&app, id, Read::Strong), counts).await?;
     let post = post.ok_or_else(Error::not_found)?;
+    if !is_mine {
+        rules::require(&app, Some(&viewer), id.authors()).await?;
+    }
     let counts = counts.ok_or_else(|| Error::forbidden("Only its author may see a post's analytics."))?;
     Ok(View(AnalyticsView::new(&post, &counts, app.now())))
 }

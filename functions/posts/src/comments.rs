@@ -3,7 +3,7 @@
 use crate::posts::{self, PostText, mentions};
 use axum::extract::State;
 use axum::response::Response;
-use futures::future::{try_join, try_join3};
+use futures::future::try_join3;
 use http::StatusCode;
 use shared::error::{Error, FieldError, Result};
 use shared::http::etag::{IfMatch, Tagged};
@@ -16,7 +16,7 @@ use shared::models::post::{Draft, Post};
 use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::{Own, PostView, ids, present};
-use shared::{App, store, views};
+use shared::{App, rules, store, views};
 use std::collections::HashMap;
 
 /// `/posts/{id}/comments/{comment_id}`
@@ -60,6 +60,7 @@ pub(crate) async fn list_comments(
     );
     let (viewer, post, (comments, next)) = try_join3(reader.viewer(&app), post, comments).await?;
     post.ok_or_else(Error::not_found)?;
+    let sight = rules::require(&app, viewer.as_ref(), id.authors()).await?;
     let likes = async {
         match &viewer {
             Some(viewer) => store::likes::among(&app, viewer.id, &ids(&comments)).await,
@@ -67,8 +68,10 @@ pub(crate) async fn list_comments(
         }
     };
     let cards = store::cards::load(&app, comments.iter().map(|comment| comment.id.author));
-    let (likes, cards) = try_join(likes, cards).await?;
-    query.page(&app, &list, present(comments, &cards, viewer.as_ref(), &likes, &Links::new(&app)?), next.as_deref())
+    let sight = sight.and(&app, rules::people(&comments));
+    let (likes, cards, sight) = try_join3(likes, cards, sight).await?;
+    let items = present(comments, &cards, viewer.as_ref(), &sight, &likes, &Links::new(&app)?);
+    query.page(&app, &list, items, next.as_deref())
 }
 
 /// Comment on a post, or reply to a comment. Replies are one level deep.
@@ -84,7 +87,7 @@ pub(crate) async fn create_comment(
     request: Idempotent<PostText>,
 ) -> Result<Response> {
     let me = Some(bearer.id());
-    let (_, seen, mentions, author, on) = futures::try_join!(
+    let (viewer, seen, mentions, author, on) = futures::try_join!(
         bearer.acting(&app, Action::Comment),
         request.seen(&app, me),
         mentions(&app, Some(&request.body.content)),
@@ -95,9 +98,12 @@ pub(crate) async fn create_comment(
         return Ok(answer);
     }
     on.ok_or_else(Error::not_found)?;
+    let people = id.authors().into_iter().chain(rules::mentioned(&mentions));
+    let sight = rules::sight(&app, Some(&viewer), people).await?;
+    sight.sees_post(id).then_some(()).ok_or_else(Error::not_found)?;
     let id = id.comment(new_ulid(app.now()), bearer.id()).ok_or_else(too_deep)?;
-    let comment = Post::new(id, Draft::text(&request.body.content, mentions));
-    let view = PostView::new(comment.clone(), &author, Own::default(), &Links::new(&app)?);
+    let comment = Post::new(id, Draft::text(&request.body.content, sight.named(mentions)));
+    let view = PostView::new(comment.clone(), &author, &sight, Own::default(), &Links::new(&app)?);
     let created = Created::new(format!("/posts/{id}"), &view)?;
     let made = store::comments::create(&app, &comment, request.keep(&app, me, &created)?).await;
     request.answer(&app, bearer.id(), made.map(|()| created)).await

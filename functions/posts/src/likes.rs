@@ -14,8 +14,8 @@ use shared::table::Read;
 use shared::table::design::key;
 use shared::views::media::Links;
 use shared::views::post::{PostView, present};
-use shared::views::user::UserCard;
-use shared::{App, store, views};
+use shared::views::user::{UserCard, cards};
+use shared::{App, rules, store, views};
 use std::collections::HashMap;
 
 /// How I stand to a post now.
@@ -36,7 +36,8 @@ impl LikeState {
 /// The session, the limit and the post, all at once.
 async fn target(app: &App, bearer: &Bearer, id: PostId) -> Result<Post> {
     let post = store::posts::shown(app, id, Read::Strong);
-    let (_, post) = try_join(bearer.acting(app, Action::Like), post).await?;
+    let (viewer, post) = try_join(bearer.acting(app, Action::Like), post).await?;
+    rules::require(app, Some(&viewer), id.authors()).await?;
     post.map(|(post, _)| post).ok_or_else(Error::not_found)
 }
 
@@ -117,12 +118,11 @@ pub(crate) async fn list_likes(
         store::posts::shown(&app, id, Read::Confirmed),
         store::likes::of_post(&app, id, query.limit, after.as_deref(), Read::Eventual),
     );
-    let (_, post, rows) = try_join3(reader.viewer(&app), post, rows).await?;
+    let (viewer, post, rows) = try_join3(reader.viewer(&app), post, rows).await?;
     post.ok_or_else(Error::not_found)?;
+    rules::require(&app, viewer.as_ref(), id.authors()).await?;
     let ids: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();
-    let cards = store::cards::load(&app, ids.iter().copied()).await?;
-    let links = Links::new(&app)?;
-    let items = ids.iter().filter_map(|id| cards.get(id)).map(|profile| UserCard::new(profile, &links)).collect();
+    let items = cards(&app, viewer.as_ref(), &ids).await?;
     query.page(&app, &list, items, rows.next.as_deref())
 }
 
@@ -144,5 +144,7 @@ pub(crate) async fn list_liked_posts(
     let ids: Vec<PostId> = liked.into_iter().map(|(post, _)| post).collect();
     let authors_of = store::cards::load(&app, ids.iter().map(|post| post.author));
     let (posts, authors) = try_join(store::posts::load(&app, &ids, Some(bearer.id())), authors_of).await?;
-    query.page(&app, &list, present(posts, &authors, Some(&viewer), &own, &Links::new(&app)?), next.as_deref())
+    let sight = rules::sight(&app, Some(&viewer), rules::people(&posts)).await?;
+    let items = present(posts, &authors, Some(&viewer), &sight, &own, &Links::new(&app)?);
+    query.page(&app, &list, items, next.as_deref())
 }

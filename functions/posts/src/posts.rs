@@ -21,11 +21,12 @@ use shared::models::post::{Content, Draft, Mention, Post};
 use shared::models::scheduled::{PublishAt, Scheduled};
 use shared::models::user::Profile;
 use shared::models::viewer::Viewer;
+use shared::rules::Sight;
 use shared::store::posts::NotMade;
 use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::{Own, PostView};
-use shared::{App, store, uploads, views};
+use shared::{App, rules, store, uploads, views};
 
 /// A new post: text, or media, or both.
 #[derive(utoipa::ToSchema)]
@@ -106,14 +107,14 @@ pub(crate) async fn create_post(
 ) -> Result<Response> {
     let me = Some(bearer.id());
     let NewPost { content, media_ids, .. } = &request.body;
-    let (_, seen, mentions, media, author) = futures::try_join!(
+    let (viewer, kept, mentions, media, author) = futures::try_join!(
         bearer.acting(&app, Action::Post),
         request.seen(&app, me),
         mentions(&app, content.as_ref()),
         attachable(&app, bearer.id(), &media_ids.0),
         store::cards::own(&app, bearer.id()),
     )?;
-    if let Some(answer) = seen {
+    if let Some(answer) = kept {
         return Ok(answer);
     }
     // Not before: an answer that is kept holds when its time has come, too.
@@ -121,10 +122,11 @@ pub(crate) async fn create_post(
     let publish_at = publish_at.map_err(|error| Error::invalid(vec![error]))?;
     let media = with_image(&app, bearer.id(), media?, request.body.image.clone()).await?;
     let came = media.last().map(|one| one.id).filter(|_| request.body.image.is_some());
-    let draft = Draft::new(content.as_ref(), mentions, media);
+    let sight = rules::sight(&app, Some(&viewer), rules::mentioned(&mentions)).await?;
+    let draft = Draft::new(content.as_ref(), sight.named(mentions), media);
     let made = match publish_at {
-        Some(at) => schedule(&app, &bearer, &request, draft, at).await,
-        None => publish(&app, &bearer, &request, draft, &author).await,
+        Some(at) => schedule(&app, &request, &viewer, draft, at).await,
+        None => publish(&app, &request, &viewer, draft, &author).await,
     };
     if let (Err(_), Some(id)) = (&made, came) {
         // What came with a request that made nothing.
@@ -161,28 +163,28 @@ async fn with_image(
 
 async fn publish(
     app: &App,
-    bearer: &Bearer,
     request: &Idempotent<NewPost>,
+    viewer: &Viewer,
     draft: Draft,
     author: &Profile,
 ) -> Result<Created, NotMade> {
-    let post = Post::new(PostId::new(app.now(), bearer.id()), draft);
-    let view = PostView::new(post.clone(), author, Own::default(), &Links::new(app)?);
+    let post = Post::new(PostId::new(app.now(), viewer.id), draft);
+    let view = PostView::new(post.clone(), author, &Sight::default(), Own::default(), &Links::new(app)?);
     let view = MadePost::Post(Box::new(view));
     let created = Created::new(format!("/posts/{}", post.id), &view)?;
-    store::posts::create(app, &post, request.keep(app, Some(bearer.id()), &created)?).await.map(|()| created)
+    store::posts::create(app, &post, request.keep(app, Some(viewer.id), &created)?).await.map(|()| created)
 }
 
 async fn schedule(
     app: &App,
-    bearer: &Bearer,
     request: &Idempotent<NewPost>,
+    viewer: &Viewer,
     draft: Draft,
     at: Timestamp,
 ) -> Result<Created, NotMade> {
-    let me = bearer.id();
+    let me = viewer.id;
     let waiting = Scheduled::new(ScheduledId::new(app.now()), draft, at);
-    let view = MadePost::Scheduled(Box::new(ScheduledView::new(waiting.clone(), &Links::new(app)?)));
+    let view = MadePost::Scheduled(Box::new(ScheduledView::new(waiting.clone(), &Sight::default(), &Links::new(app)?)));
     let created = Created::new(format!("/posts/scheduled/{}", waiting.id), &view)?;
     store::scheduled::create(app, me, &waiting, request.keep(app, Some(me), &created)?).await.map(|()| created)
 }
@@ -208,8 +210,10 @@ pub(crate) async fn get_post(
     let (post, viewed) = (store::posts::shown(&app, id, read), reading.viewed(&app, id, reader.id()));
     let (viewer, post, own, ()) = futures::try_join!(reader.viewer(&app), post, own, viewed)?;
     let (post, author) = post.ok_or_else(Error::not_found)?;
+    let sight = rules::require(&app, viewer.as_ref(), id.authors()).await?;
+    let sight = sight.and(&app, rules::mentioned(&post.mentions)).await?;
     let own = Own::new(viewer.as_ref(), id, own);
-    Ok(Tagged { version: post.ver, view: PostView::new(post, &author, own, &Links::new(&app)?) })
+    Ok(Tagged { version: post.ver, view: PostView::new(post, &author, &sight, own, &Links::new(&app)?) })
 }
 
 /// The post, read strongly, to be changed by whoever of its authors is `allowed` to.
@@ -224,6 +228,7 @@ async fn target(
     let (viewer, post) = try_join(bearer.acting(app, Action::Post), post).await?;
     let post = post.ok_or_else(Error::not_found)?;
     if !allowed.contains(&bearer.id()) {
+        rules::require(app, Some(&viewer), id.authors()).await?;
         return Err(Error::forbidden(
             "Only its author may change a post, or delete it, or the author of what it is a comment on.",
         ));
@@ -257,10 +262,12 @@ pub(crate) async fn update_post(
     let allowed = [id.author];
     let target = target(&app, &bearer, id, &if_match, &allowed);
     let ((viewer, post), mentions, own) = try_join3(target, mentions(&app, Some(&body.content)), own).await?;
-    let author = store::cards::own(&app, id.author).await?;
-    let edited = store::posts::edit(&app, &post, &body.content, mentions).await?.ok_or_else(meanwhile)?;
+    let sight = rules::require(&app, Some(&viewer), id.authors()).await?;
+    let sight = sight.and(&app, rules::mentioned(&mentions));
+    let (author, sight) = try_join(store::cards::own(&app, id.author), sight).await?;
+    let edited = store::posts::edit(&app, &post, &body.content, sight.named(mentions)).await?.ok_or_else(meanwhile)?;
     let own = Own::new(Some(&viewer), id, own);
-    Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, own, &Links::new(&app)?) })
+    Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, &sight, own, &Links::new(&app)?) })
 }
 
 /// Delete a post of mine, or a comment below one.

@@ -14,7 +14,7 @@ use shared::ids::{PostId, ReportId, UserId};
 use shared::models::fields::{Fields, FromFields};
 use shared::models::report::{Decision, Details, Reason, Report, ReportAction, ReportStatus};
 use shared::table::Read;
-use shared::{App, store};
+use shared::{App, rules, store};
 
 /// Why a post is reported.
 #[derive(utoipa::ToSchema)]
@@ -55,8 +55,9 @@ pub(crate) async fn report_post(
     Json(body): Json<NewReport>,
 ) -> Result<Response> {
     let post = store::posts::shown(&app, id, Read::Confirmed);
-    let (_, post) = try_join(bearer.acting(&app, Action::Report), post).await?;
+    let (viewer, post) = try_join(bearer.acting(&app, Action::Report), post).await?;
     let (post, _) = post.ok_or_else(Error::not_found)?;
+    rules::require(&app, Some(&viewer), id.authors()).await?;
     if id.author == bearer.id() {
         return Err(Error::invalid(vec![FieldError::new("id", "oneself", "You can't report yourself.")]));
     }

@@ -14,6 +14,8 @@ use shared::ids::{PostId, ScheduledId};
 use shared::models::fields::{Fields, FromFields};
 use shared::models::post::{Content, Draft, Mention};
 use shared::models::scheduled::{PublishAt, Scheduled};
+use shared::models::viewer::Viewer;
+use shared::rules::{self, Sight};
 use shared::views::media::{Links, MediaView};
 use shared::{App, store};
 
@@ -38,14 +40,14 @@ pub(crate) struct ScheduledView {
 }
 
 impl ScheduledView {
-    pub(crate) fn new(scheduled: Scheduled, links: &Links) -> Self {
+    pub(crate) fn new(scheduled: Scheduled, sight: &Sight<'_>, links: &Links) -> Self {
         let Scheduled { id, draft, at, ver: _, post, ttl: _ } = scheduled;
         let Draft { content, hashtags, mentions, media } = draft;
         Self {
             id,
             content,
             hashtags,
-            mentions,
+            mentions: sight.named(mentions),
             media: media.into_iter().map(|one| MediaView::new(one, links)).collect(),
             publish_at: at.rfc3339(),
             created_at: id.created_at().rfc3339(),
@@ -94,9 +96,10 @@ pub(crate) async fn list_scheduled(
     let list = format!("scheduled by {}", bearer.id());
     let after = query.after(&app, &list)?;
     let waiting = store::scheduled::page(&app, bearer.id(), query.limit, after.as_deref());
-    let (_, (waiting, next)) = try_join(bearer.viewer(&app), waiting).await?;
-    let links = Links::new(&app)?;
-    let items = waiting.into_iter().map(|one| ScheduledView::new(one, &links)).collect();
+    let (viewer, (waiting, next)) = try_join(bearer.viewer(&app), waiting).await?;
+    let people: Vec<_> = waiting.iter().flat_map(|one| rules::mentioned(&one.draft.mentions)).collect();
+    let (sight, links) = (rules::sight(&app, Some(&viewer), people).await?, Links::new(&app)?);
+    let items = waiting.into_iter().map(|one| ScheduledView::new(one, &sight, &links)).collect();
     query.page(&app, &list, items, next.as_deref())
 }
 
@@ -110,25 +113,26 @@ pub(crate) async fn get_scheduled(
     bearer: Bearer,
     Path(ScheduledPath { id }): Path<ScheduledPath>,
 ) -> Result<Tagged<ScheduledView>> {
-    let (_, found) = try_join(bearer.viewer(&app), store::scheduled::get(&app, bearer.id(), id)).await?;
-    tagged(&app, found.ok_or_else(Error::not_found)?)
+    let (viewer, found) = try_join(bearer.viewer(&app), store::scheduled::get(&app, bearer.id(), id)).await?;
+    tagged(&app, &viewer, found.ok_or_else(Error::not_found)?).await
 }
 
-fn tagged(app: &App, scheduled: Scheduled) -> Result<Tagged<ScheduledView>> {
+async fn tagged(app: &App, viewer: &Viewer, scheduled: Scheduled) -> Result<Tagged<ScheduledView>> {
+    let sight = rules::sight(app, Some(viewer), rules::mentioned(&scheduled.draft.mentions)).await?;
     // Being published is no edit, but what is known of it is old then.
-    Ok(Tagged { version: scheduled.ver, view: ScheduledView::new(scheduled, &Links::new(app)?) })
+    Ok(Tagged { version: scheduled.ver, view: ScheduledView::new(scheduled, &sight, &Links::new(app)?) })
 }
 
 /// The post, for its author to change while it waits.
-async fn waiting(app: &App, bearer: &Bearer, id: ScheduledId, if_match: &IfMatch) -> Result<Scheduled> {
+async fn waiting(app: &App, bearer: &Bearer, id: ScheduledId, if_match: &IfMatch) -> Result<(Viewer, Scheduled)> {
     let found = store::scheduled::get(app, bearer.id(), id);
-    let (_, found) = try_join(bearer.acting(app, Action::Post), found).await?;
+    let (viewer, found) = try_join(bearer.acting(app, Action::Post), found).await?;
     let found = found.ok_or_else(Error::not_found)?;
     if found.post.is_some() {
         return Err(already_published());
     }
     if_match.check(found.ver)?;
-    Ok(found)
+    Ok((viewer, found))
 }
 
 fn already_published() -> Error {
@@ -164,14 +168,15 @@ pub(crate) async fn update_scheduled(
     let at = body.publish_at.map(|at| at.checked(app.now())).transpose();
     let at = at.map_err(|error| Error::invalid(vec![error]))?;
     let named = mentions(&app, body.content.as_ref());
-    let (old, mentions) = try_join(waiting(&app, &bearer, id, &if_match), named).await?;
+    let ((viewer, old), mentions) = try_join(waiting(&app, &bearer, id, &if_match), named).await?;
+    let sight = rules::sight(&app, Some(&viewer), rules::mentioned(&mentions)).await?;
     let draft = match &body.content {
-        Some(content) => Draft::new(Some(content), mentions, old.draft.media.clone()),
+        Some(content) => Draft::new(Some(content), sight.named(mentions), old.draft.media.clone()),
         None => old.draft.clone(),
     };
     let new = Scheduled { draft, at: at.unwrap_or(old.at), ver: old.ver + 1, ..old.clone() };
     match store::scheduled::edit(&app, bearer.id(), &old, &new).await? {
-        true => tagged(&app, new),
+        true => tagged(&app, &viewer, new).await,
         false => Err(refused(&app, &bearer, id).await?),
     }
 }
@@ -191,7 +196,7 @@ pub(crate) async fn cancel_scheduled(
     Path(ScheduledPath { id }): Path<ScheduledPath>,
     if_match: IfMatch,
 ) -> Result<StatusCode> {
-    let old = waiting(&app, &bearer, id, &if_match).await?;
+    let (_, old) = waiting(&app, &bearer, id, &if_match).await?;
     match store::scheduled::cancel(&app, bearer.id(), &old).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(refused(&app, &bearer, id).await?),

@@ -10,7 +10,7 @@ use shared::models::search::{Term, words};
 use shared::models::viewer::Viewer;
 use shared::views::media::Links;
 use shared::views::post::{PostView, present};
-use shared::{App, store, views};
+use shared::{App, rules, store, views};
 use std::collections::{BTreeSet, HashMap};
 
 /// What to look for, for the documentation; at least one of these.
@@ -37,13 +37,14 @@ pub(crate) struct SearchParams {
     extensions(("x-public-reading" = json!(true))),
     responses(
         (status = 200, description = "A page", body = Page<PostView>, example = json!({"items": [views::post::example()], "next_cursor": null})),
-        (status = 404, description = "Nobody has the author's name", body = shared::http::problem::Problem),
+        (status = 404, description = "Nobody has the author's name, or one of us blocks the other", body = shared::http::problem::Problem),
     )
 )]
 pub(crate) async fn search_posts(State(app): State<App>, reader: Reader, query: PageQuery) -> Result<Page<PostView>> {
     let (mut wanted, author) = asked(&query)?;
     let author = async { OptionFuture::from(author.map(|user| resolve(&app, user, reader.id()))).await.transpose() };
     let (viewer, author) = try_join(reader.viewer(&app), author).await?;
+    rules::require(&app, viewer.as_ref(), author).await?;
     wanted.extend(author.map(Term::author));
     let list = format!("search for {wanted:?}");
     let after = query.after(&app, &list)?;
@@ -100,5 +101,6 @@ async fn hydrate(
     let cards = store::cards::load(app, found.iter().map(|post| post.author));
     let (mut posts, likes, cards) = try_join3(posts, likes, cards).await?;
     posts.retain(|post| store::search::has(post, wanted));
-    Ok(present(posts, &cards, viewer, &likes, &Links::new(app)?))
+    let sight = rules::sight(app, viewer, rules::people(&posts)).await?;
+    Ok(present(posts, &cards, viewer, &sight, &likes, &Links::new(app)?))
 }

@@ -10,10 +10,12 @@ use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader, View};
 use shared::ids::UserId;
 use shared::models::user::Profile;
+use shared::models::viewer::{Negative, Viewer};
+use shared::table::Rows;
 use shared::table::design::key;
 use shared::views::media::Links;
-use shared::views::user::UserCard;
-use shared::{App, store};
+use shared::views::user::{UserCard, cards};
+use shared::{App, rules, store};
 
 /// How I stand to somebody now.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -23,19 +25,34 @@ pub(crate) struct FollowState {
     user: UserCard,
 }
 
+/// Whom I am about to follow, block or mute, and what stands between us.
+pub(crate) struct Target {
+    pub(crate) id: UserId,
+    pub(crate) card: UserCard,
+    pub(crate) known: Negative,
+}
+
 /// The session, the limit and whom the path means, all at once; a name costs a round more.
-async fn target(app: &App, bearer: &Bearer, user: &UserRef) -> Result<(UserId, UserCard)> {
+pub(crate) async fn target(app: &App, bearer: &Bearer, action: Action, user: &UserRef) -> Result<Target> {
     let find = async {
         let id = user.resolve(app, Some(bearer.id())).await?;
         Ok::<_, Error>((id, UserCard::new(&standing(app, id).await?, &Links::new(app)?)))
     };
-    let (viewer, found) = futures::future::join(bearer.acting(app, Action::Follow), find).await;
+    let (viewer, found) = futures::future::join(bearer.acting(app, action), find).await;
     let (viewer, (id, card)) = (viewer?, found?);
     if id == viewer.id {
-        let error = FieldError::new("user", "oneself", "You can't follow yourself.");
+        let error = FieldError::new("user", "oneself", "This can't be done to yourself.");
         return Err(Error::invalid(vec![error]));
     }
-    Ok((id, card))
+    let known = rules::sight(app, Some(&viewer), [id]).await?.towards(id);
+    Ok(Target { id, card, known })
+}
+
+impl Target {
+    /// As far as I see them.
+    pub(crate) fn seen(self) -> Result<Self> {
+        if self.known.is_block() { Err(Error::not_found()) } else { Ok(self) }
+    }
 }
 
 /// Follow somebody. Doing it twice is the same as once.
@@ -51,8 +68,8 @@ pub(crate) async fn follow_user(
     bearer: Bearer,
     Path(path): Path<UserPath>,
 ) -> Result<View<FollowState>> {
-    let (to, user) = target(&app, &bearer, &path.user).await?;
-    store::follows::follow(&app, bearer.id(), to).await?;
+    let Target { id, card: user, known } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
+    store::follows::follow(&app, bearer.id(), id, known).await?;
     Ok(View(FollowState { following: true, user }))
 }
 
@@ -71,8 +88,8 @@ pub(crate) async fn unfollow_user(
     bearer: Bearer,
     Path(path): Path<UserPath>,
 ) -> Result<View<FollowState>> {
-    let (to, user) = target(&app, &bearer, &path.user).await?;
-    store::follows::unfollow(&app, bearer.id(), to).await?;
+    let Target { id, card: user, known } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
+    store::follows::unfollow(&app, bearer.id(), id, known).await?;
     Ok(View(FollowState { following: false, user }))
 }
 
@@ -108,8 +125,8 @@ pub(crate) async fn list_followers(
     let list = format!("followers of {of}");
     let after = query.after(&app, &list)?;
     let rows = store::follows::followers(&app, of, query.limit, after.as_deref());
-    let (_, _, rows) = try_join3(reader.viewer(&app), standing(&app, of), rows).await?;
-    cards(&app, &query, &list, rows).await
+    let (viewer, _, rows) = try_join3(reader.viewer(&app), standing(&app, of), rows).await?;
+    list_cards(&app, viewer.as_ref(), of, &query, &list, &rows).await
 }
 
 /// Whom somebody follows, newest first.
@@ -128,8 +145,8 @@ pub(crate) async fn list_following(
     let list = format!("following of {of}");
     let after = query.after(&app, &list)?;
     let rows = store::follows::following(&app, of, query.limit, after.as_deref());
-    let (_, _, rows) = try_join3(reader.viewer(&app), standing(&app, of), rows).await?;
-    cards(&app, &query, &list, rows).await
+    let (viewer, _, rows) = try_join3(reader.viewer(&app), standing(&app, of), rows).await?;
+    list_cards(&app, viewer.as_ref(), of, &query, &list, &rows).await
 }
 
 /// The profile, unless its owner is gone or suspended.
@@ -138,11 +155,16 @@ async fn standing(app: &App, id: UserId) -> Result<Profile> {
     found.and_then(|profiles| profiles.into_iter().next()).ok_or_else(Error::not_found)
 }
 
-/// A page of cards out of ledger rows; who is gone is left out.
-async fn cards(app: &App, query: &PageQuery, list: &str, rows: shared::table::Rows) -> Result<Page<UserCard>> {
-    let ids: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();
-    let known = store::cards::load(app, ids.iter().copied()).await?;
-    let links = Links::new(app)?;
-    let items = ids.iter().filter_map(|id| known.get(id)).map(|profile| UserCard::new(profile, &links)).collect();
-    query.page(app, list, items, rows.next.as_deref())
+/// A page of cards out of somebody's ledger rows.
+async fn list_cards(
+    app: &App,
+    viewer: Option<&Viewer>,
+    of: UserId,
+    query: &PageQuery,
+    list: &str,
+    rows: &Rows,
+) -> Result<Page<UserCard>> {
+    rules::require(app, viewer, [of]).await?;
+    let people: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();
+    query.page(app, list, cards(app, viewer, &people).await?, rows.next.as_deref())
 }

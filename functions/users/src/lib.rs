@@ -1,10 +1,12 @@
 //! `/users` and `/login`: accounts, sessions, profiles, the graph.
 
 mod accounts;
+mod blocks;
 mod graph;
 mod pages;
 mod passwords;
 mod profiles;
+mod search;
 mod sessions;
 mod settings;
 mod unsubscribe;
@@ -35,4 +37,9 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(graph::list_following))
         .routes(routes!(graph::follow_user, graph::unfollow_user))
         .routes(routes!(graph::unfollow_user_by_post))
+        .routes(routes!(search::search_users))
+        .routes(routes!(blocks::list_blocked))
+        .routes(routes!(blocks::block_user, blocks::unblock_user))
+        .routes(routes!(blocks::unblock_user_by_post))
+        .routes(routes!(blocks::mute_user, blocks::unmute_user))
 }

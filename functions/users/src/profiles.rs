@@ -17,7 +17,7 @@ use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::PostView;
 use shared::views::user::{Me, ProfileView, Relation};
-use shared::{App, store, uploads, views};
+use shared::{App, rules, store, uploads, views};
 
 /// My account.
 #[utoipa::path(
@@ -196,10 +196,15 @@ pub(crate) async fn get_user(
     let (mine, theirs) = (edge(me, Some(id), Read::Strong), edge(me.map(|_| id), me, Read::Eventual));
     let (viewer, page, mine, theirs) = try_join4(reader.viewer(&app), page, mine, theirs).await?;
     let mut page = page.filter(|page| page.profile.is_standing()).ok_or_else(Error::not_found)?;
+    let sight = rules::require(&app, viewer.as_ref(), [id]).await?;
     page.followers.n = with_own(page.followers.n, mine);
     let stands = |edge: Option<Edge>| edge.is_some_and(Edge::stands);
-    let relation =
-        viewer.map(|_| Relation { following: stands(mine), followed_by: stands(theirs), ..Relation::default() });
+    let relation = viewer.as_ref().map(|_| Relation {
+        following: stands(mine),
+        followed_by: stands(theirs),
+        blocked: false,
+        muted: sight.towards(id).mute,
+    });
     Ok(Tagged { version: page.profile.ver, view: ProfileView::new(page, relation, &Links::new(&app)?) })
 }
 

@@ -43,6 +43,10 @@ pub(super) enum Fact {
     Stored(UserId),
     /// A post; what it is found by.
     Indexed(PostId),
+    /// A profile that is to be seen; what it is found by.
+    Names(UserId),
+    /// Under how many beginnings somebody is found; the rows there.
+    NameRows(UserId),
     /// A post that waits; its entry in the hour in which it is due.
     Due(Due),
     /// A notification's count; its events.
@@ -53,6 +57,10 @@ pub(super) enum Fact {
     TagCount { hour: u64, tag: String },
     /// How many posts are behind an author's use of a hashtag; those that are noted for it.
     TagUse { tag: String, author: UserId, hour: u64 },
+    /// What stands between somebody and whom they block; the row in their list.
+    Block { user: UserId, act: Ulid, other: UserId },
+    /// The same; what stands between the other and them.
+    Blocked { user: UserId, other: UserId },
     /// A profile that says so; the credentials that let nobody in.
     Suspended(UserId),
     /// A profile's username; the guard that holds it, by its partition key.
@@ -107,6 +115,9 @@ impl Fact {
             Self::Stored(user) => counter("the count of stored bytes", user.to_string(), "media are"),
             Self::Indexed(post) if lacks => format!("{post} is not indexed"),
             Self::Indexed(post) => format!("{post} is gone, but indexed"),
+            Self::Names(user) if lacks => format!("{user} is not found by any name"),
+            Self::Names(user) => format!("{user} is gone or suspended, but found by name"),
+            Self::NameRows(user) => counter("the number of rows", format!("the names of {user}"), "rows are"),
             Self::Due(Due { user, id, .. }) if lacks => format!("{id} of {user} waits, but is not due at its time"),
             Self::Due(Due { user, id, .. }) => format!("{id} of {user} does not wait, but is due"),
             Self::Merging { author, follower } if lacks => {
@@ -128,6 +139,10 @@ impl Fact {
             Self::TagUse { tag, author, hour } => {
                 format!("{author} uses #{tag} since hour {hour} in {said} posts, but {found} are noted for it")
             }
+            Self::Block { user, other, .. } if lacks => format!("{user} blocks {other}, but has no row in the list"),
+            Self::Block { user, other, .. } => format!("{user} does not block {other}, but has a row in the list"),
+            Self::Blocked { user, other } if lacks => format!("{user} blocks {other}, who sees nothing of it"),
+            Self::Blocked { user, other } => format!("{other} is blocked by {user}, who does not block"),
             Self::Suspended(user) if lacks => format!("{user} is suspended, but may sign in"),
             Self::Suspended(user) => format!("{user} is not suspended, but may not sign in"),
             Self::Name { guard, user } if lacks => {

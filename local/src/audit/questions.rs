@@ -22,6 +22,8 @@ pub(super) struct Questions {
     followers: Vec<(UserId, UserId)>,
     /// Authors and who merges them, and whether that has an end: do they follow, and are they to merge?
     merging: Vec<(UserId, UserId, bool)>,
+    /// Between whom a block stands: does the one follow the other?
+    blocks: Vec<(UserId, UserId)>,
 }
 
 impl Questions {
@@ -34,6 +36,10 @@ impl Questions {
         self.followers.push((author, follower));
     }
 
+    pub(super) fn block(&mut self, user: UserId, other: UserId) {
+        self.blocks.push((user, other));
+    }
+
     pub(super) fn merging(&mut self, author: UserId, follower: UserId, ends: bool) {
         self.merging.push((author, follower, ends));
     }
@@ -42,8 +48,9 @@ impl Questions {
 impl<B: Book> Walk<B> {
     /// Answers the questions of the page.
     pub(super) async fn answer(&mut self, source: &Source) -> Result<(), AuditError> {
-        let Questions { shown, followers, merging } = std::mem::take(&mut self.questions);
+        let Questions { shown, followers, merging, blocks } = std::mem::take(&mut self.questions);
         self.hold_timelines(source, shown).await?;
+        self.hold_blocks(source, &blocks).await?;
         self.hold_deliveries(source, &followers, &merging).await
     }
 
@@ -63,6 +70,34 @@ impl<B: Book> Walk<B> {
             if tombstone.and_then(|one| one.unf_until).is_none_or(|until| until <= self.now) {
                 self.findings
                     .push(format!("the timeline of {owner} shows {author}, whom it does not follow (rows: {rows})"));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn negative(&mut self, user: UserId, other: UserId, ends: bool, it: &Negative) -> Result<(), String> {
+        if let Some(act) = it.out {
+            self.said(Fact::Block { user, act, other }, 1);
+            self.said(Fact::Blocked { user, other }, 1);
+        }
+        if it.by {
+            self.found(Fact::Blocked { user: other, other: user });
+        }
+        if it.is_block() {
+            self.questions.block(user, other);
+        }
+        match (it.is_block() || it.mute, ends) {
+            (true, true) => Err("is a block or a mute, but ends by a ttl".into()),
+            (false, false) => Err("says nothing, but has no ttl and would stay for ever".into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Holds blocks to the follows: there are none.
+    async fn hold_blocks(&mut self, source: &Source, blocks: &[(UserId, UserId)]) -> Result<(), AuditError> {
+        for ((from, to), edge) in self.edges(source, blocks.iter().copied()).await? {
+            if edge.stands() {
+                self.findings.push(format!("{from} follows {to}, though one of them blocks the other"));
             }
         }
         Ok(())

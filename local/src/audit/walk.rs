@@ -14,17 +14,17 @@ use shared::models::audience::{Audience, HourAudience};
 use shared::models::days::{Counted, Day, Days, Month};
 use shared::models::following::{Delivery, Followers, MergedRow};
 use shared::models::media::Media;
+use shared::models::names::Named;
 use shared::models::notification::{
     NOTIFICATION_LIFETIME, Notification, NotificationDone, NotificationEvent, NotificationGroup,
 };
 use shared::models::post::{Post, TIMELINE_LIFETIME, Uncounted};
 use shared::models::report::{Moderation, Report, ReportStatus, Reported};
 use shared::models::scheduled::{Due, Publisher, Scheduled};
-use shared::models::search::{Indexed, Posting};
+use shared::models::search::Posting;
 use shared::models::session::{Failures, MailToken, Session};
-use shared::models::trend::{self, TagCount, TagUse, Top};
+use shared::models::trend::{self, TagCount, Top};
 use shared::models::user::{Account, Credentials, Guard, Profile};
-use shared::models::viewer::Negative;
 use shared::store::edges::Edge;
 use shared::store::idempotency::Kept;
 use shared::store::media::Sweeper;
@@ -44,7 +44,7 @@ pub(super) struct Walk<B> {
     pub(super) units: f64,
     pub(super) now: Timestamp,
     /// Whether nothing may be under way.
-    settled: bool,
+    pub(super) settled: bool,
     items: BTreeMap<&'static str, u64>,
     expired: u64,
     unsettled: u64,
@@ -142,6 +142,8 @@ impl<B: Book> Walk<B> {
                 self.questions.merging(author, follower, false);
                 readable::<MergedRow>(row)?;
             }
+            EntityKey::Negative { user, other } => self.negative(user, other, ttl.is_some(), &read(row)?)?,
+            EntityKey::Block { user, act, other } => self.found(Fact::Block { user, act, other }),
             EntityKey::TimelineRow { owner, post } => self.timeline_row(owner, post, ttl),
             EntityKey::Like { user, post } => {
                 let edge = self.edge(read(row)?, || format!("the like of {post} by {user}"));
@@ -159,6 +161,11 @@ impl<B: Book> Walk<B> {
             EntityKey::Post(id) => self.post(id, &read(row)?)?,
             EntityKey::Comment(id) => self.comment(id, read(row.clone())?, &read(row)?)?,
             EntityKey::Posting { .. } => readable::<Posting>(row)?,
+            EntityKey::NameRow { user, .. } => {
+                self.found(Fact::NameRows(user));
+                readable::<Named>(row)?;
+            }
+            EntityKey::NamesIndexed(id) => self.names(id, &read(row)?),
             EntityKey::Indexed(id) => self.indexed(id, read(row)?),
             EntityKey::TagUse { tag, author } => self.tag_use(tag, author, read(row)?),
             EntityKey::TagCount { hour, tag } => {
@@ -210,6 +217,9 @@ impl<B: Book> Walk<B> {
                 let guard = key::name_guard(&profile.username).pk().to_owned();
                 self.said(Fact::Name { guard, user: id }, 1);
                 self.said(Fact::Suspended(id), u64::from(!profile.is_standing()));
+                if self.settled {
+                    self.said(Fact::Names(id), u64::from(profile.is_standing()));
+                }
             }
             EntityKey::Account(id) => {
                 let account: Account = read(row)?;
@@ -244,7 +254,6 @@ impl<B: Book> Walk<B> {
             }
             EntityKey::MailToken(id) => is_of(id, read::<MailToken>(row)?.id)?,
             EntityKey::Failures(_) => readable::<Failures>(row)?,
-            EntityKey::Negative { .. } => readable::<Negative>(row)?,
             EntityKey::Idempotency(_) => readable::<Kept>(row)?,
             EntityKey::NotificationDone(_) => readable::<NotificationDone>(row)?,
             EntityKey::NotificationGroup(_) => readable::<NotificationGroup>(row)?,
@@ -256,11 +265,11 @@ impl<B: Book> Walk<B> {
         Ok(())
     }
 
-    fn said(&mut self, fact: Fact, n: u64) {
+    pub(super) fn said(&mut self, fact: Fact, n: u64) {
         self.book.enter(fact, Side::Said, n);
     }
 
-    fn found(&mut self, fact: Fact) {
+    pub(super) fn found(&mut self, fact: Fact) {
         self.book.enter(fact, Side::Found, 1);
     }
 
@@ -325,25 +334,6 @@ impl<B: Book> Walk<B> {
             (Some(_), None) => return Err("is out, but has no ttl and would stay for ever".into()),
         }
         Ok(())
-    }
-
-    fn indexed(&mut self, id: PostId, indexed: Indexed) {
-        if indexed.done.is_none() {
-            self.under_way(|| format!("{id} is not indexed yet"));
-        }
-        self.found(Fact::Indexed(id));
-        let now = key::hour(self.now);
-        for (tag, hour) in indexed.used.into_iter().filter(|(_, hour)| trend::counts(*hour, now)) {
-            self.found(Fact::TagUse { tag, author: id.author, hour });
-        }
-    }
-
-    /// What counts no more is left as it is.
-    fn tag_use(&mut self, tag: String, author: UserId, TagUse { hour, posts, ttl: _ }: TagUse) {
-        if trend::counts(hour, key::hour(self.now)) {
-            self.said(Fact::TagUse { tag: tag.clone(), author, hour }, posts);
-            self.found(Fact::TagCount { hour, tag });
-        }
     }
 
     fn report_of(&mut self, status: ReportStatus, id: ReportId, report: &Report) -> Result<(), String> {
@@ -474,10 +464,11 @@ fn owner(entity: &EntityKey) -> Option<UserId> {
         EntityKey::Profile(id) | EntityKey::Account(id) | EntityKey::Followers(id) => Some(id),
         EntityKey::Failures(id) | EntityKey::Credentials(id) | EntityKey::Session(id, _) => Some(id),
         EntityKey::Merged { user, .. } | EntityKey::Negative { user, .. } | EntityKey::Like { user, .. } => Some(user),
+        EntityKey::Block { user, .. } => Some(user),
         EntityKey::Uncounted { user, .. } | EntityKey::Scheduled(user, _) => Some(user),
         EntityKey::Follow { from, .. } => Some(from),
         EntityKey::Idempotency(user) => user,
-        EntityKey::ReadMark(id) | EntityKey::Notification(id, _) => Some(id),
+        EntityKey::ReadMark(id) | EntityKey::Notification(id, _) | EntityKey::NamesIndexed(id) => Some(id),
         _ => None,
     }
 }

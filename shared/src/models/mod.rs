@@ -5,6 +5,7 @@ pub mod days;
 pub mod fields;
 pub mod following;
 pub mod media;
+pub mod names;
 pub mod notification;
 pub mod post;
 pub mod report;

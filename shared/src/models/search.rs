@@ -54,7 +54,7 @@ pub fn words(text: &str) -> BTreeSet<Term> {
 }
 
 /// Without case and accents. What is no accent but a part of the letter, such as a vowel of Hindi, stays.
-fn folded(text: &str) -> String {
+pub(super) fn folded(text: &str) -> String {
     let plain = text.nfkd().filter(|c| !is_accent(*c)).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     plain.nfc().collect()
 }

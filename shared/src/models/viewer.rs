@@ -5,13 +5,30 @@ use crate::clock::Timestamp;
 use crate::ids::{PostId, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use ulid::Ulid;
 
-/// Why somebody is not to be seen by this viewer.
+/// What stands between a viewer and somebody else.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Negative {
     /// Unfollowed: until then their posts, which may still lie in the timeline, don't show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unf_until: Option<Timestamp>,
+    /// The viewer blocks them, by this act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out: Option<Ulid>,
+    /// They block the viewer.
+    #[serde(default, rename = "in", skip_serializing_if = "std::ops::Not::not")]
+    pub by: bool,
+    /// The viewer wants to hear nothing of what they do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mute: bool,
+}
+
+impl Negative {
+    /// One of the two blocks the other.
+    pub const fn is_block(&self) -> bool {
+        self.by || self.out.is_some()
+    }
 }
 
 /// The strong read of the viewer's own prefix, taken at the start of each request.
@@ -26,13 +43,6 @@ pub struct Viewer {
     /// What the viewer's own doing adds to the comments of posts, as far as no counter holds it yet.
     pub comments: HashMap<PostId, i64>,
     pub negatives: HashMap<UserId, Negative>,
-    /// The prefix was longer than one read: negatives must be asked for by key.
+    /// The prefix was longer than one read: negatives must be asked for by key, which `rules` does.
     pub overflow: bool,
-}
-
-impl Viewer {
-    /// Whether posts of this author don't belong in the viewer's feed though they may lie there.
-    pub fn hides_from_feed(&self, author: UserId, now: Timestamp) -> bool {
-        self.negatives.get(&author).and_then(|negative| negative.unf_until).is_some_and(|until| until > now)
-    }
 }

@@ -113,7 +113,7 @@ async fn fold<T: Grows>(app: &App, key: Key, add: impl Fn(&mut T) -> bool) -> Re
             Ok(_) => return Ok(item),
             Err(error) => drop(error.refused()?),
         }
-        back_off(u32::try_from(attempt).unwrap_or(u32::MAX)).await;
+        back_off(attempt).await;
     }
     Err(Error::unavailable("views come from elsewhere faster than they are counted"))
 }

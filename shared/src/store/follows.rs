@@ -2,18 +2,16 @@
 //! `ledgers`).
 
 use super::edges::{self, Edge};
+use super::negatives;
 use crate::App;
+use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
-use crate::models::post::TIMELINE_LIFETIME;
+use crate::models::viewer::Negative;
+use crate::table::client::back_off;
 use crate::table::design::{Range, key};
-use crate::table::{Op, Order, Read, Rows};
+use crate::table::{Order, Read, Rows};
 use std::collections::HashSet;
-use std::time::Duration;
-
-/// So long an unfollowed author's posts are hidden by a tombstone: as long as a row lives that a late job may have left
-/// in the timeline.
-const TOMBSTONE: Duration = TIMELINE_LIFETIME;
 
 /// The edge from one to the other. Access pattern 7.
 ///
@@ -39,27 +37,50 @@ pub async fn followers_among(app: &App, of: UserId, users: &[UserId]) -> Result<
     edges::standing(app, users, |user| key::follow(user, of)).await
 }
 
-/// Follows, in one transaction with the end of an earlier unfollow's tombstone. Twice is the same as once.
+/// Follows, in one transaction with the end of an earlier unfollow's tombstone. Twice is the same as once. `known` is
+/// what stood between them when it was read.
 ///
 /// # Errors
-/// Unavailable.
-pub async fn follow(app: &App, from: UserId, to: UserId) -> Result<()> {
-    let ops = vec![edges::make(key::follow(from, to), app.now()), Op::delete(key::negative(from, to))];
-    app.table().transact(ops).await.map_err(Error::from)
+/// 404 when one blocks the other by now.
+pub async fn follow(app: &App, from: UserId, to: UserId, mut known: Negative) -> Result<()> {
+    for attempt in 0..EDGE_REFUSALS {
+        if known.is_block() {
+            return Err(Error::not_found());
+        }
+        let ops = vec![edges::make(key::follow(from, to), app.now()), negatives::followed(from, to, &known)];
+        match app.table().transact(ops).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error.refused()?,
+        };
+        back_off(attempt).await;
+        known = negatives::get(app, from, to).await?;
+    }
+    Err(negatives::changed_each_time())
 }
 
 /// Unfollows, in one transaction with a tombstone that hides their posts from the very next request on. Twice is the
-/// same as once.
+/// same as once. `known` is what stood between them when it was read.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn unfollow(app: &App, from: UserId, to: UserId) -> Result<()> {
-    let until = app.now() + TOMBSTONE;
-    let tombstone = Op::update(key::negative(from, to)).set("unf_until", until).set("ttl", until.seconds());
-    match app.table().transact(vec![edges::unmake(key::follow(from, to)), tombstone]).await {
-        Ok(()) => Ok(()),
-        Err(error) => error.refused().map(|_| ()),
+pub async fn unfollow(app: &App, from: UserId, to: UserId, mut known: Negative) -> Result<()> {
+    for attempt in 0..EDGE_REFUSALS {
+        // A block has ended the follow.
+        if known.is_block() {
+            return Ok(());
+        }
+        let tombstone = negatives::unfollowed(from, to, &known, app.now() + negatives::TOMBSTONE);
+        let refused = match app.table().transact(vec![edges::unmake(key::follow(from, to)), tombstone]).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error.refused()?,
+        };
+        if refused.has(0) {
+            return Ok(());
+        }
+        back_off(attempt).await;
+        known = negatives::get(app, from, to).await?;
     }
+    Err(negatives::changed_each_time())
 }
 
 /// Who follows them, newest first. Access pattern 8.

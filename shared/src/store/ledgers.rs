@@ -94,18 +94,27 @@ pub async fn settle_comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) 
 /// The comment, and a row of whoever may have made or removed it: its author, and those of what it stands below.
 const OPS_PER_COMMENT: usize = 4;
 
-/// Counts follows of one account that came, and uncounts those that went. Answers the turn of its delivery whose walk
-/// is to be sent; [`delivery::walk_sent`] is told when it was.
+/// What follows of one account came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// The turn of its delivery whose walk is to be sent; [`delivery::walk_sent`] is told when it was.
+    pub turn: Option<Turn>,
+    /// How many follow it.
+    pub followers: u64,
+}
+
+/// Counts follows of one account that came, and uncounts those that went.
 ///
 /// # Errors
 /// Unavailable: some may be done, and doing all again is right.
-pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Option<Turn>> {
+pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Settled> {
     let mut work = Work::new(edges, move |from| key::follow(from, to));
     if work.is_empty() {
         // Counted before, by one who may have ended before it sent the walk.
-        return Ok(delivery::of(app, to).await?.turn_due());
+        let followers = delivery::of(app, to).await?;
+        return Ok(Settled { turn: followers.turn_due(), followers: followers.n });
     }
-    let mut turn = None;
+    let mut settled = Settled::default();
     while let Some(batch) = work.batch((TRANSACTION_OPS - 1) / OPS_PER_FOLLOW) {
         let followers: Option<Followers> = app.table().get(&key::followers(to), Read::Strong).await?;
         let Some(followers) = followers else {
@@ -114,23 +123,24 @@ pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -
             continue;
         };
         // Of an earlier run, which may have ended before it sent the walk.
-        turn = followers.turn_due().or(turn);
+        settled.turn = followers.turn_due().or(settled.turn);
         let mut ops = Ops::new();
         let rows = batch.iter().map(|(from, edge)| follow_rows(app, *from, *edge, &followers));
         for ((from, edge), rows) in batch.iter().zip(try_join_all(rows).await?) {
             ops.edge(*from, key::follow(*from, to), *edge, rows);
         }
+        let n = followers.n.saturating_add_signed(ops.net);
         let (counter, turned) = delivery::count(&followers, ops.net, app.config().fanout_limit);
         match ops.commit(app, counter, Vec::new()).await? {
             Outcome::Done => {
                 work.done();
-                turn = turned.or(turn);
+                settled = Settled { turn: turned.or(settled.turn), followers: n };
             }
             Outcome::Refused(users) => drop(work.reread(app, &users).await?),
             Outcome::CounterGone => work.again()?,
         }
     }
-    Ok(turn)
+    Ok(settled)
 }
 
 /// The edge, two ledger rows, the actor's count, and two rows of how it is delivered.
@@ -165,7 +175,7 @@ async fn follow_rows(app: &App, from: UserId, edge: Edge, author: &Followers) ->
 struct Work<I, K> {
     edges: Vec<(I, Edge)>,
     size: usize,
-    refusals: usize,
+    refusals: u32,
     key: K,
 }
 

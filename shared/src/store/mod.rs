@@ -15,6 +15,8 @@ pub mod mail_tokens;
 pub mod mails;
 pub mod media;
 pub mod moderators;
+pub mod names;
+pub mod negatives;
 pub mod notifications;
 pub mod posts;
 pub mod reports;

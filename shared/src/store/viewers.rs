@@ -36,26 +36,3 @@ pub async fn load(app: &App, id: UserId, session: SessionId) -> Result<Viewer> {
     let session = current.ok_or_else(|| Error::unauthorized("This session has ended. Sign in again."))?;
     Ok(Viewer { id, session, sessions, merged, comments, negatives, overflow: rows.next.is_some() })
 }
-
-impl Viewer {
-    /// Reads what the prefix had no room for, as far as these authors go: 1 unit each, and only where it overflowed.
-    ///
-    /// # Errors
-    /// Unavailable.
-    pub async fn complete(&mut self, app: &App, authors: impl IntoIterator<Item = UserId>) -> Result<()> {
-        if !self.overflow {
-            return Ok(());
-        }
-        let mut unknown: Vec<UserId> = authors.into_iter().filter(|id| !self.negatives.contains_key(id)).collect();
-        unknown.sort_unstable();
-        unknown.dedup();
-        let keys: Vec<_> = unknown.iter().map(|other| key::negative(self.id, *other)).collect();
-        let found = app.table().batch_get::<Negative>(&keys, Read::Strong).await?;
-        for (other, negative) in unknown.into_iter().zip(found) {
-            if let Some(negative) = negative {
-                self.negatives.insert(other, negative);
-            }
-        }
-        Ok(())
-    }
-}

@@ -14,7 +14,8 @@
 //! | Session | U#u | H#0#session | yes | one sign-in; 10 at most |
 //! | Merged | U#u | H#1#author | may | an author followed whose posts are merged at read; about 20; ends if the author comes back |
 //! | Uncounted | U#u | H#2#comment | yes | u's own comment, or u's removal of one, that no counter holds yet |
-//! | Negative | U#u | H#3#other | yes | unfollowed lately: their rows in the timeline don't show |
+//! | Negative | U#u | H#3#other | may | what stands between u and them: a block by either, u's muting, or that u has unfollowed them lately, whose rows in the timeline don't show |
+//! | Block | U#u | B#act#other | | u blocks them, newest first |
 //! | Follow | U#a | F#b | | a follows b: the truth |
 //! | Like | U#u | L#post | | u likes the post: the truth |
 //! | FollowerRow | FL#b | edge#a | | ledger of followers_count, newest first |
@@ -28,6 +29,8 @@
 //! | Publisher | DUE | DUE | | the first hour in which something may be due, and the run that is at it |
 //! | Posting | W#term | ulid.author | | a post that has the word, hashtag or author |
 //! | Indexed | IX#post | IX | | all that a post is found by |
+//! | NameRow | US#beginning | order#u | | that a name of u begins so: whole names first, then the most widely followed |
+//! | NamesIndexed | U#u | SN | | all that u is found by |
 //! | Media | M#u | M#ulid | | a picture or video of u's, and what it belongs to |
 //! | Loose | MX#hour | ulid.u | | one of that hour that belongs to nothing yet |
 //! | Sweeper | MX | MX | | the first hour in which something loose may be |
@@ -96,6 +99,9 @@
 //! | 32 | reports of a status; one report | RQ#status / RQ#status, ulid (batch) | S | store::reports::page, get |
 //! | 33 | how often was each hashtag used within a day? | TR#slot, hour upwards | E | store::trends::refresh |
 //! | 34 | what is trending? | TOP | E | store::trends::top |
+//! | 35 | whom do I block? | U#u, begins_with B# | S | store::negatives::blocked |
+//! | 36 | what stands between two people? | U#u, H#3#other (batch) | S | store::negatives::get, among |
+//! | 37 | whose name begins so? | US#beginning | E | store::names::page |
 
 mod entity;
 pub mod key;

@@ -1,7 +1,7 @@
 //! The feed: the viewer's timeline, merged with the posts of authors too widely followed to push.
 //!
 //! Skeleton: timeline rows, beside the strong read of the viewer. Hydrate: one batch of posts, beside the merged
-//! authors' newest, the cards and the likes. Rules: what an unfollow hides, what is deleted, whose author is gone.
+//! authors' newest, the cards and the likes. Rules: what an unfollow, a mute or a block hides, what is deleted, whose author is gone.
 //! Two rounds in all; a page that the rules shrink is refilled a bounded number of times, and the cursor always
 //! advances.
 
@@ -13,6 +13,7 @@ use crate::http::{Bearer, Page, PageQuery};
 use crate::ids::{PostId, UserId};
 use crate::models::post::Post;
 use crate::models::viewer::Viewer;
+use crate::rules;
 use crate::store;
 use crate::store::timelines::Span;
 use crate::table::Read;
@@ -56,7 +57,7 @@ pub async fn page(app: &App, bearer: &Bearer, query: &PageQuery) -> Result<Page<
     let rows = (query.limit + query.limit / 2).max(30);
     let first = store::timelines::page(app, bearer.id(), rows, span, read);
     let (viewer, first) = try_join(bearer.viewer(app), first).await?;
-    let mut reader = FeedReader { app, viewer, own, read, limit: query.limit, rows };
+    let reader = FeedReader { app, viewer, own, read, limit: query.limit, rows };
     let (items, next) = reader.fill(span, first).await?;
     query.page(app, &list, items, next.map(PostId::suffix).as_deref())
 }
@@ -88,7 +89,7 @@ struct Stretch {
 }
 
 impl FeedReader<'_> {
-    async fn fill(&mut self, mut span: Span, first: Skeleton) -> Result<(Vec<PostView>, Option<PostId>)> {
+    async fn fill(&self, mut span: Span, first: Skeleton) -> Result<(Vec<PostView>, Option<PostId>)> {
         let mut items: Vec<PostView> = Vec::new();
         let mut skeleton = Some(first);
         for refill in 0..=REFILLS {
@@ -113,18 +114,19 @@ impl FeedReader<'_> {
     }
 
     /// Reads on from `span`'s upper end: hydrates the skeleton, and merges.
-    async fn stretch(&mut self, span: Span, (rows, more): Skeleton, first: bool) -> Result<Stretch> {
+    async fn stretch(&self, span: Span, (rows, more): Skeleton, first: bool) -> Result<Stretch> {
         let authors: Vec<UserId> =
             rows.iter().map(|post| post.author).chain(self.viewer.merged.iter().copied()).collect();
-        self.viewer.complete(self.app, authors).await?;
+        let sight = rules::sight(self.app, Some(&self.viewer), authors).await?;
         let now = self.app.now();
-        let mut wanted: Vec<PostId> = rows.iter().copied().filter(|post| self.shows(post.author, now)).collect();
+        let shows = |author| if author == self.viewer.id { self.own } else { sight.feeds(author, now) };
+        let mut wanted: Vec<PostId> = rows.iter().copied().filter(|post| shows(post.author)).collect();
         let mut complete_to = more.then(|| rows.last().copied()).flatten();
         if wanted.len() > self.limit {
             wanted.truncate(self.limit);
             complete_to = wanted.last().copied();
         }
-        let merged: Vec<UserId> = self.viewer.merged.iter().copied().filter(|id| self.shows(*id, now)).collect();
+        let merged: Vec<UserId> = self.viewer.merged.iter().copied().filter(|id| shows(*id)).collect();
         let most = if first { MERGED_AT_FIRST } else { self.limit };
         let (app, me) = (self.app, self.viewer.id);
         let oldest = complete_to.or(span.newer_than).unwrap_or(PostId::OLDEST);
@@ -146,15 +148,12 @@ impl FeedReader<'_> {
             found.extend(posts.into_iter().map(|post| (Reverse(post.id), post)));
         }
         found.retain(|Reverse(id), _| complete_to.is_none_or(|reached| *id >= reached));
-        let ids: Vec<PostId> = found.keys().map(|Reverse(id)| *id).collect();
-        let likes = likes.complete(app, me, &ids).await?;
+        let (ids, found): (Vec<PostId>, Vec<Post>) = found.into_values().map(|post| (post.id, post)).unzip();
+        let sight = sight.and(app, rules::people(&found));
+        let (likes, sight) = try_join(likes.complete(app, me, &ids), sight).await?;
         Ok(Stretch {
-            items: present(found.into_values(), &cards, Some(&self.viewer), &likes, &Links::new(app)?),
+            items: present(found, &cards, Some(&self.viewer), &sight, &likes, &Links::new(app)?),
             complete_to,
         })
-    }
-
-    fn shows(&self, author: UserId, now: crate::clock::Timestamp) -> bool {
-        if author == self.viewer.id { self.own } else { !self.viewer.hides_from_feed(author, now) }
     }
 }

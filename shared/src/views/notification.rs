@@ -4,11 +4,13 @@ use super::media::Links;
 use super::user::UserCard;
 use crate::App;
 use crate::error::Result;
+use crate::http::Bearer;
 use crate::ids::{NotificationId, PostId, UserId};
 use crate::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark};
 use crate::models::user::Profile;
+use crate::rules::{self, Sight};
 use crate::store::{cards, notifications};
-use futures::future::{try_join, try_join3};
+use futures::future::{try_join, try_join4};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -66,19 +68,29 @@ pub struct NotificationEventView {
 type Cards = HashMap<UserId, Arc<Profile>>;
 
 impl NotificationView {
-    fn new(notification: Notification, mark: &ReadMark, cards: &Cards, links: &Links) -> Self {
-        let actors = notification.actors.iter().filter_map(|id| cards.get(id));
-        Self {
+    /// None when nobody is left of whom the owner wants to hear.
+    fn new(
+        notification: Notification,
+        mark: &ReadMark,
+        cards: &Cards,
+        sight: &Sight<'_>,
+        links: &Links,
+    ) -> Option<Self> {
+        let (heard, hidden): (Vec<_>, Vec<_>) =
+            notification.actors.iter().copied().partition(|actor| sight.hears_of(*actor));
+        let actors_count = notification.n.saturating_sub(notification.again).saturating_sub(hidden.len() as u64);
+        let actors = heard.iter().filter_map(|id| cards.get(id));
+        (hidden.is_empty() || actors_count > 0).then(|| Self {
             actors: actors.map(|profile| UserCard::new(profile, links)).collect(),
             read: notification.is_read(mark),
             id: notification.id,
             kind: notification.kind,
-            actors_count: notification.n - notification.again.min(notification.n),
+            actors_count,
             post_id: notification.post,
-            comment_id: notification.comment,
+            comment_id: notification.comment.filter(|comment| sight.hears_of(comment.author)),
             created_at: notification.id.created_at().rfc3339(),
             updated_at: notification.last.created_at().rfc3339(),
-        }
+        })
     }
 }
 
@@ -88,22 +100,27 @@ impl NotificationView {
 /// Unavailable.
 pub async fn page(
     app: &App,
-    owner: UserId,
+    bearer: &Bearer,
     unread_only: bool,
     limit: usize,
     after: Option<String>,
 ) -> Result<(Vec<NotificationView>, Option<String>)> {
-    let (mark, found, next) = match unread_only {
-        true => unread(app, owner, limit, after).await?,
-        false => {
-            let list = notifications::page(app, owner, limit, after.as_deref());
-            let (mark, (found, next)) = try_join(notifications::read_mark(app, owner), list).await?;
-            (mark, found, next)
+    let owner = bearer.id();
+    let found = async {
+        if unread_only {
+            return unread(app, owner, limit, after).await;
         }
+        let list = notifications::page(app, owner, limit, after.as_deref());
+        let (mark, (found, next)) = try_join(notifications::read_mark(app, owner), list).await?;
+        Ok((mark, found, next))
     };
-    let cards = cards::load(app, found.iter().flat_map(|one| one.actors.iter().copied())).await?;
+    let (viewer, (mark, found, next)) = try_join(bearer.viewer(app), found).await?;
+    let people: Vec<UserId> = found.iter().flat_map(|one| one.actors.iter().copied()).collect();
+    let sight = rules::sight(app, Some(&viewer), people.iter().copied());
+    let (sight, cards) = try_join(sight, cards::load(app, people.iter().copied())).await?;
     let links = Links::new(app)?;
-    Ok((found.into_iter().map(|one| NotificationView::new(one, &mark, &cards, &links)).collect(), next))
+    let views = found.into_iter().filter_map(|one| NotificationView::new(one, &mark, &cards, &sight, &links));
+    Ok((views.collect(), next))
 }
 
 /// Looks for unread ones, a bounded number of rows: a page may come out short, its cursor goes on all the same.
@@ -134,24 +151,28 @@ async fn unread(
 }
 
 /// A page of single events newer than `since`, oldest first, and where the next one starts. Those of somebody who is
-/// gone are left out.
+/// gone, or of whom the owner wants to hear nothing, are left out.
 ///
 /// # Errors
 /// Unavailable.
 pub async fn events(
     app: &App,
-    owner: UserId,
+    bearer: &Bearer,
     since: NotificationId,
     limit: usize,
     after: Option<&str>,
 ) -> Result<(Vec<NotificationEventView>, Option<String>)> {
-    let (found, next) = notifications::after(app, owner, since, limit, after).await?;
+    let owner = bearer.id();
+    let found = notifications::after(app, owner, since, limit, after);
+    let (viewer, (found, next)) = try_join(bearer.viewer(app), found).await?;
     let groups: HashSet<_> = found.iter().map(|event| event.group).collect();
     let groups: Vec<_> = groups.into_iter().collect();
-    let (mark, groups, cards) = try_join3(
+    let actors: Vec<UserId> = found.iter().map(|event| event.actor).collect();
+    let (mark, groups, cards, sight) = try_join4(
         notifications::read_mark(app, owner),
         notifications::load(app, owner, &groups),
-        cards::load(app, found.iter().map(|event| event.actor)),
+        cards::load(app, actors.iter().copied()),
+        rules::sight(app, Some(&viewer), actors.iter().copied()),
     )
     .await?;
     let read: HashSet<_> = groups.iter().filter(|group| group.is_read(&mark)).map(|group| group.id).collect();
@@ -161,7 +182,7 @@ pub async fn events(
             id: event.id,
             notification_id: event.group,
             kind: event.kind,
-            actor: UserCard::new(cards.get(&event.actor)?, &links),
+            actor: UserCard::new(cards.get(&event.actor).filter(|_| sight.hears_of(event.actor))?, &links),
             post_id: event.post,
             comment_id: event.comment,
             read: read.contains(&event.group),

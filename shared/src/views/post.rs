@@ -6,6 +6,7 @@ use crate::ids::{PostId, UserId};
 use crate::models::post::{Mention, Post};
 use crate::models::user::Profile;
 use crate::models::viewer::Viewer;
+use crate::rules::Sight;
 use crate::store::edges::{Edge, with_own};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -39,14 +40,14 @@ pub struct PostView {
 }
 
 impl PostView {
-    pub fn new(post: Post, author: &Profile, own: Own, links: &Links) -> Self {
+    pub fn new(post: Post, author: &Profile, sight: &Sight<'_>, own: Own, links: &Links) -> Self {
         let Post { id, content, hashtags, mentions, media, edited, likes, comments, views, .. } = post;
         Self {
             id,
             author: UserCard::new(author, links),
             content,
             hashtags,
-            mentions,
+            mentions: sight.named(mentions),
             media: media.into_iter().map(|one| MediaView::new(one, links)).collect(),
             group_id: None,
             parent_id: id.parent(),
@@ -80,18 +81,23 @@ pub fn ids(posts: &[Post]) -> Vec<PostId> {
     posts.iter().map(|post| post.id).collect()
 }
 
-/// Posts with their authors and what the viewer did; a post whose author is gone is left out.
+/// Posts with their authors and what the viewer did; a post whose author is gone, or whom the viewer can't see, is left
+/// out.
 pub fn present(
     posts: impl IntoIterator<Item = Post>,
     authors: &HashMap<UserId, Arc<Profile>>,
     viewer: Option<&Viewer>,
+    sight: &Sight<'_>,
     likes: &HashMap<PostId, Edge>,
     links: &Links,
 ) -> Vec<PostView> {
     let view = |post: Post| {
         let (author, like) = (authors.get(&post.id.author)?, likes.get(&post.id).copied());
+        if !sight.sees_post(post.id) {
+            return None;
+        }
         let own = Own::new(viewer, post.id, like);
-        Some(PostView::new(post, author, own, links))
+        Some(PostView::new(post, author, sight, own, links))
     };
     posts.into_iter().filter_map(view).collect()
 }

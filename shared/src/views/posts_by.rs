@@ -6,9 +6,10 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::http::{Page, PageQuery, Reader};
 use crate::ids::UserId;
+use crate::rules;
 use crate::store;
 use crate::table::Read;
-use futures::future::try_join3;
+use futures::future::{try_join, try_join3};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,11 +25,15 @@ pub async fn page(app: &App, reader: &Reader, author: UserId, query: &PageQuery)
     let (viewer, (posts, next), profile) =
         try_join3(reader.viewer(app), posts, store::users::standing(app, &[author])).await?;
     let profile = profile.and_then(|profiles| profiles.into_iter().next()).ok_or_else(Error::not_found)?;
-    let likes = match &viewer {
-        Some(viewer) => store::likes::among(app, viewer.id, &ids(&posts)).await?,
-        None => HashMap::new(),
+    let sight = rules::require(app, viewer.as_ref(), [author]).await?;
+    let likes = async {
+        match &viewer {
+            Some(viewer) => store::likes::among(app, viewer.id, &ids(&posts)).await,
+            None => Ok(HashMap::new()),
+        }
     };
+    let (likes, sight) = try_join(likes, sight.and(app, rules::people(&posts))).await?;
     let authors = HashMap::from([(author, Arc::new(profile))]);
-    let items = present(posts, &authors, viewer.as_ref(), &likes, &Links::new(app)?);
+    let items = present(posts, &authors, viewer.as_ref(), &sight, &likes, &Links::new(app)?);
     query.page(app, &list, items, next.as_deref())
 }

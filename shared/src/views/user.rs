@@ -1,9 +1,13 @@
 //! Accounts as clients see them.
 
 use super::media::Links;
+use crate::error::Result;
 use crate::ids::UserId;
 use crate::models::user::{Email, Profile, Username};
+use crate::models::viewer::Viewer;
 use crate::store::users::UserPage;
+use crate::{App, rules, store};
+use futures::future::try_join;
 use serde::Serialize;
 
 /// Who somebody is, in lists.
@@ -24,6 +28,17 @@ impl UserCard {
             avatar_url: links.avatar(profile.avatar.as_ref()),
         }
     }
+}
+
+/// Cards of these people, in their order; who is gone, or whom the viewer can't see, is left out.
+///
+/// # Errors
+/// Unavailable.
+pub async fn cards(app: &App, viewer: Option<&Viewer>, people: &[UserId]) -> Result<Vec<UserCard>> {
+    let sight = rules::sight(app, viewer, people.iter().copied());
+    let (known, sight) = try_join(store::cards::load(app, people.iter().copied()), sight).await?;
+    let (seen, links) = (people.iter().filter(|id| sight.sees(**id)), Links::new(app)?);
+    Ok(seen.filter_map(|id| known.get(id)).map(|profile| UserCard::new(profile, &links)).collect())
 }
 
 /// My own account.
@@ -98,6 +113,7 @@ pub struct Relation {
     pub following: bool,
     /// They follow me.
     pub followed_by: bool,
+    /// Never in a profile that is shown: neither sees the other's.
     pub blocked: bool,
     pub muted: bool,
 }

@@ -4,6 +4,7 @@ use super::key;
 use crate::backpressure::TREND_SLOTS;
 use crate::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::days::{Hour, Month};
+use crate::models::names::NameRow;
 use crate::models::notification::NotificationKind;
 use crate::models::report::ReportStatus;
 use crate::models::scheduled::Due;
@@ -22,6 +23,7 @@ pub enum EntityKey {
     Merged { user: UserId, author: UserId },
     Uncounted { user: UserId, comment: PostId },
     Negative { user: UserId, other: UserId },
+    Block { user: UserId, act: Ulid, other: UserId },
     Follow { from: UserId, to: UserId },
     Like { user: UserId, post: PostId },
     FollowerRow { to: UserId, edge: Ulid, from: UserId },
@@ -35,6 +37,8 @@ pub enum EntityKey {
     Publisher,
     Posting { term: Term, post: PostId },
     Indexed(PostId),
+    NameRow { row: NameRow, user: UserId },
+    NamesIndexed(UserId),
     Media(MediaId),
     Loose(MediaId),
     Sweeper,
@@ -84,6 +88,12 @@ impl EntityKey {
             "C" => Some(Self::Comment(post(&format!("{}.{id}", sk.strip_prefix(key::COMMENT)?))?)),
             "DUE" => key::read_due(sk).filter(|due| key::due(*due).pk() == pk).map(Self::Due),
             "W" => Some(Self::Posting { term: Term::from_key(id)?, post: post(sk)? }),
+            "US" => {
+                let (order, user) = sk.split_once('#').and_then(|(order, id)| Some((order, user(id)?)))?;
+                let beginning = Some(id.to_owned()).filter(|beginning| !beginning.is_empty())?;
+                let is_order = order.len() == 3 && order.bytes().all(|byte| byte.is_ascii_digit());
+                is_order.then(|| Self::NameRow { row: NameRow { beginning, order: order.to_owned() }, user })
+            }
             "IX" => Some(Self::Indexed(post(id).filter(|_| sk == "IX")?)),
             "M" => {
                 let ulid = parse_ulid(sk.strip_prefix(key::MEDIA)?).ok()?;
@@ -119,6 +129,7 @@ impl EntityKey {
             "G#F" => return Some(Self::Failures(id)),
             "G#K" => return Some(Self::Credentials(id)),
             "NM" => return Some(Self::ReadMark(id)),
+            "SN" => return Some(Self::NamesIndexed(id)),
             _ => {}
         }
         let after = |prefix: &str| sk.strip_prefix(prefix);
@@ -131,6 +142,8 @@ impl EntityKey {
             Some(Self::Uncounted { user: id, comment })
         } else if let Some(other) = after(key::NEGATIVE) {
             Some(Self::Negative { user: id, other: user(other)? })
+        } else if let Some(row) = after(key::BLOCK) {
+            ledger_row(row).map(|(act, other)| Self::Block { user: id, act, other })
         } else if let Some(to) = after(key::FOLLOW) {
             Some(Self::Follow { from: id, to: user(to)? })
         } else if let Some(liked) = after(key::LIKE) {
@@ -180,6 +193,7 @@ impl EntityKey {
             Self::Merged { .. } => "Merged",
             Self::Uncounted { .. } => "Uncounted",
             Self::Negative { .. } => "Negative",
+            Self::Block { .. } => "Block",
             Self::Follow { .. } => "Follow",
             Self::Like { .. } => "Like",
             Self::FollowerRow { .. } => "FollowerRow",
@@ -193,6 +207,8 @@ impl EntityKey {
             Self::Publisher => "Publisher",
             Self::Posting { .. } => "Posting",
             Self::Indexed(_) => "Indexed",
+            Self::NameRow { .. } => "NameRow",
+            Self::NamesIndexed(_) => "NamesIndexed",
             Self::Media(_) => "Media",
             Self::Loose(_) => "Loose",
             Self::Sweeper => "Sweeper",
@@ -227,7 +243,6 @@ impl EntityKey {
             Self::Failures(_)
                 | Self::Session(..)
                 | Self::Uncounted { .. }
-                | Self::Negative { .. }
                 | Self::HourAudience { .. }
                 | Self::Days { .. }
                 | Self::TimelineRow { .. }

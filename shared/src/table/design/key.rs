@@ -4,6 +4,7 @@ use super::{END, Key, Range, START};
 use crate::clock::Timestamp;
 use crate::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::days::{Hour, Month};
+use crate::models::names::NameRow;
 use crate::models::notification::NotificationKind;
 use crate::models::report::ReportStatus;
 use crate::models::scheduled::Due;
@@ -80,6 +81,21 @@ pub fn commented(sk: &str) -> Option<PostId> {
 
 pub fn negative(user_id: UserId, other: UserId) -> Key {
     Key::new(user(user_id), format!("{NEGATIVE}{}", other.ulid()))
+}
+
+pub const BLOCK: &str = "B#";
+
+pub fn block(user_id: UserId, act: Ulid, other: UserId) -> Key {
+    Key::new(user(user_id), format!("{BLOCK}{}", edge(act, other)))
+}
+
+pub fn blocks(user_id: UserId) -> Range {
+    Range::starting(user(user_id), BLOCK)
+}
+
+/// Who is blocked, by the sort key.
+pub fn blocked(sk: &str) -> Option<UserId> {
+    other_end(sk.strip_prefix(BLOCK)?)
 }
 
 /// All that bears on what this user may see.
@@ -223,6 +239,24 @@ pub fn posting(term: &Term, post: PostId) -> Key {
 
 pub fn postings(term: &Term) -> Range {
     Range::starting(format!("W#{}", term.as_str()), "")
+}
+
+/// Somebody under a beginning of a name of theirs.
+pub fn name_row(row: &NameRow, id: UserId) -> Key {
+    Key::new(names(&row.beginning).pk, format!("{}#{}", row.order, id.ulid()))
+}
+
+pub fn names(beginning: &str) -> Range {
+    Range::starting(format!("US#{beginning}"), "")
+}
+
+/// Whom a row under a beginning is of.
+pub fn named(sk: &str) -> Option<UserId> {
+    other_end(sk)
+}
+
+pub fn names_indexed(id: UserId) -> Key {
+    Key::new(user(id), "SN")
 }
 
 pub fn indexed(post: PostId) -> Key {

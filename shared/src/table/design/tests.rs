@@ -38,6 +38,7 @@ fn keys() {
         (key::merged(a, b), "U#_1 H#1#_2"),
         (key::uncounted(a, comment), "U#_1 H#2#_4._1._3._2"),
         (key::negative(a, b), "U#_1 H#3#_2"),
+        (key::block(a, edge, b), "U#_1 B#_4#_2"),
         (key::follow(a, b), "U#_1 F#_2"),
         (key::like(a, post), "U#_1 L#_3._2"),
         (key::follower_row(b, edge, a), "FL#_2 _4#_1"),

@@ -1,0 +1,62 @@
+//! Finding people.
+
+use crate::pages;
+use axum::extract::State;
+use futures::future::try_join;
+use shared::error::{Error, FieldError, Result};
+use shared::http::{Bearer, Page, PageParams, PageQuery};
+use shared::ids::UserId;
+use shared::models::fields::FieldValue;
+use shared::models::names::Names;
+use shared::models::user::Email;
+use shared::views::user::{UserCard, cards};
+use shared::{App, store};
+
+/// Whom to look for, for the documentation.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documentation")]
+pub(crate) struct SearchParams {
+    /// A username or words of a full name, each from its first letter on, whatever case and accents; or a whole address.
+    #[param(example = "lara")]
+    query: String,
+}
+
+/// People by username, by words of their full name, or by address.
+///
+/// Whole names first, then whoever is followed most widely. By a whole address only those who are `findable_by_email`.
+/// A page may come out short, even empty, with a cursor: go on with it.
+#[utoipa::path(
+    get, path = "/users/search", tag = "profiles", params(SearchParams, PageParams), security(("bearer" = [])),
+    responses((status = 200, description = "A page", body = Page<UserCard>, example = json!({"items": [pages::example_card()], "next_cursor": null})))
+)]
+pub(crate) async fn search_users(State(app): State<App>, bearer: Bearer, query: PageQuery) -> Result<Page<UserCard>> {
+    let asked = query.param("query").map(str::trim).filter(|text| !text.is_empty());
+    let refused = |code, detail: &str| Error::invalid(vec![FieldError::new("query", code, detail)]);
+    let asked = asked.ok_or_else(|| refused("required", "Say whom to look for."))?;
+    if let Some(email) = address(asked) {
+        let (viewer, found) = try_join(bearer.viewer(&app), by_address(&app, &email)).await?;
+        let people: Vec<UserId> = found.into_iter().collect();
+        return query.page(&app, "", cards(&app, Some(&viewer), &people).await?, None);
+    }
+    let names = Names::asked(asked);
+    names.longest().ok_or_else(|| refused("no_words", "There is no name in this."))?;
+    let list = format!("people with {names:?}");
+    let after = query.after(&app, &list)?;
+    let found = store::names::page(&app, &names, query.limit, after.as_deref());
+    let (viewer, (people, next)) = try_join(bearer.viewer(&app), found).await?;
+    query.page(&app, &list, cards(&app, Some(&viewer), &people).await?, next.as_deref())
+}
+
+/// An address, which has its `@` within.
+fn address(asked: &str) -> Option<Email> {
+    let within = asked.find('@').is_some_and(|at| at > 0);
+    within.then(|| Email::parse(&asked.into()).ok()).flatten()
+}
+
+/// Whoever has the address and lets others find them by it.
+async fn by_address(app: &App, email: &Email) -> Result<Option<UserId>> {
+    let Some(id) = store::users::by_email(app, email).await? else { return Ok(None) };
+    let account = store::users::account(app, id).await?;
+    Ok(account.filter(|account| account.settings.findable_by_email).map(|account| account.id))
+}

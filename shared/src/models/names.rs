@@ -1,0 +1,173 @@
+//! What people are found by: their username and the words of their full name, from the first letter on, whatever case
+//! and accents.
+//!
+//! A row lies under each of their beginnings, most widely followed first, so that a page costs the same however many
+//! there are of a name.
+
+use super::following::Followers;
+use super::search::folded;
+use super::user::{Profile, Username};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Beginnings have up to so many characters; what is longer is told by the names alone. No username is longer.
+const MAX_CHARS: usize = 20;
+/// So many words of a full name count.
+const MAX_WORDS: usize = 6;
+
+/// The names of somebody, or those that a question asks for, folded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Names(BTreeSet<String>);
+
+impl Names {
+    pub fn of(profile: &Profile) -> Self {
+        let full_name = profile.full_name.as_deref().unwrap_or_default();
+        Self(words(full_name).take(MAX_WORDS).chain([username(&profile.username)]).collect())
+    }
+
+    /// What a question asks for: every word of it. Empty when there is none in it.
+    pub fn asked(question: &str) -> Self {
+        let question = question.trim();
+        // A username is one word, underscores at its ends included, which are no part of any.
+        match question.strip_prefix('@').unwrap_or(question) {
+            name if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
+                Self([cut(&folded(name)).to_owned()].into())
+            }
+            text => Self(words(text).collect()),
+        }
+    }
+
+    /// The word by which to look: the longest, of which there are the fewest.
+    pub fn longest(&self) -> Option<&str> {
+        self.0.iter().max_by_key(|word| word.chars().count()).map(String::as_str)
+    }
+
+    pub fn is_one(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    /// Whether each word that is asked for begins one of these.
+    pub fn have(&self, asked: &Self) -> bool {
+        asked.0.iter().all(|word| self.0.iter().any(|name| name.starts_with(word)))
+    }
+
+    /// Their beginnings, and which of them are a whole name.
+    fn beginnings(&self) -> BTreeMap<&str, bool> {
+        let mut beginnings = BTreeMap::new();
+        for name in &self.0 {
+            let ends = name.char_indices().map(|(at, c)| at + c.len_utf8());
+            for end in ends {
+                *beginnings.entry(&name[..end]).or_default() |= end == name.len();
+            }
+        }
+        beginnings
+    }
+
+    /// The rows under which somebody with these names is found.
+    pub fn rows(&self, rank: Rank) -> BTreeSet<NameRow> {
+        let row = |(beginning, whole): (&str, bool)| NameRow {
+            beginning: beginning.to_owned(),
+            order: format!("{}{:02}", u8::from(!whole), rank.0),
+        };
+        self.beginnings().into_iter().map(row).collect()
+    }
+}
+
+fn username(name: &Username) -> String {
+    cut(&folded(name.as_str())).to_owned()
+}
+
+fn words(text: &str) -> impl Iterator<Item = String> {
+    let words: Vec<String> = folded(text).unicode_words().map(|word| cut(word).to_owned()).collect();
+    words.into_iter()
+}
+
+fn cut(word: &str) -> &str {
+    word.char_indices().nth(MAX_CHARS).map_or(word, |(end, _)| &word[..end])
+}
+
+/// Where somebody stands among those of a name: by the magnitude of their followers' number, so that a row seldom moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rank(u32);
+
+impl Rank {
+    pub const fn of(followers: &Followers) -> Self {
+        Self::by(followers.n)
+    }
+
+    /// First come those with the most.
+    pub const fn by(followers: u64) -> Self {
+        Self(followers.leading_zeros())
+    }
+}
+
+/// Where a row lies: under a beginning, whole names first, then by rank.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NameRow {
+    #[serde(rename = "b")]
+    pub beginning: String,
+    #[serde(rename = "o")]
+    pub order: String,
+}
+
+/// What a row says beside its key: all names, for questions of several words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    #[serde(rename = "t")]
+    pub names: Names,
+}
+
+/// What somebody is found by at present, or will be when the one who is at it is done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamesIndexed {
+    pub rows: BTreeSet<NameRow>,
+    /// The profile's version and the rank, once that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<(u64, Rank)>,
+    /// Raised by each change.
+    pub n: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(words: &[&str]) -> Names {
+        Names(words.iter().map(|word| (*word).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_question_is_words_or_a_username() {
+        assert_eq!(Names::asked(" @Lara_Gull "), names(&["lara_gull"]));
+        assert_eq!(Names::asked("_gull_"), names(&["_gull_"]));
+        assert_eq!(Names::asked("Jörg MÜLLER-Groß"), names(&["gross", "jorg", "muller"]));
+        assert_eq!(Names::asked("Мария"), names(&["мария"]));
+        for nothing in ["", " @ ", "…", "😀"] {
+            assert_eq!(Names::asked(nothing).longest(), None, "{nothing}");
+        }
+        assert_eq!(Names::asked("li bauer").longest(), Some("bauer"));
+        assert_eq!(Names::asked(&"é".repeat(30)), names(&["eeeeeeeeeeeeeeeeeeee"]));
+    }
+
+    #[test]
+    fn every_word_must_begin_a_name() {
+        let somebody = names(&["anamaria", "ana", "muller"]);
+        for (question, has) in
+            [("ana", true), ("mul an", true), ("anam mull", true), ("ana x", false), ("uller", false)]
+        {
+            assert_eq!(somebody.have(&Names::asked(question)), has, "{question}");
+        }
+    }
+
+    #[test]
+    fn whole_names_come_first_then_the_most_widely_followed() {
+        let rows = |followers| names(&["an", "ana"]).rows(Rank::by(followers));
+        let of = |followers| rows(followers).into_iter().map(|row| (row.beginning, row.order)).collect::<Vec<_>>();
+        let row = |beginning: &str, order: &str| (beginning.to_owned(), order.to_owned());
+        assert_eq!(of(0), [row("a", "164"), row("an", "064"), row("ana", "064")]);
+        assert!(of(1)[0] < of(0)[0] && of(8)[0] < of(7)[0] && of(9)[0] == of(8)[0]);
+    }
+}

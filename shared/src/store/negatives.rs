@@ -1,0 +1,186 @@
+//! What stands between two people: blocks, muting, and that one has unfollowed the other lately.
+//!
+//! It is one item on each side, under the prefix that each request reads strongly, so that it holds from the very next
+//! request on. A follow's transaction is held to it, too: DynamoDB puts a block and a follow in an order. The item has a
+//! `ttl` only while it says no more than that somebody was unfollowed.
+
+use super::edges;
+use crate::App;
+use crate::backpressure::EDGE_REFUSALS;
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::ids::{UserId, new_ulid};
+use crate::models::post::TIMELINE_LIFETIME;
+use crate::models::viewer::Negative;
+use crate::table::client::back_off;
+use crate::table::design::{TTL, key};
+use crate::table::{Condition, Op, Order, Read, Rows};
+use serde_json::json;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+/// So long an unfollowed author's posts are hidden by a tombstone: as long as a row lives that a late job may have left
+/// in the timeline.
+pub(super) const TOMBSTONE: Duration = TIMELINE_LIFETIME;
+
+pub(super) fn changed_each_time() -> Error {
+    Error::unavailable("what stands between two people was changed at each attempt")
+}
+
+/// What stands between them for one of them, read strongly. Access pattern 36.
+///
+/// # Errors
+/// Unavailable.
+pub async fn get(app: &App, user: UserId, other: UserId) -> Result<Negative> {
+    Ok(app.table().get(&key::negative(user, other), Read::Strong).await?.unwrap_or_default())
+}
+
+/// What stands between somebody and each of these, read strongly: a unit each. Access pattern 36.
+///
+/// # Errors
+/// Unavailable.
+pub async fn among(
+    app: &App,
+    user: UserId,
+    people: impl IntoIterator<Item = UserId>,
+) -> Result<HashMap<UserId, Negative>> {
+    let people: Vec<UserId> = people.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    if people.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<_> = people.iter().map(|other| key::negative(user, *other)).collect();
+    let found = app.table().batch_get::<Negative>(&keys, Read::Strong).await?;
+    Ok(people.into_iter().zip(found).filter_map(|(other, negative)| Some((other, negative?))).collect())
+}
+
+/// Holds a write to what was read, but for the tombstone, which the follow's own edge puts in an order.
+fn as_known(op: Op, known: &Negative) -> Op {
+    let is = |name, set| if set { Condition::equal(name, true) } else { Condition::Without(name) };
+    let out = known.out.map_or(Condition::Without("out"), |act| Condition::equal("out", act));
+    op.when(out).when(is("in", known.by)).when(is("mute", known.mute))
+}
+
+/// The end of a tombstone.
+pub(super) fn followed(from: UserId, to: UserId, known: &Negative) -> Op {
+    let key = key::negative(from, to);
+    as_known(if known.mute { Op::update(key).remove("unf_until") } else { Op::delete(key) }, known)
+}
+
+/// A tombstone.
+pub(super) fn unfollowed(from: UserId, to: UserId, known: &Negative, until: Timestamp) -> Op {
+    let op = Op::update(key::negative(from, to)).set("unf_until", until);
+    as_known(if known.mute { op } else { op.set(TTL, until.seconds()) }, known)
+}
+
+/// Has the item end with its tombstone, where nothing else is left of it.
+fn ending(op: Op, left: &Negative, now: Timestamp) -> Op {
+    match left.is_block() || left.mute {
+        true => op,
+        false => op.set(TTL, left.unf_until.unwrap_or(now).seconds()),
+    }
+}
+
+/// Blocks somebody, and ends follows both ways. Twice is the same as once.
+///
+/// # Errors
+/// Unavailable.
+pub async fn block(app: &App, user: UserId, other: UserId) -> Result<()> {
+    let follows = [key::follow(user, other), key::follow(other, user)];
+    for attempt in 0..EDGE_REFUSALS {
+        let keys = [key::negative(user, other), follows[0].clone(), follows[1].clone()];
+        let found = app.table().batch_items(&keys, Read::Strong).await?;
+        if let Some(Some(item)) = found.first()
+            && item.read::<Negative>()?.out.is_some()
+        {
+            return Ok(());
+        }
+        let act = new_ulid(app.now());
+        let until = app.now() + TOMBSTONE;
+        let sided = |user, other| Op::update(key::negative(user, other)).set("unf_until", until).remove(TTL);
+        let mut ops = vec![
+            sided(user, other).set("out", act).when(Condition::Without("out")),
+            sided(other, user).set("in", true),
+            Op::put(key::block(user, act, other), &json!({}))?,
+        ];
+        for (follow, edge) in follows.iter().zip(&found[1..]) {
+            ops.push(match edge {
+                Some(_) => edges::unmake(follow.clone()),
+                None => Op::check(follow.clone(), Condition::Missing),
+            });
+        }
+        match app.table().transact(ops).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error.refused()?,
+        };
+        back_off(attempt).await;
+    }
+    Err(changed_each_time())
+}
+
+/// Takes a block back. Follows that it ended stay ended. Twice is the same as once.
+///
+/// # Errors
+/// Unavailable.
+pub async fn unblock(app: &App, user: UserId, other: UserId) -> Result<()> {
+    for attempt in 0..EDGE_REFUSALS {
+        let keys = [key::negative(user, other), key::negative(other, user)];
+        let mut found = app.table().batch_get::<Negative>(&keys, Read::Strong).await?.into_iter();
+        let (mine, theirs) = (found.next().flatten().unwrap_or_default(), found.next().flatten());
+        let Some(act) = mine.out else { return Ok(()) };
+        let end = |user, other, name, known: &Negative, left: &Negative| {
+            ending(as_known(Op::update(key::negative(user, other)).remove(name), known), left, app.now())
+        };
+        let mut ops = vec![
+            end(user, other, "out", &mine, &Negative { out: None, ..mine.clone() }),
+            Op::delete(key::block(user, act, other)),
+        ];
+        // An account that is gone has none.
+        if let Some(theirs) = theirs {
+            ops.push(end(other, user, "in", &theirs, &Negative { by: false, ..theirs.clone() }));
+        }
+        match app.table().transact(ops).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error.refused()?,
+        };
+        back_off(attempt).await;
+    }
+    Err(changed_each_time())
+}
+
+/// Hears no more of somebody. Twice is the same as once.
+///
+/// # Errors
+/// Unavailable.
+pub async fn mute(app: &App, user: UserId, other: UserId) -> Result<()> {
+    let op = Op::update(key::negative(user, other)).set("mute", true).remove(TTL);
+    app.table().write(op).await.map(|_| ()).map_err(Error::from)
+}
+
+/// Hears of somebody again. Twice is the same as once. `known` is what stood between them when it was read.
+///
+/// # Errors
+/// Unavailable.
+pub async fn unmute(app: &App, user: UserId, other: UserId, mut known: Negative) -> Result<()> {
+    for attempt in 0..EDGE_REFUSALS {
+        if !known.mute {
+            return Ok(());
+        }
+        let op = as_known(Op::update(key::negative(user, other)).remove("mute"), &known);
+        match app.table().write(ending(op, &Negative { mute: false, ..known }, app.now())).await {
+            Ok(_) => return Ok(()),
+            Err(error) => error.refused()?,
+        };
+        back_off(attempt).await;
+        known = get(app, user, other).await?;
+    }
+    Err(changed_each_time())
+}
+
+/// Whom this user blocks, newest first. Access pattern 35.
+///
+/// # Errors
+/// Unavailable.
+pub async fn blocked(app: &App, user: UserId, limit: usize, after: Option<&str>) -> Result<Rows> {
+    let range = key::blocks(user);
+    app.table().query(&range, Order::NewestFirst, Read::Strong, limit, after).await.map_err(Error::from)
+}
