@@ -124,7 +124,10 @@ async fn profiles_and_the_graph() {
     let blocked = cost(&app, me.post(&format!("/users/{}/block", gull.id), None)).await;
     let three = "BatchGetItem U/F x3!, BatchGetItem U/P x1!, Query U/H!";
     assert_eq!(blocked, format!("3 rounds, 5 read, 11 written: {three}, TransactWriteItems x5, UpdateItem RL"));
-    assert_eq!(cost(&app, me.get("/users/blocked")).await, "2 rounds, 2.5 read, 0 written: BatchGetItem U/P x1, Query U/B!, Query U/H!");
+    assert_eq!(
+        cost(&app, me.get("/users/blocked")).await,
+        "2 rounds, 2.5 read, 0 written: BatchGetItem U/P x1, Query U/B!, Query U/H!"
+    );
     let searched = cost(&app, me.get("/users/search?query=bird")).await;
     assert_eq!(searched, "2 rounds, 2 read, 0 written: BatchGetItem U/P x1, Query U/H!, Query US");
     let unblocked = cost(&app, me.delete(&format!("/users/{}/block", gull.id))).await;

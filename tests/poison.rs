@@ -89,7 +89,7 @@ async fn poison_delays_nobody_and_ends_with_its_reason() {
     assert_eq!(reasons("not a job"), 1, "{letters:?}");
     assert_eq!(reasons("an actor has no account"), 3, "{letters:?}");
     assert_eq!(reasons("the table's data or our request is wrong"), 3, "{letters:?}");
-    assert_eq!(reasons("what is no edge, post, comment, media or mail token"), 3, "{letters:?}");
+    assert_eq!(reasons("what the stream is not read for"), 3, "{letters:?}");
     app.settle().await;
 }
 

@@ -11,7 +11,7 @@ use crate::ids::{PostId, UserId};
 use crate::models::post::{Mention, Post};
 use crate::models::viewer::{Negative, Viewer};
 use crate::store::negatives;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// What stands between a reader and others, as far as these were asked for.
 #[derive(Debug, Default)]
@@ -76,7 +76,7 @@ impl Sight<'_> {
         let Some(viewer) = self.viewer.filter(|viewer| viewer.overflow) else { return Ok(self) };
         let is_known =
             |id: &UserId| *id == viewer.id || viewer.negatives.contains_key(id) || self.more.contains_key(id);
-        let unknown: Vec<UserId> = people.into_iter().filter(|id| !is_known(id)).collect();
+        let unknown: BTreeSet<UserId> = people.into_iter().filter(|id| !is_known(id)).collect();
         let mut found = negatives::among(app, viewer.id, unknown.iter().copied()).await?;
         self.more.extend(unknown.into_iter().map(|id| (id, found.remove(&id).unwrap_or_default())));
         Ok(self)
