@@ -18,7 +18,7 @@ use std::time::Duration;
 const TELLING: [&str; 4] = ["username", "author_id", "reporter_id", "alt_text"];
 
 /// Operations that block nobody out, and why.
-const OTHERWISE: [(&str, &str); 16] = [
+const OTHERWISE: [(&str, &str); 18] = [
     ("GET /config", "the rule for usernames"),
     ("GET /users", "oneself"),
     ("PATCH /users", "oneself"),
@@ -32,6 +32,8 @@ const OTHERWISE: [(&str, &str); 16] = [
     ("POST /users/{user}/block", "whoever is blocked may block, too"),
     ("DELETE /users/{user}/block", "whoever blocks may end it"),
     ("POST /users/{user}/unblock", "likewise"),
+    ("GET /users/suggestions", "never whom one follows: suggestions::each_has_a_reason_…"),
+    ("GET /posts/suggestions", "likewise"),
     ("GET /reports", "moderators see what was reported, whoever blocks them"),
     ("GET /reports/{id}", "likewise"),
     ("PATCH /reports/{id}", "likewise"),

@@ -467,6 +467,7 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::indexed(post),
         key::name_row(&NameRow { beginning: "an".into(), order: "164".into() }, ann),
         key::names_indexed(ann),
+        key::suggestions(ann),
         key::loose(MediaId { ulid, owner: ann }),
         key::sweeper(),
         key::audience(post),

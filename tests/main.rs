@@ -49,6 +49,7 @@ mod redelivery;
 mod runtime;
 mod samples;
 mod sessions;
+mod suggestions;
 mod throttle;
 mod tokens;
 mod trends;

@@ -52,6 +52,8 @@ pub enum IndexJob {
     Post { post: PostId },
     /// Somebody signed up, changed their names, was suspended or reinstated, or is followed more or less widely.
     Person { user: UserId },
+    /// Somebody wants suggestions, and theirs are old.
+    Suggest { user: UserId },
 }
 
 /// Work for the `files` function.
@@ -164,6 +166,17 @@ impl Jobs {
             (&self.0.notify_queue, notify),
         ];
         futures::future::try_join_all(to.map(|(queue, bodies)| self.send_to(queue, bodies))).await.map(|_| ())
+    }
+
+    /// Has suggestions computed. Where the queue does not take it, or not within [`VIEW_TIMEOUT`], whoever asks for them
+    /// next has it done.
+    pub async fn suggest(&self, user: UserId) {
+        let sent = async { self.send_to(&self.0.index_queue, vec![body(&IndexJob::Suggest { user })?]).await };
+        match tokio::time::timeout(VIEW_TIMEOUT, sent).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%user, %error, "suggestions can't be asked for"),
+            Err(_) => tracing::warn!(%user, "suggestions can't be asked for in time"),
+        }
     }
 
     /// Tells of a view. One that the queue does not take, or not within [`VIEW_TIMEOUT`], is dropped and counted: a read

@@ -1,4 +1,4 @@
-//! The index queue's worker: what posts and people are found by. Each job may come twice, late and out of order.
+//! The index queue's worker: what posts and people are found by, and who is suggested. Each job may come twice, late and out of order.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use shared::error::Result;
@@ -15,5 +15,6 @@ async fn run(app: &App, job: IndexJob) -> Result<()> {
     match job {
         IndexJob::Post { post } => store::search::index(app, post).await,
         IndexJob::Person { user } => store::names::index(app, user).await,
+        IndexJob::Suggest { user } => store::suggestions::refresh(app, user).await,
     }
 }

@@ -1,10 +1,11 @@
-//! The feed: posts by those I follow.
+//! The feed: posts by those I follow, and whom to follow.
 
 use axum::extract::State;
 use shared::error::Result;
 use shared::http::{Bearer, Page, PageParams, PageQuery};
 use shared::views::feed::{self, FeedParams};
 use shared::views::post::PostView;
+use shared::views::suggestions::SuggestionView;
 use shared::{App, views};
 
 /// Posts by those I follow, newest first.
@@ -16,4 +17,17 @@ use shared::{App, views};
 )]
 pub(crate) async fn get_feed(State(app): State<App>, bearer: Bearer, query: PageQuery) -> Result<Page<PostView>> {
     feed::page(&app, &bearer, &query).await
+}
+
+/// Whom to follow, best first, each with its reason. The same as `GET /users/suggestions`.
+#[utoipa::path(
+    get, path = "/posts/suggestions", tag = "graph", params(PageParams), security(("bearer" = [])),
+    responses((status = 200, description = "A page", body = Page<SuggestionView>, example = json!({"items": [views::suggestions::example()], "next_cursor": null})))
+)]
+pub(crate) async fn list_suggestions(
+    State(app): State<App>,
+    bearer: Bearer,
+    query: PageQuery,
+) -> Result<Page<SuggestionView>> {
+    views::suggestions::page(&app, &bearer, &query).await
 }

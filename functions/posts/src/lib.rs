@@ -19,6 +19,7 @@ use utoipa_axum::routes;
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(feed::get_feed, posts::create_post))
+        .routes(routes!(feed::list_suggestions))
         .routes(routes!(posts::list_my_posts))
         .routes(routes!(likes::list_liked_posts))
         .routes(routes!(likes::toggle_like))

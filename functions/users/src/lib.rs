@@ -38,6 +38,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(graph::follow_user, graph::unfollow_user))
         .routes(routes!(graph::unfollow_user_by_post))
         .routes(routes!(search::search_users))
+        .routes(routes!(search::suggest_users))
         .routes(routes!(blocks::list_blocked))
         .routes(routes!(blocks::block_user, blocks::unblock_user))
         .routes(routes!(blocks::unblock_user_by_post))

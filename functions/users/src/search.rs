@@ -9,8 +9,9 @@ use shared::ids::UserId;
 use shared::models::fields::FieldValue;
 use shared::models::names::Names;
 use shared::models::user::Email;
+use shared::views::suggestions::SuggestionView;
 use shared::views::user::{UserCard, cards};
-use shared::{App, store};
+use shared::{App, store, views};
 
 /// Whom to look for, for the documentation.
 #[derive(utoipa::IntoParams)]
@@ -46,6 +47,23 @@ pub(crate) async fn search_users(State(app): State<App>, bearer: Bearer, query: 
     let found = store::names::page(&app, &names, query.limit, after.as_deref());
     let (viewer, (people, next)) = try_join(bearer.viewer(&app), found).await?;
     query.page(&app, &list, cards(&app, Some(&viewer), &people).await?, next.as_deref())
+}
+
+/// Whom to follow, best first, each with its reason.
+///
+/// Friends of friends, people with the same interests or hashtags, and those whom many follow; never myself, whom I
+/// follow, nor anybody blocked, muted or unfollowed lately. Computed in the background, once a day for somebody who
+/// follows thousands; whom I have followed since leaves within a second.
+#[utoipa::path(
+    get, path = "/users/suggestions", tag = "graph", params(PageParams), security(("bearer" = [])),
+    responses((status = 200, description = "A page", body = Page<SuggestionView>, example = json!({"items": [views::suggestions::example()], "next_cursor": null})))
+)]
+pub(crate) async fn suggest_users(
+    State(app): State<App>,
+    bearer: Bearer,
+    query: PageQuery,
+) -> Result<Page<SuggestionView>> {
+    views::suggestions::page(&app, &bearer, &query).await
 }
 
 /// An address, which has its `@` within.

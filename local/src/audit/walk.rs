@@ -23,6 +23,7 @@ use shared::models::report::{Moderation, Report, ReportStatus, Reported};
 use shared::models::scheduled::{Due, Publisher, Scheduled};
 use shared::models::search::Posting;
 use shared::models::session::{Failures, MailToken, Session};
+use shared::models::suggestions::Suggestions;
 use shared::models::trend::{self, TagCount, Top};
 use shared::models::user::{Account, Credentials, Guard, Profile};
 use shared::store::edges::Edge;
@@ -259,6 +260,7 @@ impl<B: Book> Walk<B> {
             EntityKey::NotificationGroup(_) => readable::<NotificationGroup>(row)?,
             EntityKey::Moderation(id) => is_of(id, read::<Moderation>(row)?.id)?,
             EntityKey::ModeratorNamed => readable::<Guard>(row)?,
+            EntityKey::Suggestions(_) => readable::<Suggestions>(row)?,
             // Rows whose key says it all, and counts of calls.
             _ => readable::<IgnoredAny>(row)?,
         }
@@ -469,6 +471,7 @@ fn owner(entity: &EntityKey) -> Option<UserId> {
         EntityKey::Follow { from, .. } => Some(from),
         EntityKey::Idempotency(user) => user,
         EntityKey::ReadMark(id) | EntityKey::Notification(id, _) | EntityKey::NamesIndexed(id) => Some(id),
+        EntityKey::Suggestions(id) => Some(id),
         _ => None,
     }
 }

@@ -113,6 +113,22 @@ pub struct NameRow {
     pub order: String,
 }
 
+/// The beginning under which everybody is whom somebody follows. No name begins so.
+pub const POPULAR: &str = "*";
+
+/// The beginning under which everybody is who has an interest. No name begins so, either.
+pub fn interest_row(interest: &str) -> String {
+    format!("#{}", folded(interest))
+}
+
+/// All rows under which somebody is found: by names, interests, and a following.
+pub fn rows_of(profile: &Profile, rank: Rank) -> BTreeSet<NameRow> {
+    let interests = profile.interests.iter().map(|interest| interest_row(interest));
+    let popular = (rank < Rank::by(0)).then(|| POPULAR.to_owned());
+    let more = interests.chain(popular).map(|beginning| NameRow { beginning, order: format!("1{:02}", rank.0) });
+    Names::of(profile).rows(rank).into_iter().chain(more).collect()
+}
+
 /// What a row says beside its key: all names, for questions of several words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {

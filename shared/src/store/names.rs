@@ -5,10 +5,10 @@ use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::models::following::Followers;
-use crate::models::names::{Named, Names, NamesIndexed, Rank};
+use crate::models::names::{Named, Names, NamesIndexed, Rank, rows_of};
 use crate::models::user::Profile;
 use crate::table::design::key;
-use crate::table::{Condition, Op, Order, Read};
+use crate::table::{Condition, Op, Order, Read, Rows};
 use futures::future::try_join3;
 
 /// Rows of several words read at once in search of all of them, and how often for one page.
@@ -51,6 +51,15 @@ pub async fn page(
     Ok((found, after))
 }
 
+/// Those under a beginning, most widely followed first. Access pattern 37.
+///
+/// # Errors
+/// Unavailable.
+pub async fn under(app: &App, beginning: &str, limit: usize) -> Result<Rows> {
+    let range = key::names(beginning);
+    app.table().query(&range, Order::OldestFirst, Read::Eventual, limit, None).await.map_err(Error::from)
+}
+
 /// Has somebody be found by the names they have now, where they stand now, and by nothing else; whoever is gone or
 /// suspended, by nothing.
 ///
@@ -73,7 +82,7 @@ pub async fn index(app: &App, id: UserId) -> Result<()> {
             return Ok(());
         }
         let names = profile.as_ref().map(Names::of).unwrap_or_default();
-        let wanted = names.rows(rank);
+        let wanted = profile.as_ref().map(|profile| rows_of(profile, rank)).unwrap_or_default();
         let known = known.unwrap_or_default();
         // All that may be there from now on, first: whoever comes after a crash knows what to take away.
         let all = NamesIndexed { rows: known.rows.union(&wanted).cloned().collect(), done: None, n: known.n + 1 };

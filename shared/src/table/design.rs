@@ -29,8 +29,9 @@
 //! | Publisher | DUE | DUE | | the first hour in which something may be due, and the run that is at it |
 //! | Posting | W#term | ulid.author | | a post that has the word, hashtag or author |
 //! | Indexed | IX#post | IX | | all that a post is found by |
-//! | NameRow | US#beginning | order#u | | that a name of u begins so: whole names first, then the most widely followed |
+//! | NameRow | US#beginning | order#u | | that a name of u begins so, or that u has the interest, or any follower: whole names first, then the most widely followed |
 //! | NamesIndexed | U#u | SN | | all that u is found by |
+//! | Suggestions | U#u | SG | yes | whom u may want to follow, and why |
 //! | Media | M#u | M#ulid | | a picture or video of u's, and what it belongs to |
 //! | Loose | MX#hour | ulid.u | | one of that hour that belongs to nothing yet |
 //! | Sweeper | MX | MX | | the first hour in which something loose may be |
@@ -101,7 +102,8 @@
 //! | 34 | what is trending? | TOP | E | store::trends::top |
 //! | 35 | whom do I block? | U#u, begins_with B# | S | store::negatives::blocked |
 //! | 36 | what stands between two people? | U#u, H#3#other (batch) | S | store::negatives::get, among |
-//! | 37 | whose name begins so? | US#beginning | E | store::names::page |
+//! | 37 | whose name begins so? who has this interest? whom do many follow? | US#beginning | E | store::names::page, under |
+//! | 38 | whom may somebody want to follow? | U#u, SG | E | store::suggestions::get |
 
 mod entity;
 pub mod key;

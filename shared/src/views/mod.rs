@@ -5,4 +5,5 @@ pub mod media;
 pub mod notification;
 pub mod post;
 pub mod posts_by;
+pub mod suggestions;
 pub mod user;

@@ -39,6 +39,7 @@ pub enum EntityKey {
     Indexed(PostId),
     NameRow { row: NameRow, user: UserId },
     NamesIndexed(UserId),
+    Suggestions(UserId),
     Media(MediaId),
     Loose(MediaId),
     Sweeper,
@@ -130,6 +131,7 @@ impl EntityKey {
             "G#K" => return Some(Self::Credentials(id)),
             "NM" => return Some(Self::ReadMark(id)),
             "SN" => return Some(Self::NamesIndexed(id)),
+            "SG" => return Some(Self::Suggestions(id)),
             _ => {}
         }
         let after = |prefix: &str| sk.strip_prefix(prefix);
@@ -209,6 +211,7 @@ impl EntityKey {
             Self::Indexed(_) => "Indexed",
             Self::NameRow { .. } => "NameRow",
             Self::NamesIndexed(_) => "NamesIndexed",
+            Self::Suggestions(_) => "Suggestions",
             Self::Media(_) => "Media",
             Self::Loose(_) => "Loose",
             Self::Sweeper => "Sweeper",
@@ -253,6 +256,7 @@ impl EntityKey {
                 | Self::NotificationEvent(..)
                 | Self::NotificationDone(_)
                 | Self::NotificationGroup(_)
+                | Self::Suggestions(_)
                 | Self::TagUse { .. }
                 | Self::TagCount { .. }
                 | Self::Top

@@ -163,6 +163,12 @@ pub fn ledger_row(ledger: &Range, sk: &str) -> Key {
     Key::new(ledger.pk(), sk)
 }
 
+/// When the edge of a ledger row was made.
+pub fn edge_time(sk: &str) -> Option<Timestamp> {
+    let edge = Ulid::from_string(sk.split_once('#')?.0).ok()?;
+    Some(Timestamp::from_millis(edge.timestamp_ms()))
+}
+
 /// The other end of a ledger row.
 pub fn other_end(sk: &str) -> Option<UserId> {
     Ulid::from_string(sk.split_once('#')?.1).ok().map(UserId::from_ulid)
@@ -253,6 +259,10 @@ pub fn names(beginning: &str) -> Range {
 /// Whom a row under a beginning is of.
 pub fn named(sk: &str) -> Option<UserId> {
     other_end(sk)
+}
+
+pub fn suggestions(id: UserId) -> Key {
+    Key::new(user(id), "SG")
 }
 
 pub fn names_indexed(id: UserId) -> Key {
