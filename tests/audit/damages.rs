@@ -148,12 +148,12 @@ fn of_blocks(gull: &str, tern: &str) -> Vec<Case> {
 fn of_names(items: &Items, gull: &str) -> Vec<Case> {
     let indexed = one(items, &format!("U#{gull}"), "SN");
     vec![
-        (vec![Take(one(items, "US#gul", ""))], vec!["the number of rows of the names of gull is 4, its rows are 3"]),
+        (vec![Take(one(items, "US#gul", ""))], vec!["the number of rows of the names of gull is 5, its rows are 4"]),
         (
             vec![Take(indexed.clone())],
             vec![
                 "gull is not found by any name",
-                "the names of gull is gone, but its rows are 4 for the number of rows",
+                "the names of gull is gone, but its rows are 5 for the number of rows",
             ],
         ),
         (vec![Put(without(&indexed, "done"))], vec!["the names of gull are not indexed yet"]),

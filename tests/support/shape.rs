@@ -33,6 +33,10 @@ impl Shape {
             ] {
                 item.as_object_mut().expect("an item").remove(name);
             }
+            if sk == "SN" {
+                // How often it was written.
+                item.as_object_mut().expect("an item").remove("n");
+            }
             if pk.starts_with("IX#") {
                 // How often it was written, and since when its hashtags count.
                 for name in ["n", "used"] {

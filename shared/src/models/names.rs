@@ -121,14 +121,6 @@ pub fn interest_row(interest: &str) -> String {
     format!("#{}", folded(interest))
 }
 
-/// All rows under which somebody is found: by names, interests, and a following.
-pub fn rows_of(profile: &Profile, rank: Rank) -> BTreeSet<NameRow> {
-    let interests = profile.interests.iter().map(|interest| interest_row(interest));
-    let popular = (rank < Rank::by(0)).then(|| POPULAR.to_owned());
-    let more = interests.chain(popular).map(|beginning| NameRow { beginning, order: format!("1{:02}", rank.0) });
-    Names::of(profile).rows(rank).into_iter().chain(more).collect()
-}
-
 /// What a row says beside its key: all names, for questions of several words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
@@ -136,15 +128,68 @@ pub struct Named {
     pub names: Names,
 }
 
-/// What somebody is found by at present, or will be when the one who is at it is done.
+/// What somebody is found by at present.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamesIndexed {
     pub rows: BTreeSet<NameRow>,
-    /// The profile's version and the rank, once that is so.
+    /// What the rows tell.
+    pub names: Names,
+    /// The profile's version and the rank, once all is as these demand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<(u64, Rank)>,
     /// Raised by each change.
     pub n: u64,
+}
+
+impl NamesIndexed {
+    /// What somebody is to be found by: names, interests, and a following.
+    pub fn wanted(profile: &Profile, rank: Rank) -> Self {
+        let interests = profile.interests.iter().map(|interest| interest_row(interest));
+        let popular = (rank < Rank::by(0)).then(|| POPULAR.to_owned());
+        let more = interests.chain(popular).map(|beginning| NameRow { beginning, order: format!("1{:02}", rank.0) });
+        let names = Names::of(profile);
+        let rows = names.rows(rank).into_iter().chain(more).collect();
+        Self { rows, names, done: Some((profile.ver, rank)), n: 0 }
+    }
+
+    /// The next change towards what is wanted, of at most so many rows; None when all is as wanted. One is enough but for
+    /// very long names.
+    pub fn towards(self, wanted: &Self, most: usize) -> Option<Change> {
+        let is_noted = self.n > 0;
+        if self.done == wanted.done && is_noted == wanted.done.is_some() {
+            return None;
+        }
+        // Rows tell all names, so where these are others all are written anew.
+        let is_other = self.names != wanted.names;
+        let mut deletes: Vec<NameRow> = self.rows.difference(&wanted.rows).cloned().collect();
+        let right = wanted.rows.iter().filter(|row| is_other || !self.rows.contains(row));
+        let mut puts: Vec<NameRow> = right.cloned().collect();
+        let is_last = deletes.len() + puts.len() <= most;
+        if !is_last && is_other && !self.rows.is_empty() {
+            // First nothing tells the old ones any more.
+            (deletes, puts) = (self.rows.iter().cloned().collect(), Vec::new());
+        }
+        deletes.truncate(most);
+        puts.truncate(most - deletes.len());
+        let mut rows = self.rows;
+        let was_empty = rows.is_empty();
+        rows.retain(|row| !deletes.contains(row));
+        let is_other = !is_last && is_other && !was_empty && !rows.is_empty();
+        rows.extend(puts.iter().cloned());
+        let names = if is_other { self.names } else { wanted.names.clone() };
+        let is_gone = rows.is_empty() && wanted.done.is_none();
+        let note = Self { rows, names, done: wanted.done.filter(|_| is_last), n: self.n + 1 };
+        Some(Change { note: Some(note).filter(|_| !is_gone), puts, deletes })
+    }
+}
+
+/// What one transaction changes.
+#[derive(Debug)]
+pub struct Change {
+    /// What is noted then; nothing of somebody who is found by nothing.
+    pub note: Option<NamesIndexed>,
+    pub puts: Vec<NameRow>,
+    pub deletes: Vec<NameRow>,
 }
 
 #[cfg(test)]
@@ -185,5 +230,49 @@ mod tests {
         let row = |beginning: &str, order: &str| (beginning.to_owned(), order.to_owned());
         assert_eq!(of(0), [row("a", "164"), row("an", "064"), row("ana", "064")]);
         assert!(of(1)[0] < of(0)[0] && of(8)[0] < of(7)[0] && of(9)[0] == of(8)[0]);
+    }
+
+    fn wanted(full_name: &str, ver: u64) -> NamesIndexed {
+        let id = crate::ids::UserId::from_ulid(ulid::Ulid::from_parts(1, 1));
+        let profile = serde_json::json!({"id": id, "username": "lara_gull", "full_name": full_name, "ver": ver});
+        NamesIndexed::wanted(&serde_json::from_value(profile).expect("a profile"), Rank::by(ver))
+    }
+
+    #[test]
+    fn each_change_leaves_what_is_noted_and_the_last_what_is_wanted() {
+        let long =
+            |letter: &str| ["", "b", "c", "d", "e", "f"].map(|first| format!("{first}{}", letter.repeat(19))).join(" ");
+        let story = [
+            wanted("Lara", 1),
+            wanted("Lara", 4),
+            wanted("Lara Gull", 5),
+            wanted(&long("x"), 6),
+            wanted(&long("y"), 7),
+            NamesIndexed::default(),
+            wanted(&long("x"), 1),
+            wanted("Lara", 2),
+            NamesIndexed::default(),
+        ];
+        let (mut note, mut rows) = (None::<NamesIndexed>, BTreeMap::new());
+        let mut steps = Vec::new();
+        for wanted in story {
+            let mut taken = 0;
+            while let Some(change) = note.clone().unwrap_or_default().towards(&wanted, 99) {
+                assert!(change.puts.len() + change.deletes.len() <= 99);
+                assert!(change.puts.iter().all(|row| !change.deletes.contains(row)), "an item twice");
+                change.deletes.iter().for_each(|row| assert!(rows.remove(row).is_some(), "{row:?}"));
+                rows.extend(change.puts.into_iter().map(|row| (row, wanted.names.clone())));
+                note = change.note;
+                let noted = note.clone().unwrap_or_default();
+                assert_eq!(noted.rows, rows.keys().cloned().collect(), "what is there is noted");
+                assert!(rows.values().all(|names| *names == noted.names), "and tells the names");
+                taken += 1;
+                assert!(taken < 9, "it comes to an end");
+            }
+            assert_eq!(rows.keys().cloned().collect::<BTreeSet<_>>(), wanted.rows);
+            assert_eq!(note.is_some(), wanted.done.is_some());
+            steps.push(taken);
+        }
+        assert_eq!(steps[..3], [1, 1, 1]);
     }
 }

@@ -5,8 +5,9 @@ use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::models::following::Followers;
-use crate::models::names::{Named, Names, NamesIndexed, Rank, rows_of};
+use crate::models::names::{Change, Named, Names, NamesIndexed, Rank};
 use crate::models::user::Profile;
+use crate::table::client::{TRANSACTION_OPS, back_off};
 use crate::table::design::key;
 use crate::table::{Condition, Op, Order, Read, Rows};
 use futures::future::try_join3;
@@ -61,12 +62,14 @@ pub async fn under(app: &App, beginning: &str, limit: usize) -> Result<Rows> {
 }
 
 /// Has somebody be found by the names they have now, where they stand now, and by nothing else; whoever is gone or
-/// suspended, by nothing.
+/// suspended, by nothing. Rows change together with the note of them, so whoever else is at it, none is left that is not
+/// noted.
 ///
 /// # Errors
 /// Unavailable: doing it again is right.
 pub async fn index(app: &App, id: UserId) -> Result<()> {
-    for _ in 0..EDGE_REFUSALS {
+    let mut refusals = 0;
+    while refusals < EDGE_REFUSALS {
         let (profile, followers, known) = (key::profile(id), key::followers(id), key::names_indexed(id));
         let table = app.table();
         let (profile, followers, known) = try_join3(
@@ -75,42 +78,30 @@ pub async fn index(app: &App, id: UserId) -> Result<()> {
             table.get::<NamesIndexed>(&known, Read::Strong),
         )
         .await?;
-        let profile = profile.filter(Profile::is_standing);
         let rank = followers.as_ref().map_or(Rank::by(0), Rank::of);
-        let done = profile.as_ref().map(|profile| (profile.ver, rank));
-        if known.as_ref().and_then(|known| known.done) == done && known.is_some() == profile.is_some() {
-            return Ok(());
-        }
-        let names = profile.as_ref().map(Names::of).unwrap_or_default();
-        let wanted = profile.as_ref().map(|profile| rows_of(profile, rank)).unwrap_or_default();
-        let known = known.unwrap_or_default();
-        // All that may be there from now on, first: whoever comes after a crash knows what to take away.
-        let all = NamesIndexed { rows: known.rows.union(&wanted).cloned().collect(), done: None, n: known.n + 1 };
-        if !replace(app, id, known.n, Some(&all)).await? {
-            continue;
-        }
-        let named = Named { names };
-        let write = |row| match wanted.contains(row) {
-            true => Op::put(key::name_row(row, id), &named),
-            false => Ok(Op::delete(key::name_row(row, id))),
-        };
-        app.table().batch_write(all.rows.iter().map(write).collect::<Result<_, _>>()?).await?;
-        let done = profile.map(|_| NamesIndexed { rows: wanted, done, n: all.n + 1 });
-        // Changed meanwhile, it has another version in the next round.
-        replace(app, id, all.n, done.as_ref()).await?;
+        let profile = profile.filter(Profile::is_standing);
+        let wanted = profile.map(|profile| NamesIndexed::wanted(&profile, rank)).unwrap_or_default();
+        let Some(ops) = step(id, known, &wanted)? else { return Ok(()) };
+        let Err(error) = app.table().transact(ops).await else { continue };
+        error.refused()?;
+        refusals += 1;
+        back_off(refusals).await;
     }
     Err(Error::unavailable("somebody is changed faster than they are indexed"))
 }
 
-/// Writes what somebody is found by, if nobody else did since it was read.
-async fn replace(app: &App, id: UserId, n: u64, new: Option<&NamesIndexed>) -> Result<bool> {
-    let op = match new {
-        Some(new) => Op::put(key::names_indexed(id), new)?,
+/// The next transaction towards what is wanted; None when all is as wanted.
+fn step(id: UserId, known: Option<NamesIndexed>, wanted: &NamesIndexed) -> Result<Option<Vec<Op>>> {
+    let as_read = known.as_ref().map_or(Condition::Missing, |known| Condition::equal("n", known.n));
+    let Some(Change { note, puts, deletes }) = known.unwrap_or_default().towards(wanted, TRANSACTION_OPS - 1) else {
+        return Ok(None);
+    };
+    let note = match note {
+        Some(note) => Op::put(key::names_indexed(id), &note)?,
         None => Op::delete(key::names_indexed(id)),
     };
-    let as_read = if n == 0 { Condition::Missing } else { Condition::equal("n", n) };
-    match app.table().write(op.when(as_read)).await {
-        Ok(_) => Ok(true),
-        Err(error) => error.refused().map(|_| false),
-    }
+    let named = Named { names: wanted.names.clone() };
+    let puts = puts.iter().map(|row| Op::put(key::name_row(row, id), &named).map_err(Error::from));
+    let deletes = deletes.iter().map(|row| Ok(Op::delete(key::name_row(row, id))));
+    std::iter::once(Ok(note.when(as_read))).chain(deletes).chain(puts).collect::<Result<_>>().map(Some)
 }
