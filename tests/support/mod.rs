@@ -78,7 +78,14 @@ impl TestApp {
 
     /// Signs in once more: another session of the same person.
     pub(crate) async fn sign_in(&self, name: &str, password: &str) -> User {
-        let answer = self.anon().post("/login", json!({"username": name, "password": password})).await;
+        let call = || self.anon().post("/login", json!({"username": name, "password": password})).into_future();
+        let mut answer = call().await;
+        // Faults may keep the service from answering; a client asks again then.
+        for _ in 0..4 {
+            if answer.status == 503 {
+                answer = call().await;
+            }
+        }
         let answer = answer.expect(200).json();
         let text = |value: &Value| value.as_str().expect("a string").to_owned();
         User {
