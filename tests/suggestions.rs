@@ -165,6 +165,9 @@ async fn following_five_thousand_of_twenty_thousand_costs_little() {
 
     let wire = app.wire().unwrap();
     wire.take();
+    assert_eq!(ann.get("/users/suggestions").await.expect(200).items(), [""; 0], "not computed yet");
+    let first = wire.take().iter().map(|call| call.read_units).sum::<f64>();
+    assert!(first <= 12.0, "{first}");
     let job = json!({"job": "suggest", "user": ann.id}).to_string();
     let event = json!({"Records": [{"messageId": "1", "receiptHandle": "1", "body": job, "eventSource": "aws:sqs"}]});
     app.invoke("index", &event).await.expect("an answer");

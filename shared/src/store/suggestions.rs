@@ -154,12 +154,17 @@ impl NewestFollows {
         Ok(self)
     }
 
-    /// All since then; since ever without it.
+    /// Whether there are no others.
+    pub const fn are_all(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// All since then.
     ///
     /// # Errors
     /// Unavailable.
-    pub async fn since(mut self, app: &App, user: UserId, then: Option<Timestamp>) -> Result<Self> {
-        while self.next.is_some() && self.oldest >= then {
+    pub async fn since(mut self, app: &App, user: UserId, then: Timestamp) -> Result<Self> {
+        while self.next.is_some() && self.oldest >= Some(then) {
             self = self.and(app, user, NEXT).await?;
         }
         Ok(self)

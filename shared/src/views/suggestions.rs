@@ -3,7 +3,7 @@
 use super::media::Links;
 use super::user::UserCard;
 use crate::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::{Bearer, Page, PageQuery};
 use crate::ids::UserId;
 use crate::models::suggestions::{Reason, Suggested};
@@ -11,7 +11,7 @@ use crate::rules;
 use crate::store::cards;
 use crate::store::suggestions::{self, NewestFollows};
 use crate::table::Read;
-use futures::future::try_join3;
+use futures::future::{try_join, try_join3};
 use serde::Serialize;
 
 /// Somebody to follow.
@@ -74,8 +74,8 @@ fn list(names: &[String], mark: &str) -> String {
     }
 }
 
-/// A page of suggestions, best first. Has them computed when they are old; until then, and for a new account, those
-/// whom many follow.
+/// A page of suggestions, best first. Has them computed when they are old; until then, those whom
+/// many follow, or none for somebody who follows more than can be looked at in passing.
 ///
 /// # Errors
 /// 400 for a cursor of another list, 401.
@@ -85,15 +85,22 @@ pub async fn page(app: &App, bearer: &Bearer, query: &PageQuery) -> Result<Page<
     let after = query.after(app, &list)?;
     let known = suggestions::get(app, me, Read::Eventual);
     let (viewer, known, follows) = try_join3(bearer.viewer(app), known, NewestFollows::read(app, me)).await?;
-    if known.as_ref().is_none_or(|known| known.next <= app.now()) {
-        app.jobs().suggest(me).await;
-    }
-    let since = known.as_ref().map(|known| known.at);
-    let follows = follows.since(app, me, since).await?;
-    let mut people = match known {
-        Some(known) => known.people,
-        None => suggestions::popular(app).await?,
+    let is_old = known.as_ref().is_none_or(|known| known.next <= app.now());
+    let asked = async {
+        if is_old {
+            app.jobs().suggest(me).await;
+        }
+        Ok(())
     };
+    let found = async {
+        Ok::<_, Error>(match known {
+            Some(known) => (known.people, follows.since(app, me, known.at).await?),
+            None if follows.are_all() => (suggestions::popular(app).await?, follows),
+            // Whom somebody follows who follows more is not read for the first page that they ask for.
+            None => (Vec::new(), follows),
+        })
+    };
+    let ((), (mut people, follows)) = try_join(asked, found).await?;
     let sight = rules::sight(app, Some(&viewer), people.iter().map(|one| one.id).collect::<Vec<_>>()).await?;
     people.retain(|one| one.id != me && !follows.ids.contains(&one.id) && sight.feeds(one.id, app.now()));
     if let Some(after) = after {
