@@ -22,6 +22,7 @@ pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
         "media" => http(media::router(), app),
         "notifications" => http(notifications::router(), app),
         "docs" => http(docs::router(), app),
+        "realtime" => worker(app, |app, event| async move { realtime::handle(&app, event).await }),
         "dispatch" => worker(app, |app, event| async move { dispatch::handle(&app, event).await }),
         "fanout" => worker(app, |app, event| async move { fanout::handle(&app, event).await }),
         "files" => schedule(app, |app, event| async move { files::handle(&app, event).await }),

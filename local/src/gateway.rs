@@ -3,6 +3,7 @@
 pub(crate) mod cors;
 mod event;
 mod mailbox;
+pub(crate) mod sockets;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use cors::CorsRules;
 use event::Invocation;
 use http::{StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use sockets::SocketGateway;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,6 +38,7 @@ pub(crate) struct Gateway {
     pub(crate) routes: Routes<Arc<Function>>,
     pub(crate) stages: Vec<String>,
     pub(crate) cors: Option<CorsRules>,
+    pub(crate) sockets: Option<SocketGateway>,
     pub(crate) mails: Arc<Ses>,
     /// Told after each request that may have written.
     pub(crate) written: Arc<Notify>,
@@ -124,7 +127,13 @@ async fn answer(
             let response = cors.preflight(origin.as_ref());
             Outcome { response, by: "gateway".to_owned() }
         }
-        _ => gateway.pass_on(peer, request).await,
+        _ => match gateway.socket(&request) {
+            Some((sockets, stage)) => {
+                let response = sockets.open(stage, peer, request).await;
+                Outcome { response, by: sockets.function.name.clone() }
+            }
+            None => gateway.pass_on(peer, request).await,
+        },
     };
     if let Some(cors) = &gateway.cors {
         cors.apply(origin.as_ref(), outcome.response.headers_mut());
@@ -138,6 +147,14 @@ async fn answer(
 }
 
 impl Gateway {
+    /// The socket API and its stage, where a socket is to be opened: with every prefix, and with a slash at the end.
+    fn socket(&self, request: &Request) -> Option<(&SocketGateway, &str)> {
+        let sockets = self.sockets.as_ref().filter(|_| sockets::is_handshake(request))?;
+        let (_, path) = self.stage_and_path(request.uri().path());
+        let path = path.trim_matches('/');
+        Some((sockets, sockets.stages.iter().find(|stage| *stage == path)?))
+    }
+
     /// Turns the request into an event, and the function's answer into a response.
     async fn pass_on(&self, peer: SocketAddr, request: Request) -> Outcome {
         let (parts, body) = request.into_parts();

@@ -39,12 +39,14 @@ use faults::replica::Replica;
 use functions::Function;
 use gateway::Server;
 use serde_json::Value;
+use services::connections::Connections;
 use services::dynamodb::DynamoDb;
 use services::s3::{BucketRequest, S3};
 use services::ses::{Mail, Ses};
 use services::sqs::{Counts, Message, Sqs};
 use shared::App;
 use shared::clock::Clock;
+use shared::models::socket::{SOCKET_IDLE, SOCKET_LIFETIME};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -83,6 +85,24 @@ pub struct Options {
     pub clock_offset: Duration,
     /// In place of every queue's own, which are minutes.
     pub visibility_timeout: Option<Duration>,
+    /// How long sockets stay open.
+    pub socket_times: SocketTimes,
+}
+
+/// How long a socket stays open.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketTimes {
+    /// In all.
+    pub life: Duration,
+    /// While nothing is said on it, either way.
+    pub idle: Duration,
+}
+
+impl Default for SocketTimes {
+    /// API Gateway's own.
+    fn default() -> Self {
+        Self { life: SOCKET_LIFETIME, idle: SOCKET_IDLE }
+    }
 }
 
 impl Default for Options {
@@ -98,6 +118,7 @@ impl Default for Options {
             faults: None,
             clock_offset: Duration::ZERO,
             visibility_timeout: None,
+            socket_times: SocketTimes::default(),
         }
     }
 }
@@ -143,6 +164,8 @@ pub struct Endpoints {
     pub s3: String,
     /// SES v2.
     pub ses: String,
+    /// API Gateway's management of sockets.
+    pub connections: String,
 }
 
 /// A message of a dead-letter queue.
@@ -159,6 +182,7 @@ struct Services {
     dynamodb: Arc<DynamoDb>,
     sqs: Sqs,
     ses: Arc<Ses>,
+    connections: Connections,
     s3: S3,
     wire: Option<Wire>,
     faults: Option<FaultLayer>,
@@ -312,6 +336,7 @@ impl Local {
     /// Ends requests, workers and services in turn, in less than two seconds.
     pub async fn stop(self) {
         let Self { mut server, mut triggers, services, .. } = self;
+        services.connections.close_all();
         server.stop(DRAIN).await;
         triggers.stop(DRAIN).await;
         drop(triggers);

@@ -6,6 +6,8 @@ use crate::faults::replica::{LAG, Replica};
 use crate::functions::{self, Function};
 use crate::gateway::Gateway;
 use crate::gateway::cors::CorsRules;
+use crate::gateway::sockets::SocketGateway;
+use crate::services::connections::Connections;
 use crate::services::dynamodb::DynamoDb;
 use crate::services::s3::S3;
 use crate::services::ses::Ses;
@@ -15,7 +17,7 @@ use crate::template::resolve::Bindings;
 use crate::template::{self, Model, TemplateError};
 use crate::triggers::{Sources, Triggers};
 use crate::wire::Wire;
-use crate::{Endpoints, Local, Options, Services, StartError};
+use crate::{Endpoints, Local, Options, Services, SocketTimes, StartError};
 use shared::clock::Clock;
 use shared::{App, Config};
 use std::collections::BTreeMap;
@@ -49,7 +51,7 @@ impl Local {
         let apps = template.apps(&environments, &clock)?;
         let functions = template.functions(&apps)?;
         let written = Arc::new(Notify::new());
-        let gateway = template.gateway(&functions, services.ses.clone(), written.clone())?;
+        let gateway = template.gateway(&functions, &services, options.socket_times, written.clone())?;
         let sources = Sources {
             dynamodb: services.dynamodb.clone(),
             sqs: services.sqs.clone(),
@@ -108,10 +110,11 @@ async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<S
         dynamodb.create_table(&model.table.properties).await?;
         Ok(dynamodb)
     };
-    let (dynamodb, sqs, ses, s3) = futures::try_join!(
+    let (dynamodb, sqs, ses, connections, s3) = futures::try_join!(
         table,
         Sqs::start_under(faults.as_ref().map(FaultLayer::post), dir, durability, queues.collect()),
         Ses::start(dir, durability),
+        Connections::start(),
         S3::start(dir, durability, &model.buckets, (ACCESS_KEY_ID, SECRET_ACCESS_KEY)),
     )?;
     let dynamodb = Arc::new(dynamodb);
@@ -128,7 +131,7 @@ async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<S
         }
         false => None,
     };
-    Ok(Services { dynamodb, sqs, ses: Arc::new(ses), s3, wire, faults, replica })
+    Ok(Services { dynamodb, sqs, ses: Arc::new(ses), connections, s3, wire, faults, replica })
 }
 
 impl Services {
@@ -139,6 +142,7 @@ impl Services {
             sqs: self.sqs.endpoint().to_owned(),
             s3: self.s3.endpoint().to_owned(),
             ses: self.ses.endpoint().to_owned(),
+            connections: self.connections.endpoint().to_owned(),
         }
     }
 
@@ -163,6 +167,7 @@ impl Template {
         let path = options.template.clone().unwrap_or_else(default_path);
         let mut parameters = options.parameters.clone();
         parameters.entry("PublicUrl".to_owned()).or_insert_with(|| format!("http://localhost:{port}"));
+        parameters.entry("SocketsUrl".to_owned()).or_insert_with(|| format!("ws://localhost:{port}"));
         let yaml = std::fs::read_to_string(&path).map_err(|error| TemplateError::at("the file", error));
         match yaml.and_then(|yaml| Model::parse(&yaml, &parameters)) {
             Ok(model) => Ok(Self { path, model }),
@@ -227,7 +232,8 @@ impl Template {
     fn gateway(
         &self,
         functions: &BTreeMap<String, Arc<Function>>,
-        mails: Arc<Ses>,
+        services: &Services,
+        socket_times: SocketTimes,
         written: Arc<Notify>,
     ) -> Result<Gateway, StartError> {
         let cors = self.model.cors.as_ref().map(CorsRules::new).transpose();
@@ -236,7 +242,16 @@ impl Template {
             routes: self.model.routes(|function| functions[&function.binary].clone()),
             stages: self.model.stages.clone(),
             cors,
-            mails,
+            sockets: self.model.sockets.as_ref().and_then(|api| {
+                let function = self.model.functions.iter().find(|function| function.id == api.function)?;
+                Some(SocketGateway {
+                    stages: api.stages.clone(),
+                    function: functions[&function.binary].clone(),
+                    connections: services.connections.clone(),
+                    times: socket_times,
+                })
+            }),
+            mails: services.ses.clone(),
             written,
         })
     }
@@ -256,6 +271,7 @@ fn lambda_environment(function: &template::Function, endpoints: &Endpoints) -> E
         ("AWS_ENDPOINT_URL_SQS", &endpoints.sqs),
         ("AWS_ENDPOINT_URL_S3", &endpoints.s3),
         ("AWS_ENDPOINT_URL_SESV2", &endpoints.ses),
+        ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", &endpoints.connections),
     ];
     variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

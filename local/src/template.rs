@@ -44,6 +44,8 @@ pub struct Model {
     pub stages: Vec<String>,
     /// The HTTP API's `CorsConfiguration`.
     pub cors: Option<Cors>,
+    /// The WebSocket API, if there is one.
+    pub sockets: Option<SocketApi>,
     /// Every parameter with the value that holds.
     pub parameters: BTreeMap<String, Value>,
     /// The resources as they stand in the template, intrinsic functions in their long form.
@@ -81,6 +83,15 @@ pub enum Event {
     Stream(StreamTrigger),
     /// A clock.
     Schedule(ScheduleTrigger),
+}
+
+/// A WebSocket API.
+#[derive(Clone, Debug)]
+pub struct SocketApi {
+    /// Its stages' names, each a channel.
+    pub stages: Vec<String>,
+    /// The logical id of the function that all of its routes lead to.
+    pub function: String,
 }
 
 /// A method or `ANY`, and a path or `$default`.

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::jobs::Jobs;
 use crate::mail::Mailer;
 use crate::media::Media;
+use crate::push::Push;
 use crate::secrets::Keys;
 use crate::store::cards::CardCache;
 use crate::table::Table;
@@ -23,6 +24,7 @@ struct Inner {
     jobs: Jobs,
     mailer: Mailer,
     media: Media,
+    push: Push,
     cards: CardCache,
 }
 
@@ -38,7 +40,8 @@ impl App {
             table: Table::new(aws.clone(), endpoints.dynamodb, config.table.clone(), clock.clone()),
             jobs: Jobs::new(aws.clone(), endpoints.sqs, &config),
             mailer: Mailer::new(aws.clone(), endpoints.ses, &config),
-            media: Media::new(aws, endpoints.s3, &config),
+            media: Media::new(aws.clone(), endpoints.s3, &config),
+            push: Push::new(aws, endpoints.connections, &config),
             cards: CardCache::default(),
             clock,
             config,
@@ -67,6 +70,10 @@ impl App {
 
     pub fn media(&self) -> &Media {
         &self.0.media
+    }
+
+    pub fn push(&self) -> &Push {
+        &self.0.push
     }
 
     pub(crate) fn cards(&self) -> &CardCache {

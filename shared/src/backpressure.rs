@@ -57,6 +57,14 @@ pub const VIEW_TIMEOUT: Duration = Duration::from_millis(250);
 /// A function behind the API: a request, and room for a cold start and the answer.
 pub const API_FUNCTION_TIMEOUT: Duration = Duration::from_secs(15);
 
+// ---------------------------------------------------------------- sockets
+
+/// A message to a socket. API Gateway answers in some 10 ms, a new connection to it in some 50; a socket that takes
+/// longer has a slow reader, and is closed rather than waited for.
+pub const PUSH_TIMEOUT: Duration = Duration::from_secs(1);
+/// Messages the local gateway keeps for a socket that does not read them; one more closes it.
+pub const SOCKET_BACKLOG: usize = 64;
+
 // ---------------------------------------------------------------- workers
 
 /// A worker's function: the longest message, and room to give back or bury what failed (two calls).

@@ -32,6 +32,12 @@ pub struct Config {
     pub public_url: String,
     /// The app's address, without a slash at the end; its pages replace the built-in ones in mails.
     pub app_url: Option<String>,
+    /// Where clients open sockets, without a slash at the end: the channels' names follow.
+    pub sockets_url: String,
+    /// Where API Gateway takes messages to sockets; None in functions that send none.
+    pub connections_url: Option<String>,
+    /// Origins whose pages may open sockets, or `*`; empty in functions that open none.
+    pub allow_origins: Vec<String>,
     pub mail_from: String,
     /// `iss` of access tokens.
     pub issuer: String,
@@ -76,6 +82,7 @@ pub struct Endpoints {
     pub sqs: Option<String>,
     pub s3: Option<String>,
     pub ses: Option<String>,
+    pub connections: Option<String>,
 }
 
 /// Every variable that is missing or can't be read.
@@ -84,7 +91,7 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 20] = [
+pub const GIVEN_TO_ALL: [&str; 21] = [
     "TABLE_NAME",
     "FANOUT_QUEUE_URL",
     "FILES_QUEUE_URL",
@@ -96,6 +103,7 @@ pub const GIVEN_TO_ALL: [&str; 20] = [
     "MEDIA_QUOTA_MB",
     "PUBLIC_URL",
     "APP_URL",
+    "SOCKETS_URL",
     "MAIL_FROM",
     "TOKEN_ISSUER",
     "PUBLIC_READING",
@@ -132,6 +140,7 @@ impl Config {
                 sqs: vars.optional("AWS_ENDPOINT_URL_SQS"),
                 s3: vars.optional("AWS_ENDPOINT_URL_S3"),
                 ses: vars.optional("AWS_ENDPOINT_URL_SESV2"),
+                connections: vars.optional("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"),
             },
             table: vars.text("TABLE_NAME"),
             fanout_queue: vars.text("FANOUT_QUEUE_URL"),
@@ -146,6 +155,9 @@ impl Config {
             media_quota: vars.parsed::<u64>("MEDIA_QUOTA_MB", 1).saturating_mul(1024 * 1024),
             public_url: vars.optional("PUBLIC_URL").unwrap_or_default().trim_end_matches('/').to_owned(),
             app_url: vars.optional("APP_URL").map(|url| url.trim_end_matches('/').to_owned()),
+            sockets_url: vars.text("SOCKETS_URL").trim_end_matches('/').to_owned(),
+            connections_url: vars.optional("CONNECTIONS_URL").map(|url| url.trim_end_matches('/').to_owned()),
+            allow_origins: vars.list("ALLOW_ORIGINS"),
             mail_from: vars.text("MAIL_FROM"),
             issuer: vars.text("TOKEN_ISSUER"),
             public_reading: vars.switch("PUBLIC_READING"),
@@ -168,6 +180,11 @@ struct Vars<L> {
 impl<L: Fn(&str) -> Option<String>> Vars<L> {
     fn optional(&self, name: &str) -> Option<String> {
         (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        let text = self.optional(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
     }
 
     fn text(&mut self, name: &str) -> String {

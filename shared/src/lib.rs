@@ -30,6 +30,8 @@ pub mod jobs;
 pub mod mail;
 /// The media bucket.
 pub mod media;
+/// Messages to open sockets, through API Gateway.
+pub mod push;
 
 /// The one value every handler gets.
 pub mod app;

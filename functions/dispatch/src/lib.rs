@@ -123,6 +123,7 @@ async fn again(app: &App, record: Value) -> Result<()> {
         Subject::Gone(id) => gone(id),
         Subject::Media(id) => store::media::any(app, id).await?.as_ref().and_then(media).into_iter().collect(),
         Subject::Other(job) => vec![job],
+        Subject::Nothing => Vec::new(),
     };
     jobs.extend(texts.iter().flat_map(|text| text.jobs.clone()));
     app.jobs().send(jobs).await?;
@@ -228,6 +229,7 @@ impl Changes {
             Subject::Gone(id) => self.jobs.extend(gone(id).into_iter().map(|job| (vec![place], job))),
             Subject::Media(_) => self.jobs.extend(media(&record.image()?).map(|job| (vec![place], job))),
             Subject::Other(job) => self.jobs.push((vec![place], job)),
+            Subject::Nothing => {}
         }
         Ok(())
     }

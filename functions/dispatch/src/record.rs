@@ -31,6 +31,8 @@ pub(crate) enum Subject {
     Media(MediaId),
     /// What has this job for its only consequence.
     Other(Job),
+    /// A session has begun, of which nothing follows; the filter can't tell its beginning from its end.
+    Nothing,
 }
 
 /// Lambda's form, and that of DynamoDB's own `GetRecords`: no more of it than is needed.
@@ -70,6 +72,10 @@ impl Record {
             }
             (Some(EntityKey::Media(id)), _) => Subject::Media(id),
             (Some(EntityKey::Profile(user)), _) => Subject::Other(Job::Index(IndexJob::Person { user })),
+            (Some(EntityKey::Session(user, session)), "REMOVE") => {
+                Subject::Other(Job::Notify(NotifyJob::SessionEnded { user, session }))
+            }
+            (Some(EntityKey::Session(..)), _) => Subject::Nothing,
             (Some(EntityKey::MailToken(id)), _) => Subject::Other(Job::Notify(NotifyJob::MailToken { id })),
             _ => return Err(Error::internal("a record of what the stream is not read for")),
         };

@@ -1,5 +1,6 @@
-//! The notify queue's worker: notifications and mail.
+//! The notify queue's worker: notifications, open sockets and mail.
 
+mod live;
 mod mails;
 mod tell;
 mod tokens;
@@ -22,5 +23,6 @@ async fn one(app: &App, turns: &Turns, job: NotifyJob) -> Result<()> {
         NotifyJob::Notify { topic, acts } => tell::tell(app, turns, &topic, acts).await,
         NotifyJob::Mentioned { post } => tell::mentions(app, turns, post).await,
         NotifyJob::MailToken { id } => tokens::send(app, id).await,
+        NotifyJob::SessionEnded { user, session } => live::end(app, user, session).await,
     }
 }

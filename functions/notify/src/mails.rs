@@ -2,6 +2,7 @@
 
 use shared::error::Result;
 use shared::mail::Mail;
+use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::models::session::{MailAction, MailToken, unsubscribe_token};
 use shared::models::user::{Account, Email, Profile};
 use shared::secrets::Keys;
@@ -19,19 +20,39 @@ pub(crate) async fn send(app: &App, claim: Claim, mail: Mail) -> Result<()> {
     }
 }
 
-/// Somebody follows the account.
-pub(crate) fn follow(config: &Config, keys: &Keys, account: &Account, actor: &Profile) -> Mail {
+/// Somebody did what concerns the account.
+pub(crate) fn act(
+    config: &Config,
+    keys: &Keys,
+    account: &Account,
+    actor: &Profile,
+    topic: &Topic,
+    act: &Act,
+) -> Mail {
     let app = config.app_url.as_ref().unwrap_or(&config.public_url);
     let name = &actor.username;
     let who = actor.full_name.as_ref().map_or_else(|| format!("@{name}"), |full| format!("{full} (@{name})"));
-    let unsubscribe =
-        format!("{}/users/unsubscribe?token={}", config.public_url, unsubscribe_token(keys, account.id, "follow"));
+    let (did, mails) = match topic.kind {
+        NotificationKind::Follow => ("follows you", "new followers"),
+        NotificationKind::Like => ("liked your post", "likes"),
+        NotificationKind::Comment => ("commented on your post", "comments"),
+        NotificationKind::Mention => ("mentioned you", "mentions"),
+    };
+    let kind = topic.kind.setting();
+    let token = unsubscribe_token(keys, account.id, kind);
+    let link = match topic.comment(act).or(topic.post) {
+        Some(post) => Link { label: "See the post".into(), url: format!("{app}/posts/{post}") },
+        None => Link { label: format!("See @{name}"), url: format!("{app}/users/{name}") },
+    };
     Letter {
-        subject: format!("@{name} follows you"),
-        opening: format!("{who} follows you on Perch now."),
-        link: Some(Link { label: format!("See @{name}"), url: format!("{app}/users/{name}") }),
-        closing: "Your settings say which mails you get, under notify.follow.",
-        ending: Some(Link { label: "No more mails about new followers".into(), url: unsubscribe }),
+        subject: format!("@{name} {did}"),
+        opening: format!("{who} {did} on Perch."),
+        link: Some(link),
+        closing: format!("Your settings say which mails you get, under notify.{kind}."),
+        ending: Some(Link {
+            label: format!("No more mails about {mails}"),
+            url: format!("{}/users/unsubscribe?token={token}", config.public_url),
+        }),
     }
     .to(&account.email)
 }
@@ -73,7 +94,7 @@ pub(crate) fn token(config: &Config, token: &MailToken, text: &str) -> Option<Ma
         MailAction::Nothing => return None,
     };
     let (subject, opening) = (subject.into(), opening.into());
-    Some(Letter { subject, opening, link, closing, ending: None }.to(&token.email))
+    Some(Letter { subject, opening, link, closing: closing.into(), ending: None }.to(&token.email))
 }
 
 struct Link {
@@ -86,7 +107,7 @@ struct Letter {
     subject: String,
     opening: String,
     link: Option<Link>,
-    closing: &'static str,
+    closing: String,
     /// The link that ends such mails.
     ending: Option<Link>,
 }
@@ -106,7 +127,7 @@ impl Letter {
     fn text(&self) -> String {
         let link = self.link.as_ref().map(|link| link.url.clone());
         let ending = self.ending.as_ref().map(|link| format!("{}:\n{}", link.label, link.url));
-        let parts = [Some(self.opening.clone()), link, Some(self.closing.into()), ending];
+        let parts = [Some(self.opening.clone()), link, Some(self.closing.clone()), ending];
         let mut text = parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n");
         text.push('\n');
         text
@@ -118,7 +139,7 @@ impl Letter {
         let parts = [
             Some(paragraph(&self.opening)),
             self.link.as_ref().map(anchor),
-            Some(paragraph(self.closing)),
+            Some(paragraph(&self.closing)),
             self.ending.as_ref().map(anchor),
         ];
         let body: String = parts.into_iter().flatten().collect();
@@ -141,7 +162,7 @@ mod tests {
             subject: "@gull follows you".into(),
             opening: "<b>\"Lara\"</b> & co (@gull) follow you".into(),
             link: Some(Link { label: "See @gull".into(), url: url.clone() }),
-            closing: "Bye.",
+            closing: "Bye.".into(),
             ending: Some(Link { label: "No more".into(), url: "https://perch.example/end?token=x.follow.y".into() }),
         };
         assert!(mail.text().lines().any(|line| line == url));

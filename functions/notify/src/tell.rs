@@ -1,6 +1,6 @@
 //! Telling somebody what others did.
 
-use crate::mails;
+use crate::{live, mails};
 use futures::future::{try_join, try_join_all, try_join3};
 use shared::error::Result;
 use shared::ids::{PostId, UserId};
@@ -42,17 +42,19 @@ pub(crate) async fn tell(app: &App, turns: &Turns, topic: &Topic, acts: Vec<Act>
     let Some(account) = account else { return Ok(()) };
     acts.retain(|act| sight.hears_of(act.actor));
     let ways = ways(&account.settings.notify, topic.kind);
-    let unmailed = {
+    let told = {
         let turn = turns.of(topic.owner);
         let _turn = turn.lock().await;
-        store::notifications::tell(app, topic, &acts, ways.list).await?
+        store::notifications::tell(app, topic, &acts, ways).await?
     };
-    if ways.mail && topic.kind == NotificationKind::Follow {
-        for act in unmailed {
-            mail(app, topic, &act, &account).await?;
+    let live = if ways.live { live::notifications(app, topic, &told).await } else { Ok(()) };
+    if ways.mail {
+        for one in told.iter().filter(|one| !one.mailed) {
+            mail(app, topic, &one.act, &account).await?;
         }
     }
-    Ok(())
+    // What a socket could not be told delays no mail.
+    live
 }
 
 /// Tells those whom a post mentions: not its author, nor whoever is told of it as a comment.
@@ -102,7 +104,7 @@ const fn ways(settings: &NotifySettings, kind: NotificationKind) -> Ways {
     }
 }
 
-/// Sends the mail that tells of a new follower, where the day's number is not reached.
+/// Sends the mail that tells of an act, where the day's number is not reached.
 async fn mail(app: &App, topic: &Topic, act: &Act, account: &Account) -> Result<()> {
     let Some(actor) = store::users::profile(app, act.actor).await?.filter(Profile::is_standing) else { return Ok(()) };
     let limit = if account.verified { MAILS_A_DAY } else { MAILS_A_DAY_UNVERIFIED };
@@ -111,7 +113,7 @@ async fn mail(app: &App, topic: &Topic, act: &Act, account: &Account) -> Result<
         tracing::info!(owner = %topic.owner, limit, "no mail: enough for today");
         return Ok(());
     }
-    let mail = mails::follow(app.config(), app.keys()?, account, &actor);
+    let mail = mails::act(app.config(), app.keys()?, account, &actor, topic, act);
     let sent = match store::notifications::claim_mail(app, topic, act).await {
         Ok(Some(claim)) => mails::send(app, claim, mail).await.map(|()| true),
         other => other.map(|_| false),

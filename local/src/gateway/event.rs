@@ -111,7 +111,7 @@ impl Invocation<'_> {
 }
 
 /// Decoded, those of one name joined by commas.
-fn query_parameters(query: &str) -> Map<String, Value> {
+pub(super) fn query_parameters(query: &str) -> Map<String, Value> {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
     let mut joined: Map<String, Value> = Map::new();
     for (name, value) in pairs {
@@ -134,7 +134,7 @@ fn is_text(headers: &HeaderMap) -> bool {
         || essence.ends_with("+xml")
 }
 
-fn lossy(value: &HeaderValue) -> String {
+pub(super) fn lossy(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 

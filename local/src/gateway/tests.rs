@@ -29,6 +29,7 @@ async fn gateway(dir: &tempfile::TempDir) -> Gateway {
         routes,
         stages: vec!["api".to_owned()],
         cors: None,
+        sockets: None,
         mails: Arc::new(Ses::start(dir.path(), Durability::Fast).await.unwrap()),
         written: Arc::default(),
     }

@@ -3,6 +3,8 @@
 //! what they acknowledged survives `kill -9`. A server ends with the runtime it was started on. Calls fail when a file
 //! or a port cannot be used; what else can go wrong is said where it can.
 
+/// Open sockets.
+pub mod connections;
 /// The table.
 pub mod dynamodb;
 /// The media bucket.

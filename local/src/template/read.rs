@@ -1,7 +1,7 @@
 //! From a parsed document to a [`Model`].
 
 use super::resolve::{Bindings, Resolver, long_form, physical_name, scalar};
-use super::{Bucket, Event, Function, Model, Queue, Secret, Table, TemplateError};
+use super::{Bucket, Event, Function, Model, Queue, Secret, SocketApi, Table, TemplateError};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -57,12 +57,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn model(&self) -> Result<Model, TemplateError> {
-        let mut stages = self.all("AWS::ApiGatewayV2::Stage")?;
-        let stages = stages.drain(..).map(|(id, stage)| match stage["StageName"].as_str() {
-            Some(name) => Ok(name.to_owned()),
-            None => Err(TemplateError::at(id, "it has no StageName")),
-        });
         let api = self.all("AWS::Serverless::HttpApi")?.into_iter().next();
+        let stages = api.as_ref().map(|(id, _)| self.stages(id)).transpose()?.unwrap_or_default();
         let cors = api.and_then(|(id, mut api)| Some((id, api.get_mut("CorsConfiguration")?.take())));
         Ok(Model {
             functions: self.functions()?,
@@ -73,12 +69,41 @@ impl Reader<'_> {
                 ..bucket
             })?,
             secrets: self.read("AWS::SecretsManager::Secret", |id, secret| Secret { id, ..secret })?,
-            stages: stages.collect::<Result<_, _>>()?,
+            stages,
+            sockets: self.sockets()?,
             cors: cors.map(|(id, cors)| typed(cors, &id)).transpose()?,
             parameters: self.parameters.clone(),
             resources: self.document["Resources"].clone(),
             conditions: self.document["Conditions"].clone(),
         })
+    }
+
+    /// The stages that are given to an API beside its own.
+    fn stages(&self, api: &str) -> Result<Vec<String>, TemplateError> {
+        let all = self.all("AWS::ApiGatewayV2::Stage")?;
+        let own = all.into_iter().filter(|(_, stage)| stage["ApiId"] == api);
+        own.map(|(id, stage)| match stage["StageName"].as_str() {
+            Some(name) => Ok(name.to_owned()),
+            None => Err(TemplateError::at(id, "it has no StageName")),
+        })
+        .collect()
+    }
+
+    fn sockets(&self) -> Result<Option<SocketApi>, TemplateError> {
+        let Some((id, api)) = self.all("AWS::Serverless::WebSocketApi")?.into_iter().next() else { return Ok(None) };
+        let mut stages = self.stages(&id)?;
+        stages.extend(api["StageName"].as_str().map(str::to_owned));
+        let routes = api["Routes"].as_object();
+        let function = |route: &str| {
+            let arn = routes.and_then(|routes| routes.get(route)?["FunctionArn"].as_str());
+            arn.and_then(|arn| arn.rsplit(':').next()).map(str::to_owned)
+        };
+        match (function("$connect"), function("$disconnect"), function("$default")) {
+            (Some(function), Some(second), Some(third)) if function == second && function == third => {
+                Ok(Some(SocketApi { stages, function }))
+            }
+            _ => Err(TemplateError::at(id, "$connect, $disconnect and $default must lead to one function")),
+        }
     }
 
     /// Resources of a type whose condition holds, unresolved.

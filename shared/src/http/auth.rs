@@ -22,6 +22,15 @@ pub struct Bearer {
 }
 
 impl Bearer {
+    /// Whoever has this access token.
+    ///
+    /// # Errors
+    /// 401 where it is malformed, expired or not ours.
+    pub fn read(app: &App, token: &str) -> Result<Self> {
+        let claims = app.keys()?.read_access_token(&app.config().issuer, token, app.now());
+        Ok(Self { claims: claims.ok_or_else(refused)?, notes: Notes::default() })
+    }
+
     /// Whom the token names.
     pub fn id(&self) -> UserId {
         self.claims.sub
@@ -97,17 +106,19 @@ impl FromRequestParts<App> for Bearer {
         let header = parts.headers.get(AUTHORIZATION).ok_or_else(|| {
             Error::unauthorized("Send an access token: `Authorization: Bearer …`. POST /login gives one.")
         })?;
-        let refused = || Error::unauthorized("The access token is malformed, expired or not ours.");
         let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(refused)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(refused());
         }
-        let claims = app.keys()?.read_access_token(&app.config().issuer, token.trim(), app.now());
-        let claims = claims.ok_or_else(refused)?;
-        let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
-        notes.set_user(claims.sub);
-        Ok(Self { claims, notes })
+        let mut bearer = Self::read(app, token.trim())?;
+        bearer.notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
+        bearer.notes.set_user(bearer.id());
+        Ok(bearer)
     }
+}
+
+fn refused() -> Error {
+    Error::unauthorized("The access token is malformed, expired or not ours.")
 }
 
 impl OptionalFromRequestParts<App> for Bearer {

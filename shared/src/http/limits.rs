@@ -28,6 +28,7 @@ pub enum Action {
     Upload,
     Report,
     Moderate,
+    Connect,
 }
 
 const MINUTE: u64 = 60;
@@ -56,7 +57,7 @@ pub struct LimitStatus {
 }
 
 impl Action {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::SignUp,
         Self::SignIn,
         Self::UseMailToken,
@@ -73,6 +74,7 @@ impl Action {
         Self::Upload,
         Self::Report,
         Self::Moderate,
+        Self::Connect,
     ];
 
     pub const fn quota(self) -> Quota {
@@ -93,12 +95,13 @@ impl Action {
             Self::Upload => quota("upload", 300, HOUR),
             Self::Report => quota("report", 60, HOUR),
             Self::Moderate => quota("moderate", 1_200, HOUR),
+            Self::Connect => quota("connect", 300, HOUR),
         }
     }
 
     /// What an account may do before its address is verified, even where that is asked for.
     pub const fn is_open_to_unverified(self) -> bool {
-        matches!(self, Self::EditAccount | Self::ResendVerification | Self::ChangePassword | Self::MarkRead)
+        matches!(self, Self::EditAccount | Self::ResendVerification | Self::ChangePassword | Self::MarkRead | Self::Connect)
     }
 
     /// Counts one call of `subject`, in windows that begin with the clock's.

@@ -13,6 +13,7 @@ pub mod scheduled;
 pub mod search;
 pub mod session;
 pub mod settings;
+pub mod socket;
 pub mod suggestions;
 pub mod text;
 pub mod trend;

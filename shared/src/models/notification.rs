@@ -1,6 +1,7 @@
 //! Notifications.
 
 use super::fields::{FieldValue, Refusal, text};
+use super::settings::Ways;
 use crate::clock::Timestamp;
 use crate::ids::{NotificationId, PostId, UserId};
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,11 @@ impl NotificationKind {
             Self::Comment => "comment",
             Self::Mention => "mention",
         }
+    }
+
+    /// Under which name the settings have its ways.
+    pub const fn setting(self) -> &'static str {
+        self.as_str()
     }
 
     pub const ALL: [Self; 4] = [Self::Follow, Self::Like, Self::Comment, Self::Mention];
@@ -128,8 +134,23 @@ pub struct NotificationEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<PostId>,
     pub actor: UserId,
+    /// The how-manieth of those that sockets are told; none where the owner wants no such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
     /// Seconds since the epoch.
     pub ttl: u64,
+}
+
+/// An act that was told, now or by an earlier delivery of the same message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub act: Act,
+    pub id: NotificationId,
+    /// The notification it is part of; none where the owner wants no list of such.
+    pub group: Option<NotificationId>,
+    pub seq: Option<u64>,
+    /// A mail told it, too.
+    pub mailed: bool,
 }
 
 /// The notification that alike events join, as long as it is there.
@@ -145,6 +166,13 @@ pub struct NotificationGroup {
 pub struct NotificationDone {
     /// The act; a later one of the same kind, target and actor is no news.
     pub event: Ulid,
+    /// What the event was told as, for whoever is told by the same message again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<NotificationId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<NotificationId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
     /// Whether a mail told it too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mailed: bool,
@@ -162,9 +190,33 @@ pub struct ReadMark {
     /// The newest event's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<NotificationId>,
+    /// How many events sockets were told.
+    #[serde(default)]
+    pub seq: u64,
+}
+
+impl NotificationDone {
+    /// The act as it was told, if this is that act.
+    pub fn told(&self, act: &Act) -> Option<Told> {
+        (self.event == act.event).then(|| Told {
+            act: *act,
+            id: self.id.unwrap_or(NotificationId::from_ulid(act.event)),
+            group: self.group,
+            seq: self.seq,
+            mailed: self.mailed,
+        })
+    }
 }
 
 impl ReadMark {
+    /// An act is told next.
+    pub fn tell(&mut self, act: &Act, ways: Ways, now: Timestamp) -> Told {
+        let id = if ways.list { self.next_id(act.event, now) } else { NotificationId::from_ulid(act.event) };
+        let counts = ways.list && ways.live;
+        self.seq += u64::from(counts);
+        Told { act: *act, id, group: None, seq: counts.then_some(self.seq), mailed: false }
+    }
+
     /// Whether all up to this one are read.
     pub fn covers(&self, id: NotificationId) -> bool {
         self.upto.is_some_and(|upto| id <= upto)
@@ -208,7 +260,7 @@ mod tests {
         assert_eq!(ReadMark::default().next_id(early, now).ulid(), early);
         for last in [ulid(2_000), ulid(5_000), ulid(9_000), Ulid::from_parts(5_000, u128::MAX)] {
             let last = NotificationId::from_ulid(last);
-            let mut mark = ReadMark { unread: 0, upto: Some(last), last: Some(last) };
+            let mut mark = ReadMark { upto: Some(last), last: Some(last), ..ReadMark::default() };
             let (told, then) = (mark.next_id(early, now), mark.next_id(early, now));
             assert!(told > last && then > told && !mark.covers(told), "{last} {told} {then}");
             assert_eq!(mark.last, Some(then));
@@ -224,7 +276,7 @@ mod tests {
         let mut group =
             Notification { id, kind, post: None, comment: None, actors, n: 3, again: 0, last: id, read: false, ttl: 0 };
         let last = following(id);
-        let event = |actor| NotificationEvent { id: last, group: id, kind, post: None, comment: None, actor, ttl: 0 };
+        let event = |actor| NotificationEvent { id: last, group: id, kind, post: None, comment: None, actor, seq: None, ttl: 0 };
         group.join(&event(user(4)), false);
         assert_eq!(group.actors, [user(4), user(3), user(2)]);
         group.join(&event(user(3)), true);

@@ -23,6 +23,7 @@ pub mod reports;
 pub mod scheduled;
 pub mod search;
 pub mod sessions;
+pub mod sockets;
 pub mod suggestions;
 pub mod suspensions;
 pub mod timelines;

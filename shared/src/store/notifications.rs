@@ -13,8 +13,9 @@ use crate::error::{Error, Result};
 use crate::ids::{NotificationId, UserId};
 use crate::models::notification::{
     Act, GROUP_WINDOW, NOTIFICATION_LIFETIME, Notification, NotificationDone, NotificationEvent, NotificationGroup,
-    NotificationKind, ReadMark, Topic,
+    NotificationKind, ReadMark, Told, Topic,
 };
+use crate::models::settings::Ways;
 use crate::table::client::{TRANSACTION_OPS, back_off};
 use crate::table::design::{Key, key};
 use crate::table::{Condition, Op, Order, Read};
@@ -34,33 +35,34 @@ pub const fn most_acts(kind: NotificationKind) -> usize {
 }
 
 /// Tells the topic's owner of acts, at most [`most_acts`]: each once per kind, target and actor (a comment is a target of
-/// its own), and in the list if they are to be `listed`. Answers those that a mail may tell of: told now or by an earlier
-/// delivery of the same message, and not mailed yet.
+/// its own), and in the list if they want one of such. Answers those told now, and those that an earlier delivery of the
+/// same message told: what else tells of them may not have been done yet.
 ///
 /// # Errors
 /// Unavailable; then telling again is right.
-pub async fn tell(app: &App, topic: &Topic, acts: &[Act], listed: bool) -> Result<Vec<Act>> {
+pub async fn tell(app: &App, topic: &Topic, acts: &[Act], ways: Ways) -> Result<Vec<Told>> {
     for attempt in 0..MARK_REFUSALS {
         // The mark first: what changes after it is read makes the transaction fail.
         let mark = read_mark(app, topic.owner).await?;
         let (done, open, joined) =
             try_join3(find_done(app, topic, acts), open_group(app, topic), find_joined(app, topic, acts)).await?;
-        let to_mail = |(act, done): (&Act, &Option<NotificationDone>)| match done {
-            Some(done) => (done.event == act.event && !done.mailed).then_some(*act),
-            None => Some(*act),
-        };
-        let unmailed = acts.iter().zip(&done).filter_map(to_mail).collect();
-        let new: Vec<Act> = acts.iter().zip(&done).filter(|(_, done)| done.is_none()).map(|(act, _)| *act).collect();
-        if new.is_empty() {
-            return Ok(unmailed);
-        }
-        let mut ops = new.iter().map(|act| note(app, topic, act)).collect::<Result<Vec<_>>>()?;
-        if listed {
-            let open = open.filter(|group| !group.is_read(&mark));
-            ops.extend(listing(app, topic, &new, mark, open, joined)?);
+        let mut told: Vec<Told> = acts.iter().zip(&done).filter_map(|(act, done)| done.as_ref()?.told(act)).collect();
+        let open = open.filter(|group| ways.list && !group.is_read(&mark));
+        let (mut moved, now) = (mark, app.now());
+        let unknown = acts.iter().zip(&done).filter(|(_, done)| done.is_none()).map(|(act, _)| act);
+        let mut new: Vec<Told> = unknown.map(|act| moved.tell(act, ways, now)).collect();
+        let Some(first) = new.first().map(|one| one.id) else { return Ok(told) };
+        let group = open.as_ref().map_or(first, |group| group.id);
+        new.iter_mut().for_each(|one| one.group = ways.list.then_some(group));
+        let mut ops = new.iter().map(|one| note(app, topic, one)).collect::<Result<Vec<_>>>()?;
+        if ways.list {
+            ops.extend(listing(app, topic, &new, &mark, &moved, open, joined)?);
         }
         match app.table().transact(ops).await {
-            Ok(()) => return Ok(unmailed),
+            Ok(()) => {
+                told.extend(new);
+                return Ok(told);
+            }
             Err(error) => error.refused()?,
         };
         back_off(attempt).await;
@@ -102,40 +104,50 @@ async fn open_group(app: &App, topic: &Topic) -> Result<Option<Notification>> {
 }
 
 /// The write that notes that an act is told.
-fn note(app: &App, topic: &Topic, act: &Act) -> Result<Op> {
+fn note(app: &App, topic: &Topic, told: &Told) -> Result<Op> {
     let now = app.now();
-    let done = NotificationDone { event: act.event, mailed: false, ttl: (now + NOTIFICATION_LIFETIME).seconds() };
+    let Told { act, id, group, seq, mailed } = *told;
+    let ttl = (now + NOTIFICATION_LIFETIME).seconds();
+    let done = NotificationDone { event: act.event, id: Some(id), group, seq, mailed, ttl };
     // Expired ones may lie there for days yet.
     let first = Condition::Any(vec![Condition::Missing, Condition::less("ttl", now.seconds())]);
-    Ok(Op::put(done_key(topic, act), &done)?.when(first))
+    Ok(Op::put(done_key(topic, &act), &done)?.when(first))
 }
 
-/// The writes that put acts into the list: their events, and the group they open or join.
+/// The writes that put acts into the list: their events, the group they open or join, and the mark, moved from what was
+/// `read`.
 fn listing(
     app: &App,
     topic: &Topic,
-    acts: &[Act],
-    mut mark: ReadMark,
+    told: &[Told],
+    read: &ReadMark,
+    moved: &ReadMark,
     open: Option<Notification>,
     mut joined: HashMap<UserId, Ulid>,
 ) -> Result<Vec<Op>> {
     let Topic { kind, owner, post } = *topic;
     let now = app.now();
     let ttl = (now + NOTIFICATION_LIFETIME).seconds();
-    let as_read = Condition::All(vec![unchanged("last", mark.last), unchanged("upto", mark.upto)]);
-    let told: Vec<_> = acts.iter().map(|act| (act, mark.next_id(act.event, now))).collect();
-    let Some((_, first)) = told.first().copied() else { return Ok(Vec::new()) };
+    let as_read = Condition::All(vec![unchanged("last", read.last), unchanged("upto", read.upto)]);
+    let Some(first) = told.first() else { return Ok(Vec::new()) };
     let is_open = open.is_some();
-    let mut group = open.unwrap_or_else(|| Notification::opened(first, topic, ttl));
+    let mut group = open.unwrap_or_else(|| Notification::opened(first.id, topic, ttl));
     let mut ops = Vec::new();
-    for (act, id) in told {
-        let (actor, comment) = (act.actor, topic.comment(act));
-        let event = NotificationEvent { id, group: group.id, kind, post, comment, actor, ttl };
+    for Told { act, id, seq, .. } in told {
+        let (id, seq, actor, comment) = (*id, *seq, act.actor, topic.comment(act));
+        let event = NotificationEvent { id, group: group.id, kind, post, comment, actor, seq, ttl };
         ops.push(Op::create(key::notification_event(owner, id), &event)?);
         let again = joined.insert(actor, group.id.ulid()) == Some(group.id.ulid());
         group.join(&event, again);
         if comment.is_some() && !again {
-            let row = NotificationDone { event: group.id.ulid(), mailed: false, ttl };
+            let row = NotificationDone {
+                event: group.id.ulid(),
+                id: None,
+                group: None,
+                seq: None,
+                mailed: false,
+                ttl,
+            };
             ops.push(Op::put(joined_key(topic, actor), &row)?);
         }
     }
@@ -146,8 +158,8 @@ fn listing(
         ops.push(Op::create(key::notification(owner, group.id), &group)?);
         ops.push(Op::put(key::notification_group(owner, kind, post), &pointer)?);
     }
-    let moved = Op::update(key::read_mark(owner)).set("last", group.last).add("unread", i64::from(!is_open));
-    ops.push(moved.when(as_read));
+    let mark = Op::update(key::read_mark(owner)).set("last", group.last).add("unread", i64::from(!is_open));
+    ops.push(mark.set("seq", moved.seq).when(as_read));
     Ok(ops)
 }
 

@@ -56,6 +56,8 @@
 //! | TagUse | TA#tag | u | yes | that u uses the hashtag since an hour, and in how many posts |
 //! | TagCount | TR#slot | hour#tag | yes | how many authors began to use the hashtag in the hour: the number of such rows |
 //! | Top | TOP | TOP | yes | the hashtags used most, counted anew every five minutes |
+//! | Socket | U#u | W#slot | yes | an open WebSocket in one of u's ten places |
+//! | SocketOwner | WS#socket | WS | yes | whose it is: all that is known when it closes is its name |
 //!
 //! GSI1 (KEYS_ONLY, sparse: `GSI1PK` = `O#u`) lists what an account left in other partitions; for deletion and export.
 //!
@@ -104,6 +106,8 @@
 //! | 36 | what stands between two people? | U#u, H#3#other (batch) | S | store::negatives::get, among |
 //! | 37 | whose name begins so? who has this interest? whom do many follow? | US#beginning | E | store::names::page, under |
 //! | 38 | whom may somebody want to follow? | U#u, SG | E | store::suggestions::get |
+//! | 39 | which sockets has somebody open? | U#u, begins_with W# | S | store::sockets::of_user |
+//! | 40 | whose socket was it? | WS#socket | S | store::sockets::closed |
 
 mod entity;
 pub mod key;

@@ -6,7 +6,8 @@ use crate::App;
 use crate::error::Result;
 use crate::http::Bearer;
 use crate::ids::{NotificationId, PostId, UserId};
-use crate::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark};
+use crate::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark, Told, Topic};
+use crate::models::socket::Message;
 use crate::models::user::Profile;
 use crate::rules::{self, Sight};
 use crate::store::{cards, notifications};
@@ -60,6 +61,9 @@ pub struct NotificationEventView {
     #[schema(required = true)]
     pub comment_id: Option<PostId>,
     pub read: bool,
+    /// The how-manieth that sockets are told; null where the settings want no such.
+    #[schema(required = true, example = 7)]
+    pub seq: Option<u64>,
     /// RFC 3339, UTC, with milliseconds.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -186,8 +190,39 @@ pub async fn events(
             post_id: event.post,
             comment_id: event.comment,
             read: read.contains(&event.group),
+            seq: event.seq,
             created_at: event.id.created_at().rfc3339(),
         })
     };
     Ok((found.into_iter().filter_map(view).collect(), next))
+}
+
+/// What sockets are told of these: `data` is the event as [`events`] has it.
+///
+/// # Errors
+/// Unavailable.
+pub async fn messages(app: &App, topic: &Topic, told: &[Told]) -> Result<Vec<Message>> {
+    let cards = cards::load(app, told.iter().map(|one| one.act.actor).collect::<Vec<_>>()).await?;
+    let links = Links::new(app)?;
+    let message = |one: &Told| {
+        let event = NotificationEventView {
+            id: one.id,
+            notification_id: one.group.unwrap_or(one.id),
+            kind: topic.kind,
+            actor: UserCard::new(cards.get(&one.act.actor)?, &links),
+            post_id: topic.post,
+            comment_id: topic.comment(&one.act),
+            read: false,
+            seq: one.seq,
+            created_at: one.id.created_at().rfc3339(),
+        };
+        Some(Message {
+            kind: topic.kind.as_str(),
+            id: one.id.to_string(),
+            seq: one.seq,
+            created_at: event.created_at.clone(),
+            data: serde_json::to_value(event).ok()?,
+        })
+    };
+    Ok(told.iter().filter_map(message).collect())
 }

@@ -9,6 +9,7 @@ use crate::models::notification::NotificationKind;
 use crate::models::report::ReportStatus;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
+use crate::models::socket::MAX_SOCKETS;
 use ulid::Ulid;
 
 /// What lies at a key. Hashes and the windows of counters are left out, for nobody reads them back.
@@ -64,6 +65,8 @@ pub enum EntityKey {
     TagUse { tag: String, author: UserId },
     TagCount { hour: u64, tag: String },
     Top,
+    Socket(UserId, usize),
+    SocketOwner,
 }
 
 impl EntityKey {
@@ -116,6 +119,7 @@ impl EntityKey {
             "TR" if id.parse().is_ok_and(|slot: u64| slot < TREND_SLOTS) => {
                 key::read_tag_count(sk).map(|(hour, tag)| Self::TagCount { hour, tag: tag.to_owned() })
             }
+            "WS" => (sk == "WS").then_some(Self::SocketOwner),
             "MOD" => (sk == "MOD").then_some(Self::ModeratorNamed),
             _ => None,
         }
@@ -152,6 +156,8 @@ impl EntityKey {
             Some(Self::Like { user: id, post: post(liked)? })
         } else if let Some(scheduled) = after(key::SCHEDULED) {
             Some(Self::Scheduled(id, ScheduledId::from_ulid(parse_ulid(scheduled).ok()?)))
+        } else if let Some(slot) = after(key::SOCKET) {
+            Some(Self::Socket(id, slot.parse().ok().filter(|slot| *slot < MAX_SOCKETS)?))
         } else if let Some(notification) = after("NT#") {
             Some(Self::Notification(id, NotificationId::from_ulid(parse_ulid(notification).ok()?)))
         } else {
@@ -236,6 +242,8 @@ impl EntityKey {
             Self::TagUse { .. } => "TagUse",
             Self::TagCount { .. } => "TagCount",
             Self::Top => "Top",
+            Self::Socket(..) => "Socket",
+            Self::SocketOwner => "SocketOwner",
         }
     }
 
@@ -260,6 +268,8 @@ impl EntityKey {
                 | Self::TagUse { .. }
                 | Self::TagCount { .. }
                 | Self::Top
+                | Self::Socket(..)
+                | Self::SocketOwner
         )
     }
 }

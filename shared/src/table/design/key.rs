@@ -445,3 +445,19 @@ pub fn read_tag_count(sk: &str) -> Option<(u64, &str)> {
 pub fn top() -> Key {
     Key::new("TOP", "TOP")
 }
+
+/// One of a user's few places for open sockets.
+pub fn socket(user_id: UserId, slot: usize) -> Key {
+    Key::new(user(user_id), format!("{SOCKET}{slot:02}"))
+}
+
+pub const SOCKET: &str = "W#";
+
+pub fn sockets(user_id: UserId) -> Range {
+    Range::starting(user(user_id), SOCKET)
+}
+
+/// Whose a socket is, by API Gateway's name for it.
+pub fn socket_owner(id: &str) -> Key {
+    Key::new(format!("WS#{id}"), "WS")
+}

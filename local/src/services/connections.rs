@@ -1,0 +1,121 @@
+//! API Gateway's management of open sockets (`PostToConnection`, `DeleteConnection`), and which are open.
+
+use super::listen;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::json;
+use shared::backpressure::SOCKET_BACKLOG;
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc};
+
+/// A message may be so long ("Quotas for configuring and running a WebSocket API").
+pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
+
+/// The open sockets. Clones are the same ones.
+#[derive(Clone)]
+pub struct Connections {
+    open: Arc<Mutex<HashMap<String, Handle>>>,
+    endpoint: String,
+}
+
+/// One end of an open socket.
+#[derive(Clone)]
+struct Handle {
+    stage: String,
+    backlog: mpsc::Sender<String>,
+    close: Arc<Notify>,
+}
+
+/// The other end: what is to be said on a socket, and when it is to close. It is forgotten when this goes.
+pub(crate) struct Line {
+    pub(crate) id: String,
+    pub(crate) backlog: mpsc::Receiver<String>,
+    pub(crate) close: Arc<Notify>,
+    open: Arc<Mutex<HashMap<String, Handle>>>,
+}
+
+impl Connections {
+    /// Serves the management API.
+    pub async fn start() -> io::Result<Self> {
+        let (listener, endpoint) = listen()?;
+        let connections = Self { open: Arc::default(), endpoint };
+        let router = Router::new()
+            .route("/{stage}/@connections/{id}", post(send).delete(close))
+            .layer(DefaultBodyLimit::max(MAX_MESSAGE))
+            .with_state(connections.clone());
+        tokio::spawn(axum::serve(listener, router).into_future());
+        Ok(connections)
+    }
+
+    /// `http://127.0.0.1:PORT`; another port at each start.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// A socket is open from now on.
+    pub(crate) fn add(&self, stage: &str, id: String) -> Line {
+        let (sender, backlog) = mpsc::channel(SOCKET_BACKLOG);
+        let close = Arc::new(Notify::new());
+        let handle = Handle { stage: stage.to_owned(), backlog: sender, close: close.clone() };
+        lock(&self.open).insert(id.clone(), handle);
+        Line { id, backlog, close, open: self.open.clone() }
+    }
+
+    /// Closes every socket.
+    pub(crate) fn close_all(&self) {
+        lock(&self.open).values().for_each(|handle| handle.close.notify_one());
+    }
+
+    fn find(&self, stage: &str, id: &str) -> Option<Handle> {
+        lock(&self.open).get(id).filter(|handle| handle.stage == stage).cloned()
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        lock(&self.open).remove(&self.id);
+    }
+}
+
+fn lock(open: &Mutex<HashMap<String, Handle>>) -> MutexGuard<'_, HashMap<String, Handle>> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn send(
+    State(connections): State<Connections>,
+    Path((stage, id)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
+    let Some(handle) = connections.find(&stage, &id) else { return gone() };
+    match handle.backlog.try_send(String::from_utf8_lossy(&body).into_owned()) {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(TrySendError::Full(_)) => {
+            // Whoever reads so slowly is cut off: nobody waits.
+            handle.close.notify_one();
+            gone()
+        }
+        Err(TrySendError::Closed(_)) => gone(),
+    }
+}
+
+async fn close(State(connections): State<Connections>, Path((stage, id)): Path<(String, String)>) -> Response {
+    match connections.find(&stage, &id) {
+        Some(handle) => {
+            handle.close.notify_one();
+            StatusCode::NO_CONTENT.into_response()
+        }
+        None => gone(),
+    }
+}
+
+fn gone() -> Response {
+    let body = json!({ "message": null }).to_string();
+    (StatusCode::GONE, [("x-amzn-errortype", "GoneException")], body).into_response()
+}
