@@ -349,6 +349,7 @@ fn every_key_is_known_for_what_it_is() {
     let mut keys = others(ann, bob, post, ulid);
     keys.extend([
         key::profile(ann),
+        key::session(ann, SessionId::from_ulid(ulid)),
         key::media(MediaId { ulid, owner: ann }),
         key::follow(ann, bob),
         key::like(ann, post),
@@ -414,6 +415,8 @@ fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
     for (key, names) in [
         (key::post(post), &["INSERT", "REMOVE"] as &[_]),
         (key::mail_token(ulid), &["INSERT"]),
+        // Its end; of its beginning nothing follows.
+        (key::session(ann, SessionId::from_ulid(ulid)), &["INSERT", "REMOVE"]),
         (key::profile(ann), &["INSERT", "MODIFY"]),
     ] {
         for name in ["INSERT", "MODIFY", "REMOVE"] {
@@ -451,7 +454,6 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::followers(ann),
         key::failures(ann),
         key::credentials(ann),
-        key::session(ann, SessionId::from_ulid(ulid)),
         key::merged(ann, bob),
         key::uncounted(ann, post.comment(ulid, ann).unwrap()),
         key::negative(ann, bob),
@@ -468,6 +470,8 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::name_row(&NameRow { beginning: "an".into(), order: "164".into() }, ann),
         key::names_indexed(ann),
         key::suggestions(ann),
+        key::socket(ann, 3),
+        key::socket_owner("c"),
         key::loose(MediaId { ulid, owner: ann }),
         key::sweeper(),
         key::audience(post),

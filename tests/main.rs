@@ -34,6 +34,7 @@ mod feed;
 mod graph;
 mod journeys;
 mod likes;
+mod live;
 mod lost_answers;
 mod matrix;
 mod media;

@@ -46,6 +46,10 @@ impl Sample {
             assert_eq!(*header, "Bearer ACCESS_TOKEN", "{}", self.file);
             *header = format!("Bearer {token}").into();
         }
+        if let Some(header) = event["headers"].get_mut("Sec-WebSocket-Protocol") {
+            assert_eq!(*header, "perch, ACCESS_TOKEN", "{}", self.file);
+            *header = format!("perch, {token}").into();
+        }
         event
     }
 

@@ -39,7 +39,8 @@ impl Push {
     }
 
     fn client(&self, channel: Channel) -> Result<&Client> {
-        let base = self.0.base.as_ref().ok_or_else(|| Error::internal("CONNECTIONS_URL is not set for this function"))?;
+        let base =
+            self.0.base.as_ref().ok_or_else(|| Error::internal("CONNECTIONS_URL is not set for this function"))?;
         Ok(self.0.clients[channel as usize].get_or_init(|| {
             let endpoint = Some(format!("{base}/{}", channel.as_str()));
             let config = sdk_config!(aws_sdk_apigatewaymanagement, self.0.aws, endpoint);

@@ -150,9 +150,18 @@ impl Crowd {
         let actors = vec![self.people[0]];
         let told = Notification { actors, n: AROUND as u64, last, ..Notification::opened(group, &topic, ttl) };
         put(items, key::notification(owner, group), &told);
-        put(items, key::read_mark(owner), &ReadMark { unread: 1, upto: None, last: Some(last) });
+        put(items, key::read_mark(owner), &ReadMark { unread: 1, upto: None, last: Some(last), seq: 1 });
         for id in ids {
-            let event = NotificationEvent { id, group, kind, post: None, comment: None, actor: self.people[0], ttl };
+            let event = NotificationEvent {
+                id,
+                group,
+                kind,
+                post: None,
+                comment: None,
+                actor: self.people[0],
+                seq: Some(1),
+                ttl,
+            };
             put(items, key::notification_event(owner, id), &event);
         }
     }

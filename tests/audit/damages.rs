@@ -33,6 +33,7 @@ fn number(n: u64) -> Value {
 pub(super) fn damages(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     let mut damages = of_edges(items, gull, tern);
     damages.extend(of_blocks(gull, tern));
+    damages.extend(of_sockets(items));
     damages.extend(of_names(items, gull));
     damages.extend(of_posts(items, gull, tern));
     damages.extend(of_comments(items, gull));
@@ -107,6 +108,21 @@ fn of_edges(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
         ),
         (vec![Take(follow), Put(hidden)], no_edge),
         (vec![Put(with(&followers, "mode", json!({"S": "crossing"})))], vec!["gull is between two ways of delivery"]),
+    ]
+}
+
+fn of_sockets(items: &Items) -> Vec<Case> {
+    let (socket, owner) = (one(items, "U#", "W#"), one(items, "WS#", "WS"));
+    vec![
+        (vec![Take(socket)], vec!["a socket's name is gull's in place 0, where it is not"]),
+        (vec![Take(owner.clone())], vec!["gull has a socket in place 0, whose name is not theirs"]),
+        (
+            vec![Put(with(&owner, "slot", number(1)))],
+            vec![
+                "a socket's name is gull's in place 1, where it is not",
+                "gull has a socket in place 0, whose name is not theirs",
+            ],
+        ),
     ]
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod files;
 pub(crate) mod film;
 pub(crate) mod import;
 pub(crate) mod lists;
+pub(crate) mod live;
 pub(crate) mod services;
 pub(crate) mod shape;
 

@@ -11,6 +11,7 @@ use shared::models::media::{MAX_DIRECT, MAX_IMAGE, MAX_PER_POST, MAX_VIDEO};
 use shared::models::post::Content;
 use shared::models::scheduled::MAX_WAITING;
 use shared::models::session::{MAX_SESSIONS, SESSION_LIFETIME};
+use shared::models::socket::{Channel, MAX_SOCKETS, PING_EVERY, SOCKET_IDLE, SOCKET_LIFETIME};
 use shared::models::user::{Bio, FullName, Interest, Interests, Location, Password, Username, Website};
 use shared::secrets::ACCESS_TOKEN_LIFETIME;
 use shared::{App, Config};
@@ -27,6 +28,7 @@ pub(crate) struct ClientConfig {
     media: MediaSizes,
     lists: ListSizes,
     sessions: SessionTimes,
+    sockets: Sockets,
     /// The largest JSON body, in bytes.
     max_body_bytes: usize,
     /// By name, as in the `RateLimit` headers; they hold where `features.rate_limits` is on.
@@ -117,6 +119,37 @@ pub(crate) struct SessionTimes {
     max_sessions: usize,
 }
 
+/// WebSockets; "Live" in docs/api.md tells how to use them.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Sockets {
+    #[schema(example = "wss://sockets.example.com/notifications")]
+    notifications_url: String,
+    #[schema(example = "wss://sockets.example.com/activity-log")]
+    activity_log_url: String,
+    /// Open ones of one account; one more closes the oldest.
+    max_open: usize,
+    /// A socket on which nothing is said for so long closes …
+    idle_seconds: u64,
+    /// … so a client sends a ping this often.
+    ping_seconds: u64,
+    /// Every socket closes after so long; a client opens another.
+    lifetime_seconds: u64,
+}
+
+impl Sockets {
+    fn new(base: &str) -> Self {
+        let url = |channel: Channel| format!("{base}/{}", channel.as_str());
+        Self {
+            notifications_url: url(Channel::Notifications),
+            activity_log_url: url(Channel::ActivityLog),
+            max_open: MAX_SOCKETS,
+            idle_seconds: SOCKET_IDLE.as_secs(),
+            ping_seconds: PING_EVERY.as_secs(),
+            lifetime_seconds: SOCKET_LIFETIME.as_secs(),
+        }
+    }
+}
+
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct RateLimit {
     limit: u64,
@@ -135,7 +168,7 @@ impl From<&Config> for Features {
 }
 
 impl ClientConfig {
-    fn new(features: Features, quota: u64) -> Self {
+    fn new(features: Features, quota: u64, sockets: &str) -> Self {
         let rate_limits = Action::ALL.into_iter().map(|action| {
             let quota = action.quota();
             (quota.name, RateLimit { limit: quota.limit, window_seconds: quota.window })
@@ -174,6 +207,7 @@ impl ClientConfig {
                 idle_seconds: SESSION_LIFETIME.as_secs(),
                 max_sessions: MAX_SESSIONS,
             },
+            sockets: Sockets::new(sockets),
             max_body_bytes: MAX_BODY,
             rate_limits: rate_limits.collect(),
         }
@@ -185,10 +219,11 @@ impl ClientConfig {
     get, path = "/config", tag = "service", extensions(("x-etag" = json!(true))),
     responses((
         status = 200, description = "The rules and limits of this deployment", body = ClientConfig,
-        example = json!(ClientConfig::new(Features { rate_limits: true, ..Features::default() }, 2_147_483_648)),
+        example = json!(ClientConfig::new(Features { rate_limits: true, ..Features::default() }, 2_147_483_648, "wss://sockets.example.com")),
     ))
 )]
 pub(crate) async fn show_config(State(app): State<App>) -> Tagged<ClientConfig> {
     // Nobody edits it, so there is no version that counts.
-    Tagged { version: 0, view: ClientConfig::new(app.config().into(), app.config().media_quota) }
+    let config = app.config();
+    Tagged { version: 0, view: ClientConfig::new(config.into(), config.media_quota, &config.sockets_url) }
 }

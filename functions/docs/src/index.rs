@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode, Uri, header};
 use serde::Serialize;
 use shared::error::{Error, Result};
 use shared::http::View;
+use shared::models::socket::Channel;
 use shared::{App, Config};
 
 /// What this is, and where all else is.
@@ -36,11 +37,18 @@ pub(crate) struct Links {
     config: String,
     #[schema(example = "https://api.example.com/health")]
     health: String,
+    /// WebSocket: notifications as they happen.
+    #[schema(example = "wss://sockets.example.com/notifications")]
+    notifications_socket: String,
+    /// WebSocket: the activity log as it happens.
+    #[schema(example = "wss://sockets.example.com/activity-log")]
+    activity_log_socket: String,
 }
 
 impl Index {
     fn new(config: &Config) -> Self {
         let link = |path: &str| format!("{}{path}", config.public_url);
+        let socket = |channel: Channel| format!("{}/{}", config.sockets_url, channel.as_str());
         Self {
             name: "Perch",
             description: "A social-media backend.",
@@ -51,6 +59,8 @@ impl Index {
                 openapi: link("/openapi.json"),
                 config: link("/config"),
                 health: link("/health"),
+                notifications_socket: socket(Channel::Notifications),
+                activity_log_socket: socket(Channel::ActivityLog),
             },
         }
     }

@@ -21,14 +21,7 @@ pub(crate) async fn send(app: &App, claim: Claim, mail: Mail) -> Result<()> {
 }
 
 /// Somebody did what concerns the account.
-pub(crate) fn act(
-    config: &Config,
-    keys: &Keys,
-    account: &Account,
-    actor: &Profile,
-    topic: &Topic,
-    act: &Act,
-) -> Mail {
+pub(crate) fn act(config: &Config, keys: &Keys, account: &Account, actor: &Profile, topic: &Topic, act: &Act) -> Mail {
     let app = config.app_url.as_ref().unwrap_or(&config.public_url);
     let name = &actor.username;
     let who = actor.full_name.as_ref().map_or_else(|| format!("@{name}"), |full| format!("{full} (@{name})"));

@@ -61,6 +61,8 @@ pub(super) enum Fact {
     Block { user: UserId, act: Ulid, other: UserId },
     /// The same; what stands between the other and them.
     Blocked { user: UserId, other: UserId },
+    /// An open socket in a user's place; whose it is, by its name.
+    Socket { socket: String, user: UserId, slot: usize },
     /// A profile that says so; the credentials that let nobody in.
     Suspended(UserId),
     /// A profile's username; the guard that holds it, by its partition key.
@@ -143,6 +145,10 @@ impl Fact {
             Self::Block { user, other, .. } => format!("{user} does not block {other}, but has a row in the list"),
             Self::Blocked { user, other } if lacks => format!("{user} blocks {other}, who sees nothing of it"),
             Self::Blocked { user, other } => format!("{other} is blocked by {user}, who does not block"),
+            Self::Socket { user, slot, .. } if lacks => {
+                format!("{user} has a socket in place {slot}, whose name is not theirs")
+            }
+            Self::Socket { user, slot, .. } => format!("a socket's name is {user}'s in place {slot}, where it is not"),
             Self::Suspended(user) if lacks => format!("{user} is suspended, but may sign in"),
             Self::Suspended(user) => format!("{user} is not suspended, but may not sign in"),
             Self::Name { guard, user } if lacks => {

@@ -23,6 +23,7 @@ use shared::models::report::{Moderation, Report, ReportStatus, Reported};
 use shared::models::scheduled::{Due, Publisher, Scheduled};
 use shared::models::search::Posting;
 use shared::models::session::{Failures, MailToken, Session};
+use shared::models::socket::{Socket, SocketOwner};
 use shared::models::suggestions::Suggestions;
 use shared::models::trend::{self, TagCount, Top};
 use shared::models::user::{Account, Credentials, Guard, Profile};
@@ -196,6 +197,15 @@ impl<B: Book> Walk<B> {
             }
             EntityKey::Notification(owner, id) => self.notification(owner, id, &read(row)?)?,
             EntityKey::NotificationEvent(owner, id) => self.event(owner, id, &read(row)?)?,
+            EntityKey::Socket(user, slot) => {
+                let socket: Socket = read(row)?;
+                is_of(user, socket.user)?;
+                self.said(Fact::Socket { socket: key::socket_owner(&socket.id).pk().to_owned(), user, slot }, 1);
+            }
+            EntityKey::SocketOwner => {
+                let SocketOwner { user, slot, .. } = read(row)?;
+                self.found(Fact::Socket { socket: pk.to_owned(), user, slot });
+            }
             EntityKey::Report(status, id) => self.report_of(status, id, &read(row)?)?,
             EntityKey::Reported { post, reporter } => {
                 let report = read::<Reported>(row)?.id;
@@ -471,7 +481,7 @@ fn owner(entity: &EntityKey) -> Option<UserId> {
         EntityKey::Follow { from, .. } => Some(from),
         EntityKey::Idempotency(user) => user,
         EntityKey::ReadMark(id) | EntityKey::Notification(id, _) | EntityKey::NamesIndexed(id) => Some(id),
-        EntityKey::Suggestions(id) => Some(id),
+        EntityKey::Suggestions(id) | EntityKey::Socket(id, _) => Some(id),
         _ => None,
     }
 }

@@ -101,7 +101,10 @@ impl Action {
 
     /// What an account may do before its address is verified, even where that is asked for.
     pub const fn is_open_to_unverified(self) -> bool {
-        matches!(self, Self::EditAccount | Self::ResendVerification | Self::ChangePassword | Self::MarkRead | Self::Connect)
+        matches!(
+            self,
+            Self::EditAccount | Self::ResendVerification | Self::ChangePassword | Self::MarkRead | Self::Connect
+        )
     }
 
     /// Counts one call of `subject`, in windows that begin with the clock's.

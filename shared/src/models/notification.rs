@@ -276,7 +276,16 @@ mod tests {
         let mut group =
             Notification { id, kind, post: None, comment: None, actors, n: 3, again: 0, last: id, read: false, ttl: 0 };
         let last = following(id);
-        let event = |actor| NotificationEvent { id: last, group: id, kind, post: None, comment: None, actor, seq: None, ttl: 0 };
+        let event = |actor| NotificationEvent {
+            id: last,
+            group: id,
+            kind,
+            post: None,
+            comment: None,
+            actor,
+            seq: None,
+            ttl: 0,
+        };
         group.join(&event(user(4)), false);
         assert_eq!(group.actors, [user(4), user(3), user(2)]);
         group.join(&event(user(3)), true);

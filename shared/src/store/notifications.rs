@@ -140,14 +140,7 @@ fn listing(
         let again = joined.insert(actor, group.id.ulid()) == Some(group.id.ulid());
         group.join(&event, again);
         if comment.is_some() && !again {
-            let row = NotificationDone {
-                event: group.id.ulid(),
-                id: None,
-                group: None,
-                seq: None,
-                mailed: false,
-                ttl,
-            };
+            let row = NotificationDone { event: group.id.ulid(), id: None, group: None, seq: None, mailed: false, ttl };
             ops.push(Op::put(joined_key(topic, actor), &row)?);
         }
     }

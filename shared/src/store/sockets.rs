@@ -34,15 +34,8 @@ pub async fn open(app: &App, viewer: &Viewer, channel: Channel, id: &str) -> Res
         let Some(slot) = free.or(oldest.as_ref().map(|one| one.slot)) else { break };
         let now = app.now();
         let ttl = (now + SOCKET_LIFETIME + SOCKET_IDLE).seconds();
-        let socket = Socket {
-            user: viewer.id,
-            slot,
-            id: id.to_owned(),
-            channel,
-            session: viewer.session.id,
-            opened: now,
-            ttl,
-        };
+        let socket =
+            Socket { user: viewer.id, slot, id: id.to_owned(), channel, session: viewer.session.id, opened: now, ttl };
         let as_read = match &oldest {
             Some(oldest) => Condition::equal("id", &oldest.id),
             // Expired ones may lie there for days yet.
@@ -82,10 +75,8 @@ pub async fn closed(app: &App, id: &str) -> Result<()> {
 /// # Errors
 /// Unavailable.
 pub async fn forget(app: &App, user: UserId, slot: usize, id: &str) -> Result<()> {
-    let ops = vec![
-        Op::delete(key::socket(user, slot)).when(Condition::equal("id", id)),
-        Op::delete(key::socket_owner(id)),
-    ];
+    let ops =
+        vec![Op::delete(key::socket(user, slot)).when(Condition::equal("id", id)), Op::delete(key::socket_owner(id))];
     match app.table().transact(ops).await {
         Ok(()) => Ok(()),
         // Another one has the place, and with it went this one's name.

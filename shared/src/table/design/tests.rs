@@ -75,6 +75,8 @@ fn keys() {
         (key::tag_use("tide", a), "TA#tide _1"),
         (key::tag_count(3, 472_222, "tide"), "TR#3 0472222#tide"),
         (key::top(), "TOP TOP"),
+        (key::socket(a, 7), "U#_1 W#07"),
+        (key::socket_owner("c="), "WS#c= WS"),
     ];
     for (key, expected) in keys {
         assert_eq!(shown(key), expected);
