@@ -35,6 +35,8 @@ async fn small_world() -> (TestApp, [String; 2], String) {
     app.settle().await;
     tern.post("/notifications/read", json!({"all": true})).await.expect(200);
     tern.post(&format!("/posts/{post}/report"), json!({"reason": "spam"})).await.expect(202);
+    // It stays open.
+    std::mem::forget(gull.listen(&app).await);
     app.settle().await;
     app.pause_workers().await;
     (app, [gull.id.clone(), tern.id.clone()], post)

@@ -1,5 +1,6 @@
 //! Open sockets: who may open one, what it is told and when it closes.
 
+use crate::support::browser::Page;
 use crate::support::live::{Handshake, Socket};
 use crate::support::{PASSWORD, TestApp, User, set};
 use futures::future::join_all;
@@ -336,4 +337,32 @@ async fn sockets_survive_nothing_but_a_client_opens_another_after_a_restart() {
     socket.expect("follow").await;
     app.settle().await;
     app.audit().await;
+}
+
+/// In a page of another origin, with the browser's own WebSocket.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_hears_each_kind() {
+    let _alone = crate::support::alone().await;
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let post = ann.post_text("Spring tide.").await;
+    app.settle().await;
+    let acts = json!([
+        {"path": "/users/ann/follow"},
+        {"path": format!("/posts/{post}/like")},
+        {"path": format!("/posts/{post}/comments"), "body": {"content": "High."}},
+        {"path": "/posts", "body": {"content": "Did you see, @ann?"}},
+    ]);
+    let input = json!({
+        "url": format!("{}/notifications", app.url().replacen("http", "ws", 1)), "api": app.url(),
+        "token": ann.token(), "actor": bob.token(), "acts": acts,
+    });
+    let report = Page::new(include_str!("pages/live.js"), &input).open().await;
+    let kinds = report.found["messages"].as_array().expect("messages").iter().map(|one| one["type"].as_str().unwrap());
+    let mut kinds: Vec<_> = kinds.collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["comment", "follow", "like", "mention", "pong"], "{report:?}");
+    assert_eq!((&report.found["protocol"], &report.found["out"]), (&json!("perch"), &json!(204)), "{report:?}");
+    assert!(report.found["closedAfter"].as_f64().unwrap() < 2_000.0, "{report:?}");
+    assert_eq!(report.found["refused"], "not opened");
 }

@@ -11,6 +11,7 @@ mod budgets;
 mod comments;
 mod crash;
 mod large;
+mod live_load;
 mod load;
 mod media_browser;
 mod model;

@@ -34,9 +34,9 @@ pub struct Config {
     pub app_url: Option<String>,
     /// Where clients open sockets, without a slash at the end: the channels' names follow.
     pub sockets_url: String,
-    /// Where API Gateway takes messages to sockets; None in functions that send none.
-    pub connections_url: Option<String>,
-    /// Origins whose pages may open sockets, or `*`; empty in functions that open none.
+    /// Where API Gateway takes messages to sockets.
+    pub connections_url: String,
+    /// Origins whose pages may open sockets, or `*`.
     pub allow_origins: Vec<String>,
     pub mail_from: String,
     /// `iss` of access tokens.
@@ -91,7 +91,7 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 21] = [
+pub const GIVEN_TO_ALL: [&str; 23] = [
     "TABLE_NAME",
     "FANOUT_QUEUE_URL",
     "FILES_QUEUE_URL",
@@ -104,6 +104,8 @@ pub const GIVEN_TO_ALL: [&str; 21] = [
     "PUBLIC_URL",
     "APP_URL",
     "SOCKETS_URL",
+    "CONNECTIONS_URL",
+    "ALLOW_ORIGINS",
     "MAIL_FROM",
     "TOKEN_ISSUER",
     "PUBLIC_READING",
@@ -156,7 +158,7 @@ impl Config {
             public_url: vars.optional("PUBLIC_URL").unwrap_or_default().trim_end_matches('/').to_owned(),
             app_url: vars.optional("APP_URL").map(|url| url.trim_end_matches('/').to_owned()),
             sockets_url: vars.text("SOCKETS_URL").trim_end_matches('/').to_owned(),
-            connections_url: vars.optional("CONNECTIONS_URL").map(|url| url.trim_end_matches('/').to_owned()),
+            connections_url: vars.text("CONNECTIONS_URL").trim_end_matches('/').to_owned(),
             allow_origins: vars.list("ALLOW_ORIGINS"),
             mail_from: vars.text("MAIL_FROM"),
             issuer: vars.text("TOKEN_ISSUER"),
@@ -182,9 +184,8 @@ impl<L: Fn(&str) -> Option<String>> Vars<L> {
         (self.lookup)(name).filter(|value| !value.is_empty())
     }
 
-    fn list(&self, name: &str) -> Vec<String> {
-        let text = self.optional(name).unwrap_or_default();
-        text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
+    fn list(&mut self, name: &str) -> Vec<String> {
+        self.text(name).split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
     }
 
     fn text(&mut self, name: &str) -> String {

@@ -28,24 +28,22 @@ pub struct Push(Arc<Inner>);
 struct Inner {
     aws: Aws,
     /// Where the stages are, without a slash at the end.
-    base: Option<String>,
+    base: String,
     clients: [OnceLock<Client>; Channel::ALL.len()],
 }
 
 impl Push {
     pub fn new(aws: Aws, endpoint: Option<String>, config: &Config) -> Self {
-        let base = endpoint.or_else(|| config.connections_url.clone());
+        let base = endpoint.unwrap_or_else(|| config.connections_url.clone());
         Self(Arc::new(Inner { aws, base, clients: [const { OnceLock::new() }; Channel::ALL.len()] }))
     }
 
-    fn client(&self, channel: Channel) -> Result<&Client> {
-        let base =
-            self.0.base.as_ref().ok_or_else(|| Error::internal("CONNECTIONS_URL is not set for this function"))?;
-        Ok(self.0.clients[channel as usize].get_or_init(|| {
-            let endpoint = Some(format!("{base}/{}", channel.as_str()));
+    fn client(&self, channel: Channel) -> &Client {
+        self.0.clients[channel as usize].get_or_init(|| {
+            let endpoint = Some(format!("{}/{}", self.0.base, channel.as_str()));
             let config = sdk_config!(aws_sdk_apigatewaymanagement, self.0.aws, endpoint);
             Client::from_conf(config.build())
-        }))
+        })
     }
 
     /// Sends a message to a socket. It neither waits for a slow reader nor tries twice to no purpose.
@@ -53,7 +51,7 @@ impl Push {
     /// # Errors
     /// Unavailable: API Gateway does not answer, or is asked too often.
     pub async fn send(&self, channel: Channel, id: &str, text: &str) -> Result<Pushed> {
-        let post = self.client(channel)?.post_to_connection().connection_id(id).data(Blob::new(text)).send();
+        let post = self.client(channel).post_to_connection().connection_id(id).data(Blob::new(text)).send();
         match tokio::time::timeout(PUSH_TIMEOUT, post).await {
             Ok(Ok(_)) => Ok(Pushed::Sent),
             Ok(Err(error)) => outcome(error),
@@ -66,7 +64,7 @@ impl Push {
     /// # Errors
     /// Unavailable.
     pub async fn disconnect(&self, channel: Channel, id: &str) -> Result<()> {
-        match self.client(channel)?.delete_connection().connection_id(id).send().await {
+        match self.client(channel).delete_connection().connection_id(id).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.as_service_error().is_some_and(|error| error.is_gone_exception()) => Ok(()),
             Err(error) => Err(Error::unavailable(error)),
