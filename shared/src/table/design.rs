@@ -56,6 +56,7 @@
 //! | TagUse | TA#tag | u | yes | that u uses the hashtag since an hour, and in how many posts |
 //! | TagCount | TR#slot | hour#tag | yes | how many authors began to use the hashtag in the hour: the number of such rows |
 //! | Top | TOP | TOP | yes | the hashtags used most, counted anew every five minutes |
+//! | Activity | AL#u | ulid | yes | what u did, or that somebody signed in as u, or failed to |
 //!
 //! GSI1 (KEYS_ONLY, sparse: `GSI1PK` = `O#u`) lists what an account left in other partitions; for deletion and export.
 //!
@@ -104,6 +105,8 @@
 //! | 36 | what stands between two people? | U#u, H#3#other (batch) | S | store::negatives::get, among |
 //! | 37 | whose name begins so? who has this interest? whom do many follow? | US#beginning | E | store::names::page, under |
 //! | 38 | whom may somebody want to follow? | U#u, SG | E | store::suggestions::get |
+//! | 44 | what did I do, and who signed in as me? | AL#u | S | store::activity::page |
+//! | 45 | that I did this | AL#u, ulid | put | store::activity::add |
 
 mod entity;
 pub mod key;

@@ -2,7 +2,7 @@
 
 use super::key;
 use crate::backpressure::TREND_SLOTS;
-use crate::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
+use crate::ids::{ActivityId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::days::{Hour, Month};
 use crate::models::names::NameRow;
 use crate::models::notification::NotificationKind;
@@ -64,6 +64,7 @@ pub enum EntityKey {
     TagUse { tag: String, author: UserId },
     TagCount { hour: u64, tag: String },
     Top,
+    Activity(UserId, ActivityId),
 }
 
 impl EntityKey {
@@ -116,6 +117,7 @@ impl EntityKey {
             "TR" if id.parse().is_ok_and(|slot: u64| slot < TREND_SLOTS) => {
                 key::read_tag_count(sk).map(|(hour, tag)| Self::TagCount { hour, tag: tag.to_owned() })
             }
+            "AL" => Some(Self::Activity(user(id)?, ActivityId::from_ulid(parse_ulid(sk).ok()?))),
             "MOD" => (sk == "MOD").then_some(Self::ModeratorNamed),
             _ => None,
         }
@@ -236,6 +238,7 @@ impl EntityKey {
             Self::TagUse { .. } => "TagUse",
             Self::TagCount { .. } => "TagCount",
             Self::Top => "Top",
+            Self::Activity(..) => "Activity",
         }
     }
 
@@ -260,6 +263,7 @@ impl EntityKey {
                 | Self::TagUse { .. }
                 | Self::TagCount { .. }
                 | Self::Top
+                | Self::Activity(..)
         )
     }
 }
@@ -329,6 +333,7 @@ mod tests {
             ("TR#9", "0472222#tide"),
             ("TR#0", "472222#tide"),
             ("TA#", id),
+            (&format!("AL#{id}"), "P"),
         ] {
             assert_eq!(EntityKey::read(pk, sk), None, "{pk} {sk}");
         }
