@@ -18,7 +18,7 @@ use std::time::Duration;
 const TELLING: [&str; 4] = ["username", "author_id", "reporter_id", "alt_text"];
 
 /// Operations that block nobody out, and why.
-const OTHERWISE: [(&str, &str); 18] = [
+const OTHERWISE: [(&str, &str); 19] = [
     ("GET /config", "the rule for usernames"),
     ("GET /users", "oneself"),
     ("PATCH /users", "oneself"),
@@ -28,6 +28,7 @@ const OTHERWISE: [(&str, &str); 18] = [
     ("POST /media/uploads", "one's own"),
     ("POST /media/{id}/complete", "one's own"),
     ("PATCH /media/{id}", "one's own"),
+    ("GET /activity-log", "ids alone, of what one did oneself"),
     ("GET /users/blocked", "the list of those whom one blocks"),
     ("POST /users/{user}/block", "whoever is blocked may block, too"),
     ("DELETE /users/{user}/block", "whoever blocks may end it"),

@@ -11,7 +11,7 @@ use shared::backpressure::Reading;
 use shared::config::{GIVEN_TO_ALL, OWN_QUEUE};
 use shared::http::openapi;
 use shared::http::paths::ALIASES;
-use shared::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId};
+use shared::ids::{ActivityId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId};
 use shared::models::days::Hour;
 use shared::models::names::NameRow;
 use shared::models::notification::NotificationKind;
@@ -497,5 +497,6 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::tag_use("tide", ann),
         key::tag_count(0, 7, "tide"),
         key::top(),
+        key::activity(ann, ActivityId::from_ulid(ulid)),
     ]
 }

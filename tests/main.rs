@@ -23,6 +23,7 @@ mod support;
 mod under_faults;
 
 mod accounts;
+mod activity;
 mod analytics;
 mod audit;
 mod blocks;

@@ -55,10 +55,16 @@ async fn a_post_is_reported_once_a_person() {
     let told =
         bob.post(&format!("/posts/{post}/report"), json!({"reason": "spam", "details": " Gulls\nagain. "})).await;
     let told = told.expect(202).json();
-    let before = app.table().await;
+    // But for the log, which tells that it was sent again.
+    let but_the_log = async || {
+        let mut items = app.table().await;
+        items.retain(|(pk, _), _| !pk.starts_with("AL#"));
+        items
+    };
+    let before = but_the_log().await;
     let again = bob.post(&format!("/tweets/{post}/report"), json!({"reason": "hate"})).await.expect(202);
     assert_eq!(again.json(), told);
-    assert_eq!(app.table().await, before, "a repeat adds nothing");
+    assert_eq!(but_the_log().await, before, "a repeat adds nothing");
     report(&cid, &post, "self_harm").await.expect(202);
     report(&bob, &comment, "other").await.expect(202);
     ann.patch(&format!("/posts/{post}"), json!({"content": "Nothing to see."})).await.expect(200);

@@ -54,6 +54,9 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// What telling of a view may hold up the answer to a read. SQS takes some 10 ms, a new connection some 50; what takes
 /// longer is dropped.
 pub const VIEW_TIMEOUT: Duration = Duration::from_millis(250);
+/// What the row of the activity log may hold up a write's answer, with its tries: the write is done. Together with a
+/// request of the longest it leaves a function time to answer.
+pub const ACTIVITY_TIMEOUT: Duration = Duration::from_secs(3);
 /// A function behind the API: a request, and room for a cold start and the answer.
 pub const API_FUNCTION_TIMEOUT: Duration = Duration::from_secs(15);
 

@@ -4,6 +4,7 @@ use crate::models::user::Username;
 use crate::secrets::Keys;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// What a function knows of where it runs. `template.yaml` sets every variable; a test compares the two.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct Config {
     pub require_verified_email: bool,
     pub hide_registered_emails: bool,
     pub rate_limits: bool,
+    /// How long a row of the activity log is kept.
+    pub activity_kept: Duration,
     /// Followers above which an author's posts are merged at read.
     pub fanout_limit: u64,
     /// Whoever has this name is the first moderator.
@@ -91,7 +94,7 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 23] = [
+pub const GIVEN_TO_ALL: [&str; 24] = [
     "TABLE_NAME",
     "FANOUT_QUEUE_URL",
     "FILES_QUEUE_URL",
@@ -113,6 +116,7 @@ pub const GIVEN_TO_ALL: [&str; 23] = [
     "HIDE_REGISTERED_EMAILS",
     "RATE_LIMITS",
     "FANOUT_LIMIT",
+    "ACTIVITY_DAYS",
     "MODERATOR",
     "RUST_LOG",
 ];
@@ -166,6 +170,7 @@ impl Config {
             require_verified_email: vars.switch("REQUIRE_VERIFIED_EMAIL"),
             hide_registered_emails: vars.switch("HIDE_REGISTERED_EMAILS"),
             rate_limits: vars.switch("RATE_LIMITS"),
+            activity_kept: Duration::from_secs(vars.parsed::<u64>("ACTIVITY_DAYS", 1).saturating_mul(24 * 3_600)),
             fanout_limit: vars.parsed("FANOUT_LIMIT", 1),
             moderator: vars.username("MODERATOR"),
             keys: vars.keys("SIGNING_KEYS"),

@@ -115,6 +115,10 @@ id!(
 );
 
 id!(
+    /// A row of the activity log.
+    ActivityId, "act_"
+);
+id!(
     /// A post that waits for its time.
     ScheduledId, "sch_"
 );

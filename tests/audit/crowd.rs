@@ -3,7 +3,8 @@
 use crate::support::import::{Import, Item, put};
 use serde_json::{Value, json};
 use shared::clock::{Clock, Timestamp};
-use shared::ids::{NotificationId, PostId, UserId, new_ulid};
+use shared::ids::{ActivityId, NotificationId, PostId, UserId, new_ulid};
+use shared::models::activity::{Activity, ActivityType, Origin};
 use shared::models::days::{Counted, Day};
 use shared::models::fields::FieldValue;
 use shared::models::following::Followers;
@@ -17,8 +18,9 @@ use shared::table::design::key;
 use std::path::Path;
 use std::time::Duration;
 
-/// Items that each person adds: 6 of the account, 15 of follows, 45 of posts, 20 of likes, 7 of notifications.
-pub(super) const ITEMS_EACH: usize = 94;
+/// Items that each person adds: 6 of the account, 15 of follows, 45 of posts, 20 of likes, 7 of notifications, 5 of
+/// the log.
+pub(super) const ITEMS_EACH: usize = 99;
 /// Whom each follows, and how many posts each has made.
 const AROUND: usize = 5;
 /// Posts each likes.
@@ -39,6 +41,7 @@ pub(super) fn write(folder: &Path, table: &str, name: &str, count: usize) {
             crowd.posts(n, &mut items);
             crowd.likes(n, &mut items);
             crowd.notifications(n, &mut items);
+            crowd.log(n, &mut items);
         }
         import.write(items);
     }
@@ -163,6 +166,14 @@ impl Crowd {
                 ttl,
             };
             put(items, key::notification_event(owner, id), &event);
+        }
+    }
+
+    fn log(&self, n: usize, items: &mut Vec<Item>) {
+        for _ in 0..AROUND {
+            let kept = Duration::from_secs(90 * 24 * 3600);
+            let row = Activity::new(ActivityId::new(self.now), ActivityType::Follow, None, Origin::default(), kept);
+            put(items, key::activity(self.people[n], row.id), &row);
         }
     }
 }

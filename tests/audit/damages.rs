@@ -339,6 +339,8 @@ fn of_accounts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     let terns = with(&name, "id", json!({"S": format!("usr_{tern}")}));
     let old = with(&with(&name, "PK", json!({"S": "N#gull_then"})), "free_at", number(1));
     let nobodys = json!({"PK": {"S": "U#01HF7YAT000000000000000001"}, "SK": {"S": "NM"}, "unread": number(0)});
+    let log = json!({"PK": {"S": "AL#01HF7YAT000000000000000001"}, "SK": {"S": "01HF7YAT000000000000000002"},
+        "id": {"S": "act_01HF7YAT000000000000000002"}, "type": {"S": "follow"}, "ttl": number(9_999_999_999)});
     let failures = json!({"PK": {"S": "U#01HF7YAT000000000000000001"}, "SK": {"S": "G#F"}, "ttl": number(9_999_999_999),
         "window": number(1), "n": number(1)});
     vec![
@@ -367,6 +369,15 @@ fn of_accounts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
         ),
         (vec![Take(one(items, &format!("U#{gull}"), "G#K"))], vec!["gull has an account without Credentials"]),
         (vec![Put(nobodys)], vec!["usr__ has no account, but 1 items that belong to one"]),
+        (vec![Put(log.clone())], vec!["usr__ has no account, but an activity log"]),
+        (
+            vec![Put(with(
+                &with(&log, "PK", json!({"S": format!("AL#{gull}")})),
+                "SK",
+                json!({"S": "01HF7YAT000000000000000003"}),
+            ))],
+            vec!["the Activity at AL#gull _ names another id: act__"],
+        ),
         // A failed sign-in at a name that nobody has.
         (vec![Put(failures)], vec![]),
     ]

@@ -148,6 +148,11 @@ impl Response {
         self
     }
 
+    /// Method and path of the call.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }

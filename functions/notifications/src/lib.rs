@@ -1,5 +1,6 @@
-//! `/notifications`.
+//! `/notifications` and `/activity-log`.
 
+mod activity;
 mod list;
 mod read;
 
@@ -13,4 +14,5 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(list::list_notifications))
         .routes(routes!(read::mark_read))
         .routes(routes!(read::count_unread))
+        .routes(routes!(activity::list_activity))
 }

@@ -8,6 +8,7 @@ use shared::http::extract::{Path, PostPath};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader, View};
 use shared::ids::{PostId, UserId};
+use shared::models::activity::ActivityType;
 use shared::models::post::Post;
 use shared::store::edges::{Edge, with_own};
 use shared::table::Read;
@@ -97,6 +98,9 @@ pub(crate) async fn toggle_like(
 ) -> Result<View<LikeState>> {
     let likes = store::likes::likes(&app, bearer.id(), id, Read::Strong);
     let (post, liked) = try_join(target(&app, &bearer, id), likes).await?;
+    if liked {
+        bearer.notes().set_activity(ActivityType::UnlikePost);
+    }
     Ok(LikeState::new(&post, store::likes::set(&app, bearer.id(), id, !liked).await?))
 }
 

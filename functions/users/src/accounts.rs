@@ -91,7 +91,10 @@ pub(crate) async fn register_user(
         let first = request.keep(&app, None, &created)?;
         let mail = store::mail_tokens::issue(&app, new.id, email, MailAction::VerifyEmail, None)?;
         match store::users::create(&app, &new, first, vec![mail]).await {
-            Ok(_) => return Ok(created.into_response()),
+            Ok(_) => {
+                address.acts_for(new.id);
+                return Ok(created.into_response());
+            }
             Err(NotCreated::First) => return request.first(&app, None).await,
             Err(NotCreated::UsernameTaken) if username.is_none() && attempt < 5 => {}
             Err(why) => return Err(why.into()),
@@ -187,6 +190,7 @@ pub(crate) async fn verify_email(
     if !done {
         return Err(Error::new(Kind::InvalidToken).detail("Ask for a new mail."));
     }
+    address.acts_for(token.user);
     Ok(View(Verified { email_verified: true }))
 }
 

@@ -40,6 +40,7 @@ pub(crate) async fn target(app: &App, bearer: &Bearer, action: Action, user: &Us
     };
     let (viewer, found) = futures::future::join(bearer.acting(app, action), find).await;
     let (viewer, (id, card)) = (viewer?, found?);
+    bearer.notes().set_target(id);
     if id == viewer.id {
         let error = FieldError::new("user", "oneself", "This can't be done to yourself.");
         return Err(Error::invalid(vec![error]));

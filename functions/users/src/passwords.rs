@@ -101,7 +101,10 @@ pub(crate) async fn reset_password(
         return Err(weak("password", refusal));
     }
     match store::sessions::reset_password(&app, &token, &hash, &address.hashed()).await? {
-        true => Ok(StatusCode::NO_CONTENT),
+        true => {
+            address.acts_for(token.user);
+            Ok(StatusCode::NO_CONTENT)
+        }
         false => Err(Error::new(Kind::InvalidToken).detail("Ask for a new mail.")),
     }
 }

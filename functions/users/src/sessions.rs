@@ -2,7 +2,7 @@
 
 use crate::pages;
 use axum::extract::State;
-use futures::future::try_join;
+use futures::future::{join, try_join};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
@@ -10,8 +10,9 @@ use shared::clock::Timestamp;
 use shared::error::{Error, Kind, Result};
 use shared::http::extract::{Json, Path};
 use shared::http::limits::Action;
-use shared::http::{Address, Bearer, CurrentUser, View};
+use shared::http::{Address, Bearer, CurrentUser, Notes, View};
 use shared::ids::{SessionId, UserId};
+use shared::models::activity::Activity;
 use shared::models::fields::{FieldValue, Fields, FromFields};
 use shared::models::session::{RefreshToken, Session};
 use shared::models::user::{Email, Password, Username};
@@ -124,13 +125,30 @@ pub(crate) async fn login(State(app): State<App>, address: Address, Json(body): 
         return Err(Error::new(Kind::RateLimited).detail("Too many failed sign-ins.").retry_after(wait));
     }
     let right = password::verify(body.password.as_str(), found.hash()).await?;
+    let is_somebody = page.is_some();
     let Some(page) = page.filter(|_| right) else {
-        store::sessions::record_failure(&app, id, &from).await?;
+        failed(&app, id, is_somebody, &address).await?;
         return Err(Error::new(Kind::InvalidCredentials).detail("The name or the password is wrong."));
     };
     let (session, refresh) = welcome(&app, &found, &address, &body).await?;
+    address.signed_in(id, session.id);
     let tokens = tokens(&app, id, session.id, refresh)?;
     Ok(View(SignedIn { tokens, user: Me::new(page, &Links::new(&app)?) }))
+}
+
+/// Counts a failed sign-in, and tells the account's owner of it. With a name that nobody has it leaves nothing in a log,
+/// at the same cost.
+async fn failed(app: &App, id: UserId, is_somebody: bool, address: &Address) -> Result<()> {
+    let row = Activity::failed_sign_in(app.now(), address.origin(), app.config().activity_kept);
+    let told = async {
+        if is_somebody {
+            store::activity::add(app, id, &row).await;
+        } else {
+            store::activity::add_to_nobody(app, id, &row).await;
+        }
+    };
+    let from = address.hashed();
+    join(store::sessions::record_failure(app, id, &from), told).await.0
 }
 
 /// Starts the session, and keeps what is worth knowing next time.
@@ -139,8 +157,14 @@ async fn welcome(app: &App, found: &SignIn, address: &Address, body: &Login) -> 
         true => Some(password::hash(body.password.as_str()).await?),
         false => None,
     };
-    let started = store::sessions::start(app, found, &address.user_agent, &address.hashed(), rehashed).await?;
-    started.ok_or_else(|| Error::unavailable("the password was changed at the same moment"))
+    let started = store::sessions::start(app, found, &address.user_agent, &address.hashed(), rehashed).await;
+    if let (Err(refused), Some(kept)) = (&started, &found.credentials)
+        && refused.kind() == Kind::AccountSuspended
+    {
+        let row = Activity::failed_sign_in(app.now(), address.origin(), app.config().activity_kept);
+        store::activity::add(app, kept.id, &row).await;
+    }
+    started?.ok_or_else(|| Error::unavailable("the password was changed at the same moment"))
 }
 
 /// A refresh token.
@@ -209,16 +233,23 @@ impl FromFields for LogoutBody {
 )]
 pub(crate) async fn logout(
     State(app): State<App>,
+    notes: Notes,
     bearer: Option<Bearer>,
     body: Option<Json<LogoutBody>>,
 ) -> Result<StatusCode> {
     let refresh_token = body.and_then(|Json(body)| body.refresh_token);
     let ended = match (bearer, refresh_token) {
-        (Some(bearer), _) => store::sessions::end(&app, bearer.id(), bearer.session()).await?,
+        (Some(bearer), _) => {
+            notes.set_target(bearer.session());
+            store::sessions::end(&app, bearer.id(), bearer.session()).await?
+        }
         (None, None) => return Err(Error::unauthorized("Send an access token or a refresh token.")),
         (None, Some(refresh_token)) => {
             let body = RefreshBody { refresh_token };
-            store::sessions::end_by_token(&app, body.read(&app)?, &body.refresh_token).await?
+            let token = body.read(&app)?;
+            notes.set_user(token.user);
+            notes.set_target(token.session);
+            store::sessions::end_by_token(&app, token, &body.refresh_token).await?
         }
     };
     if ended { Ok(StatusCode::NO_CONTENT) } else { Err(Error::unauthorized("This session has ended already.")) }

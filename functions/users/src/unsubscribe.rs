@@ -5,6 +5,7 @@ use crate::pages;
 use axum::extract::State;
 use axum::response::Response;
 use shared::error::{Error, Kind, Result};
+use shared::http::Notes;
 use shared::http::extract::Query;
 use shared::models::session::read_unsubscribe_token;
 use shared::{App, store};
@@ -32,10 +33,15 @@ pub(crate) async fn show_unsubscribe_page(State(app): State<App>, Query(query): 
     extensions(("x-problems" = json!("invalid-token"))),
     responses((status = 200, description = "No more such mails", body = String, content_type = "text/html", example = json!("<!doctype html>…")))
 )]
-pub(crate) async fn unsubscribe(State(app): State<App>, Query(query): Query<TokenQuery>) -> Result<Response> {
+pub(crate) async fn unsubscribe(
+    State(app): State<App>,
+    notes: Notes,
+    Query(query): Query<TokenQuery>,
+) -> Result<Response> {
     let (user, kind) = read_unsubscribe_token(app.keys()?, &query.token).ok_or_else(refused)?;
     for _ in 0..5 {
         let Some(account) = store::users::account(&app, user).await? else { break };
+        notes.set_user(user);
         let mut settings = account.settings.clone();
         if let Some(ways) = settings.notify.of(&kind) {
             ways.mail = false;

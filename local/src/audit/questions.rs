@@ -5,7 +5,7 @@ use super::book::{Book, Side};
 use super::fact::Fact;
 use super::source::{Row, Source, text};
 use super::walk::{Walk, read};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use shared::ids::UserId;
 use shared::models::following::{Delivery, Followers};
 use shared::models::viewer::Negative;
@@ -24,6 +24,8 @@ pub(super) struct Questions {
     merging: Vec<(UserId, UserId, bool)>,
     /// Between whom a block stands: does the one follow the other?
     blocks: Vec<(UserId, UserId)>,
+    /// Who has a log: is there such an account?
+    acting: BTreeSet<UserId>,
 }
 
 impl Questions {
@@ -40,6 +42,10 @@ impl Questions {
         self.blocks.push((user, other));
     }
 
+    pub(super) fn acting(&mut self, user: UserId) {
+        self.acting.insert(user);
+    }
+
     pub(super) fn merging(&mut self, author: UserId, follower: UserId, ends: bool) {
         self.merging.push((author, follower, ends));
     }
@@ -48,9 +54,10 @@ impl Questions {
 impl<B: Book> Walk<B> {
     /// Answers the questions of the page.
     pub(super) async fn answer(&mut self, source: &Source) -> Result<(), AuditError> {
-        let Questions { shown, followers, merging, blocks } = std::mem::take(&mut self.questions);
+        let Questions { shown, followers, merging, blocks, acting } = std::mem::take(&mut self.questions);
         self.hold_timelines(source, shown).await?;
         self.hold_blocks(source, &blocks).await?;
+        self.hold_logs(source, acting).await?;
         self.hold_deliveries(source, &followers, &merging).await
     }
 
@@ -99,6 +106,16 @@ impl<B: Book> Walk<B> {
             if edge.stands() {
                 self.findings.push(format!("{from} follows {to}, though one of them blocks the other"));
             }
+        }
+        Ok(())
+    }
+
+    /// Holds logs to the accounts they are of.
+    async fn hold_logs(&mut self, source: &Source, acting: BTreeSet<UserId>) -> Result<(), AuditError> {
+        let keys = acting.iter().copied().map(key::profile).collect();
+        let there: HashMap<EntityKey, IgnoredAny> = self.fetch(source, keys).await?;
+        for user in acting.into_iter().filter(|user| !there.contains_key(&EntityKey::Profile(*user))) {
+            self.findings.push(format!("{user} has no account, but an activity log"));
         }
         Ok(())
     }

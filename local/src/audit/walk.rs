@@ -10,6 +10,7 @@ use super::source::{Row, Source, text};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use shared::clock::Timestamp;
 use shared::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, UserId};
+use shared::models::activity::Activity;
 use shared::models::audience::{Audience, HourAudience};
 use shared::models::days::{Counted, Day, Days, Month};
 use shared::models::following::{Delivery, Followers, MergedRow};
@@ -212,6 +213,10 @@ impl<B: Book> Walk<B> {
                 self.found(Fact::Reported { report, post, reporter });
             }
             EntityKey::ReadMark(_) => self.person.mark(read(row)?),
+            EntityKey::Activity(user, id) => {
+                self.questions.acting(user);
+                is_of(id, read::<Activity>(row)?.id)?;
+            }
             EntityKey::NameGuard | EntityKey::EmailGuard => self.guard(&entity, pk, &read(row)?),
             other => self.account(&other, row)?,
         }

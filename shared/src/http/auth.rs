@@ -5,6 +5,7 @@ use super::limits::Action;
 use crate::App;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{SessionId, UserId};
+use crate::models::activity::{self, Origin};
 use crate::models::viewer::Viewer;
 use crate::secrets::Claims;
 use crate::store;
@@ -39,6 +40,11 @@ impl Bearer {
     /// The session the token belongs to.
     pub fn session(&self) -> SessionId {
         self.claims.sid
+    }
+
+    /// What this request and its layers tell each other.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// The viewer, with a session that stands at this moment.
@@ -190,6 +196,8 @@ impl FromRequestParts<App> for CurrentUser {
 #[derive(Clone, Debug)]
 pub struct Address {
     ip: String,
+    /// Of which the activity log knows.
+    network: Option<String>,
     notes: Notes,
     pub user_agent: String,
 }
@@ -211,6 +219,24 @@ impl Address {
         try_join(self.check(app, action), other.check(app, &self.notes, subject)).await.map(|_| ())
     }
 
+    /// What the activity log keeps of it.
+    pub fn origin(&self) -> Origin {
+        let user_agent = Some(self.user_agent.clone()).filter(|agent| !agent.is_empty());
+        Origin { address: self.network.clone(), user_agent }
+    }
+
+    /// That somebody has signed in from here.
+    pub fn signed_in(&self, user: UserId, session: SessionId) {
+        self.notes.set_user(user);
+        self.notes.set_target(session);
+        self.notes.set_origin(self.origin());
+    }
+
+    /// That the request, which has no access token, turned out to be somebody's act.
+    pub fn acts_for(&self, user: UserId) {
+        self.notes.set_user(user);
+    }
+
     /// A short name for the address that tells nothing of it.
     pub fn hashed(&self) -> String {
         crate::secrets::base64url(&crate::secrets::sha256(&[b"address", self.ip.as_bytes()])[..9])
@@ -228,9 +254,10 @@ impl<S: Sync> FromRequestParts<S> for Address {
         };
         let agent = parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
         Ok(Self {
+            network: ip.as_deref().and_then(activity::network),
             ip: ip.map(|ip| network(&ip)).unwrap_or_default(),
             notes: parts.extensions.get::<Notes>().cloned().unwrap_or_default(),
-            user_agent: agent.unwrap_or_default().chars().take(80).collect(),
+            user_agent: agent.unwrap_or_default().chars().filter(|c| !c.is_control()).take(80).collect(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The HTTP manners every router gets, on Lambda and locally alike.
 
+mod activity;
 mod auth;
 pub mod body;
 pub mod etag;
@@ -19,16 +20,21 @@ use crate::backpressure::REQUEST_TIMEOUT;
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
 use crate::ids::{UserId, new_ulid};
+use crate::models::activity::{ActivityType, Origin, Target};
+use crate::store;
 use crate::table::meter::Meter;
+use activity::{Told, Writes};
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use lambda_http::request::RequestContext;
 use limits::LimitStatus;
 use serde::Serialize;
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -43,12 +49,13 @@ const WORTH_GZIP: u64 = 1_000;
 
 /// A router with everything around it.
 pub fn finish(router: OpenApiRouter<App>, app: App) -> Router {
-    let (router, _) = router.split_for_parts();
+    let (router, document) = router.split_for_parts();
+    let state = (app.clone(), Arc::new(Writes::of(document)));
     let router = router
         .fallback(not_found)
         .method_not_allowed_fallback(|| async { Error::new(Kind::MethodNotAllowed) })
         .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(WORTH_GZIP)))
-        .layer(from_fn_with_state(app.clone(), around))
+        .layer(from_fn_with_state(state, around))
         .with_state(app);
     // Outside the router, for it must happen before a route is chosen.
     Router::new().fallback_service(MapRequestLayer::new(paths::normalize).layer(router))
@@ -58,27 +65,57 @@ pub fn finish(router: OpenApiRouter<App>, app: App) -> Router {
 #[derive(Clone, Debug, Default)]
 pub struct Notes(Arc<Mutex<Noted>>);
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Noted {
     user: Option<UserId>,
     limit: Option<LimitStatus>,
+    told: Told,
 }
 
 impl Notes {
-    fn set_user(&self, user: UserId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).user = Some(user);
+    fn change(&self, change: impl FnOnce(&mut Noted)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Whose request it is; for one without an access token, whose act it turned out to be.
+    pub fn set_user(&self, user: UserId) {
+        self.change(|noted| noted.user = Some(user));
+    }
+
+    /// What the act is done to, for the activity log, where neither the path nor the answer's `Location` has its id.
+    pub fn set_target(&self, id: impl ToString) {
+        self.change(|noted| noted.told.target = Target::of(&id.to_string()));
+    }
+
+    /// What the act is, for the activity log, where the operation alone does not tell.
+    pub fn set_activity(&self, kind: ActivityType) {
+        self.change(|noted| noted.told.kind = Some(kind));
+    }
+
+    /// Where a sign-in comes from, for the activity log.
+    fn set_origin(&self, origin: Origin) {
+        self.change(|noted| noted.told.origin = origin);
     }
 
     fn set_limit(&self, limit: LimitStatus) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Of several limits the one nearest to its end is worth telling.
-        if noted.limit.is_none_or(|known| limit.remaining <= known.remaining) {
-            noted.limit = Some(limit);
-        }
+        self.change(|noted| {
+            // Of several limits the one nearest to its end is worth telling.
+            if noted.limit.is_none_or(|known| limit.remaining <= known.remaining) {
+                noted.limit = Some(limit);
+            }
+        });
     }
 
     fn read(&self) -> Noted {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Notes {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
     }
 }
 
@@ -95,7 +132,7 @@ async fn not_found(request: Request) -> Response {
 }
 
 /// Runs the handler inside its bounds, completes the answer, and logs both halves of an error once.
-async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
+async fn around(State((app, writes)): State<(App, Arc<Writes>)>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(&request, app.now());
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
@@ -113,6 +150,12 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
     let error = response.extensions().get::<Arc<Error>>().cloned();
     let mut response = problem::render(response, &id);
     let noted = notes.read();
+    let operation = writes.named(&method, &route);
+    let row = operation.and_then(|operation| activity::row(&app, operation, &path, &noted, &response));
+    if let Some((user, row)) = row {
+        // Before the answer goes out: whoever has it finds the row.
+        meter.scope(store::activity::add(&app, user, &row)).await;
+    }
     complete(&mut response, &id, &method, &route, noted.limit);
     let response = unless_known(response, &method, if_none_match.as_ref());
     log(&Logged { id, method, path, route, started, user: noted.user, meter, error: error.as_deref() }, &response);

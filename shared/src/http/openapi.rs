@@ -109,6 +109,15 @@ fn tags(document: &mut OpenApi) -> Vec<Tag> {
     known.map(|(name, description)| Tag::builder().name(name).description(Some(description)).build()).collect()
 }
 
+/// Method and path of each operation, with its id.
+pub(super) fn operation_ids(document: OpenApi) -> impl Iterator<Item = ((Method, String), String)> {
+    document.paths.paths.into_iter().flat_map(|(path, mut item)| {
+        let ids = operations(&mut item)
+            .filter_map(|(method, operation)| Some(((method, path.clone()), operation.operation_id.clone()?)));
+        ids.collect::<Vec<_>>()
+    })
+}
+
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     let PathItem { get, post, put, patch, delete, .. } = item;
     let all = [

@@ -1,5 +1,6 @@
 //! What we store and reason about: value types that parse, and the things that lie in the table.
 
+pub mod activity;
 pub mod audience;
 pub mod days;
 pub mod fields;

@@ -1,5 +1,6 @@
 //! One file per aggregate, one function per access pattern (the numbers are the chart's in `table::design`).
 
+pub mod activity;
 pub mod analytics;
 pub mod audience;
 pub mod cards;

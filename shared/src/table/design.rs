@@ -58,6 +58,7 @@
 //! | Top | TOP | TOP | yes | the hashtags used most, counted anew every five minutes |
 //! | Socket | U#u | W#slot | yes | an open WebSocket in one of u's ten places |
 //! | SocketOwner | WS#socket | WS | yes | whose it is: all that is known when it closes is its name |
+//! | Activity | AL#u | ulid | yes | what u did, or that somebody signed in as u, or failed to |
 //!
 //! GSI1 (KEYS_ONLY, sparse: `GSI1PK` = `O#u`) lists what an account left in other partitions; for deletion and export.
 //!
@@ -108,6 +109,8 @@
 //! | 38 | whom may somebody want to follow? | U#u, SG | E | store::suggestions::get |
 //! | 39 | which sockets has somebody open? | U#u, begins_with W# | S | store::sockets::of_user |
 //! | 40 | whose socket was it? | WS#socket | S | store::sockets::closed |
+//! | 44 | what did I do, and who signed in as me? | AL#u | S | store::activity::page |
+//! | 45 | that I did this | AL#u, ulid | put | store::activity::add |
 
 mod entity;
 pub mod key;

@@ -1,5 +1,6 @@
 //! Response types and the read pipeline that more than one function uses.
 
+pub mod activity;
 pub mod feed;
 pub mod media;
 pub mod notification;

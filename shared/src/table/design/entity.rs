@@ -2,7 +2,7 @@
 
 use super::key;
 use crate::backpressure::TREND_SLOTS;
-use crate::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
+use crate::ids::{ActivityId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::days::{Hour, Month};
 use crate::models::names::NameRow;
 use crate::models::notification::NotificationKind;
@@ -67,6 +67,7 @@ pub enum EntityKey {
     Top,
     Socket(UserId, usize),
     SocketOwner,
+    Activity(UserId, ActivityId),
 }
 
 impl EntityKey {
@@ -120,6 +121,7 @@ impl EntityKey {
                 key::read_tag_count(sk).map(|(hour, tag)| Self::TagCount { hour, tag: tag.to_owned() })
             }
             "WS" => (sk == "WS").then_some(Self::SocketOwner),
+            "AL" => Some(Self::Activity(user(id)?, ActivityId::from_ulid(parse_ulid(sk).ok()?))),
             "MOD" => (sk == "MOD").then_some(Self::ModeratorNamed),
             _ => None,
         }
@@ -244,6 +246,7 @@ impl EntityKey {
             Self::Top => "Top",
             Self::Socket(..) => "Socket",
             Self::SocketOwner => "SocketOwner",
+            Self::Activity(..) => "Activity",
         }
     }
 
@@ -270,6 +273,7 @@ impl EntityKey {
                 | Self::Top
                 | Self::Socket(..)
                 | Self::SocketOwner
+                | Self::Activity(..)
         )
     }
 }
@@ -339,6 +343,7 @@ mod tests {
             ("TR#9", "0472222#tide"),
             ("TR#0", "472222#tide"),
             ("TA#", id),
+            (&format!("AL#{id}"), "P"),
         ] {
             assert_eq!(EntityKey::read(pk, sk), None, "{pk} {sk}");
         }

@@ -2,7 +2,7 @@
 
 use super::{END, Key, Range, START};
 use crate::clock::Timestamp;
-use crate::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
+use crate::ids::{ActivityId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
 use crate::models::days::{Hour, Month};
 use crate::models::names::NameRow;
 use crate::models::notification::NotificationKind;
@@ -460,4 +460,13 @@ pub fn sockets(user_id: UserId) -> Range {
 /// Whose a socket is, by API Gateway's name for it.
 pub fn socket_owner(id: &str) -> Key {
     Key::new(format!("WS#{id}"), "WS")
+}
+
+/// What somebody did, or who signed in as them.
+pub fn activity(user: UserId, id: ActivityId) -> Key {
+    Key::new(activities(user).pk, id.ulid().to_string())
+}
+
+pub fn activities(user: UserId) -> Range {
+    Range::starting(format!("AL#{}", user.ulid()), "")
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clock::Timestamp;
-use crate::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId};
+use crate::ids::{ActivityId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId};
 use crate::models::days::Hour;
 use crate::models::notification::NotificationKind;
 use crate::models::report::ReportStatus;
@@ -77,6 +77,7 @@ fn keys() {
         (key::top(), "TOP TOP"),
         (key::socket(a, 7), "U#_1 W#07"),
         (key::socket_owner("c="), "WS#c= WS"),
+        (key::activity(a, ActivityId::from_ulid(edge)), "AL#_1 _4"),
     ];
     for (key, expected) in keys {
         assert_eq!(shown(key), expected);
@@ -104,6 +105,7 @@ fn ranges_hold_what_they_name() {
     assert!(holds(key::analytics(post), all.clone()) && holds(key::analytics(post), days.clone()));
     assert!(!holds(key::analytics(post), key::hour_audience(post, hour)));
     assert!([all, days, key::hour_audience(post, hour)].into_iter().all(|key| holds(key::counted(post), key)));
+    assert!(holds(key::activities(a), key::activity(a, ActivityId::from_ulid(edge))));
     let count = |hour| key::tag_count(0, hour, "größe");
     assert!(holds(key::tag_counts(0, 7), count(7)) && !holds(key::tag_counts(0, 7), count(6)));
     assert_eq!(key::read_tag_count(count(7).sk()), Some((7, "größe")));
