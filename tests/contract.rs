@@ -351,6 +351,7 @@ fn every_key_is_known_for_what_it_is() {
     let mut keys = others(ann, bob, post, ulid);
     keys.extend([
         key::profile(ann),
+        key::activity(ann, ActivityId::from_ulid(ulid)),
         key::session(ann, SessionId::from_ulid(ulid)),
         key::media(MediaId { ulid, owner: ann }),
         key::follow(ann, bob),
@@ -417,6 +418,7 @@ fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
     for (key, names) in [
         (key::post(post), &["INSERT", "REMOVE"] as &[_]),
         (key::mail_token(ulid), &["INSERT"]),
+        (key::activity(ann, ActivityId::from_ulid(ulid)), &["INSERT"]),
         // Its end; of its beginning nothing follows.
         (key::session(ann, SessionId::from_ulid(ulid)), &["INSERT", "REMOVE"]),
         (key::profile(ann), &["INSERT", "MODIFY"]),
@@ -497,6 +499,5 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::tag_use("tide", ann),
         key::tag_count(0, 7, "tide"),
         key::top(),
-        key::activity(ann, ActivityId::from_ulid(ulid)),
     ]
 }

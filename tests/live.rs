@@ -67,6 +67,27 @@ async fn each_kind_is_told_within_a_second_and_as_the_list_has_it() {
 }
 
 #[tokio::test]
+async fn ones_own_acts_are_told_as_the_log_has_them() {
+    let _alone = crate::support::alone().await;
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let mut socket = ann.listen_to(&app, "/activity-log").await;
+    let (message, took) = told(&mut socket, "follow", do_post(&ann, "/users/bob/follow", None)).await;
+    assert!(took < A_SECOND, "it took {took:?}");
+    assert_eq!((&message["seq"], &message["data"]["target"]["id"]), (&json!(1), &json!(bob.id)));
+    app.anon().post("/login", json!({"username": "ann", "password": "not this one"})).await.expect(401);
+    let failed = socket.expect("sign_in_failed").await;
+    assert_eq!((&failed["seq"], &failed["data"]["address"]), (&json!(2), &json!("127.0.0.0/24")));
+    let rows = ann.get("/activity-log?limit=2").await.expect(200).items();
+    assert_eq!(rows, [failed["data"].clone(), message["data"].clone()]);
+    // Others' acts are in their own logs, and a refused one in none.
+    bob.follow(&ann).await;
+    ann.post("/users/nobody/follow", None).await.expect(404);
+    app.settle().await;
+    socket.is_silent().await;
+}
+
+#[tokio::test]
 async fn after_a_dropped_connection_nothing_is_missed_or_doubled() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);

@@ -86,7 +86,8 @@ async fn five_hundred_sockets_hear_a_hundred_acts_a_second() {
         answer.expect("an answer").expect(200);
     }
     let acted = started.elapsed();
-    let mut waits: Vec<Duration> = join_all(hearing).await.into_iter().flat_map(|heard| heard.expect("heard")).collect();
+    let mut waits: Vec<Duration> =
+        join_all(hearing).await.into_iter().flat_map(|heard| heard.expect("heard")).collect();
     waits.sort_unstable();
     let at = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize];
     println!(

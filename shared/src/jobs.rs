@@ -5,7 +5,7 @@ use crate::backpressure::VIEW_TIMEOUT;
 use crate::clock::Timestamp;
 use crate::config::{Config, OwnQueue};
 use crate::error::{Error, Result};
-use crate::ids::{MediaId, PostId, SessionId, UserId};
+use crate::ids::{ActivityId, MediaId, PostId, SessionId, UserId};
 use crate::models::audience::ViewerHash;
 use crate::models::notification::{Act, Topic};
 use aws_sdk_sqs::Client;
@@ -81,6 +81,8 @@ pub enum NotifyJob {
     Mentioned { post: PostId },
     /// A mail with a token is to be sent.
     MailToken { id: Ulid },
+    /// Somebody's own acts, which their sockets are to be told.
+    Did { by: UserId, acts: Vec<ActivityId> },
     /// A session has ended: its sockets close.
     SessionEnded { user: UserId, session: SessionId },
 }

@@ -153,7 +153,7 @@ impl Crowd {
         let actors = vec![self.people[0]];
         let told = Notification { actors, n: AROUND as u64, last, ..Notification::opened(group, &topic, ttl) };
         put(items, key::notification(owner, group), &told);
-        put(items, key::read_mark(owner), &ReadMark { unread: 1, upto: None, last: Some(last), seq: 1 });
+        put(items, key::read_mark(owner), &ReadMark { unread: 1, upto: None, last: Some(last), seq: 1, acts: 0 });
         for id in ids {
             let event = NotificationEvent {
                 id,

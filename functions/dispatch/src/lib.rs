@@ -16,13 +16,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::backpressure::{GROUPS_AT_ONCE, SETTLE_TIMEOUT};
 use shared::error::Result;
-use shared::ids::{PostId, UserId};
+use shared::ids::{ActivityId, PostId, UserId};
 use shared::jobs::{FanoutJob, FilesJob, IndexJob, Job, NotifyJob};
 use shared::lambda::{each_message, guarded};
 use shared::models::media::Media;
 use shared::models::names::Rank;
 use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::models::post::Post;
+use shared::models::socket::Channel;
 use shared::store::edges::Edge;
 use shared::store::ledgers::Settled;
 use shared::store::notifications::most_acts;
@@ -122,6 +123,7 @@ async fn again(app: &App, record: Value) -> Result<()> {
         }
         Subject::Gone(id) => gone(id),
         Subject::Media(id) => store::media::any(app, id).await?.as_ref().and_then(media).into_iter().collect(),
+        Subject::Did { by, act } => did(app, by, vec![act]).await?,
         Subject::Other(job) => vec![job],
         Subject::Nothing => Vec::new(),
     };
@@ -134,6 +136,14 @@ async fn again(app: &App, record: Value) -> Result<()> {
 fn gone(post: PostId) -> Vec<Job> {
     let indexed = post.parent().is_none().then_some(Job::Index(IndexJob::Post { post }));
     std::iter::once(Job::Fanout(FanoutJob::PostDeleted { post })).chain(indexed).collect()
+}
+
+/// Whom one's own acts are told: one's open sockets, if there are any. Few have one, so that is looked at before a job is
+/// made.
+async fn did(app: &App, by: UserId, acts: Vec<ActivityId>) -> Result<Vec<Job>> {
+    let open = store::sockets::of_user(app, by).await?;
+    let told = open.iter().any(|socket| socket.channel == Channel::ActivityLog);
+    Ok(told.then_some(Job::Notify(NotifyJob::Did { by, acts })).into_iter().collect())
 }
 
 /// What is to be done with a picture or video. The worker looks what is still to be done.
@@ -183,6 +193,7 @@ struct Changes {
     likes: HashMap<PostId, Edges<UserId>>,
     follows: HashMap<UserId, Edges<UserId>>,
     comments: HashMap<PostId, Edges<PostId>>,
+    acts: HashMap<UserId, (Vec<usize>, Vec<ActivityId>)>,
     texts: Vec<(usize, Text)>,
     jobs: Vec<(Vec<usize>, Job)>,
 }
@@ -228,6 +239,11 @@ impl Changes {
             Subject::Post { id: _, appeared } => self.texts.push((place, Text::of(&record.image()?, appeared))),
             Subject::Gone(id) => self.jobs.extend(gone(id).into_iter().map(|job| (vec![place], job))),
             Subject::Media(_) => self.jobs.extend(media(&record.image()?).map(|job| (vec![place], job))),
+            Subject::Did { by, act } => {
+                let (places, acts) = self.acts.entry(by).or_default();
+                places.push(place);
+                acts.push(act);
+            }
             Subject::Other(job) => self.jobs.push((vec![place], job)),
             Subject::Nothing => {}
         }
@@ -237,7 +253,7 @@ impl Changes {
     /// Settles all counters, then sends the jobs that follow. Answers the places of the records that failed.
     async fn settle(self, app: &App) -> Vec<usize> {
         let deadline = Instant::now() + SETTLE_TIMEOUT;
-        let Self { likes: liked, follows: followed, comments: commented, texts, mut jobs } = self;
+        let Self { likes: liked, follows: followed, comments: commented, acts, texts, mut jobs } = self;
         let mut work = Vec::new();
         for (post, Edges { places, edges }) in liked {
             work.push(settled(places, deadline, likes(app, post, edges.into_iter().collect())));
@@ -247,6 +263,9 @@ impl Changes {
         }
         for (on, Edges { places, edges }) in commented {
             work.push(settled(places, deadline, comments(app, on, edges.into_iter().collect())));
+        }
+        for (by, (places, acts)) in acts {
+            work.push(settled(places, deadline, did(app, by, acts)));
         }
         let settled = futures::stream::iter(work).buffer_unordered(GROUPS_AT_ONCE);
         let mut failed = Vec::new();

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_dynamo::{AttributeValue, Item};
 use serde_json::Value;
 use shared::error::{Error, Result};
-use shared::ids::{MediaId, PostId, UserId};
+use shared::ids::{ActivityId, MediaId, PostId, UserId};
 use shared::jobs::{IndexJob, Job, NotifyJob};
 use shared::table::design::EntityKey;
 
@@ -29,6 +29,8 @@ pub(crate) enum Subject {
     Gone(PostId),
     /// An upload is to be checked, or nothing needs it any more.
     Media(MediaId),
+    /// Somebody did something that is in their activity log.
+    Did { by: UserId, act: ActivityId },
     /// What has this job for its only consequence.
     Other(Job),
     /// A session has begun, of which nothing follows; the filter can't tell its beginning from its end.
@@ -72,6 +74,7 @@ impl Record {
             }
             (Some(EntityKey::Media(id)), _) => Subject::Media(id),
             (Some(EntityKey::Profile(user)), _) => Subject::Other(Job::Index(IndexJob::Person { user })),
+            (Some(EntityKey::Activity(by, act)), _) => Subject::Did { by, act },
             (Some(EntityKey::Session(user, session)), "REMOVE") => {
                 Subject::Other(Job::Notify(NotifyJob::SessionEnded { user, session }))
             }

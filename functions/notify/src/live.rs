@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use shared::App;
 use shared::error::Result;
-use shared::ids::{SessionId, UserId};
+use shared::ids::{ActivityId, SessionId, UserId};
 use shared::models::notification::{Told, Topic};
 use shared::models::socket::{Channel, Message, Socket};
 use shared::push::Pushed;
@@ -17,6 +17,16 @@ pub(crate) async fn notifications(app: &App, topic: &Topic, told: &[Told]) -> Re
         return Ok(());
     }
     let messages = views::notification::messages(app, topic, told).await?;
+    deliver(app, &open, &messages).await
+}
+
+/// Tells somebody's sockets what they did themselves.
+pub(crate) async fn acts(app: &App, user: UserId, acts: &[ActivityId]) -> Result<()> {
+    let open = open(app, user, Channel::ActivityLog).await?;
+    if open.is_empty() {
+        return Ok(());
+    }
+    let messages = views::activity::messages(app, user, acts).await?;
     deliver(app, &open, &messages).await
 }
 

@@ -193,6 +193,9 @@ pub struct ReadMark {
     /// How many events sockets were told.
     #[serde(default)]
     pub seq: u64,
+    /// How many rows of the activity log sockets were told.
+    #[serde(default)]
+    pub acts: u64,
 }
 
 impl NotificationDone {

@@ -5,6 +5,7 @@ use crate::backpressure::ACTIVITY_TIMEOUT;
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, UserId};
 use crate::models::activity::Activity;
+use crate::models::notification::ReadMark;
 use crate::table::design::key;
 use crate::table::{Op, Order, Read};
 
@@ -49,4 +50,23 @@ pub async fn page(
 /// The sort key of a row, for a page that starts after it.
 pub fn position(user: UserId, id: ActivityId) -> String {
     key::activity(user, id).sk().to_owned()
+}
+
+/// The rows of these ids that are there; 1 unit each.
+///
+/// # Errors
+/// Unavailable.
+pub async fn load(app: &App, user: UserId, ids: &[ActivityId]) -> Result<Vec<Activity>, Error> {
+    let keys: Vec<_> = ids.iter().map(|id| key::activity(user, *id)).collect();
+    Ok(app.table().batch_get_readable(&keys, Read::Strong).await?.into_iter().flatten().collect())
+}
+
+/// Counts so many that somebody's sockets are told, and answers the number of the last. Who is told again is told another
+/// number, under the same id.
+///
+/// # Errors
+/// Unavailable.
+pub async fn told(app: &App, user: UserId, count: u64) -> Result<u64, Error> {
+    let mark = app.table().write(Op::update(key::read_mark(user)).add("acts", count)).await?;
+    Ok(mark.map(|mark| mark.read::<ReadMark>()).transpose()?.unwrap_or_default().acts)
 }

@@ -4,6 +4,7 @@ use crate::App;
 use crate::error::Result;
 use crate::ids::{ActivityId, UserId};
 use crate::models::activity::{Activity, ActivityType, Target};
+use crate::models::socket::Message;
 use crate::store::activity;
 use serde::Serialize;
 
@@ -77,4 +78,26 @@ pub async fn page(
         }
     }
     Ok((views(kept), after))
+}
+
+/// What sockets are told of these, oldest first: `data` is the row as the list has it.
+///
+/// # Errors
+/// Unavailable.
+pub async fn messages(app: &App, user: UserId, ids: &[ActivityId]) -> Result<Vec<Message>> {
+    let mut rows = activity::load(app, user, ids).await?;
+    rows.sort_unstable_by_key(|row| row.id);
+    let last = activity::told(app, user, rows.len() as u64).await?;
+    let first = last.saturating_sub(rows.len() as u64) + 1;
+    let message = |(row, seq): (Activity, u64)| {
+        let view = ActivityView::from(row);
+        Some(Message {
+            kind: view.kind.as_str(),
+            id: view.id.to_string(),
+            seq: Some(seq),
+            created_at: view.created_at.clone(),
+            data: serde_json::to_value(view).ok()?,
+        })
+    };
+    Ok(rows.into_iter().zip(first..).filter_map(message).collect())
 }
