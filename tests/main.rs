@@ -32,6 +32,8 @@ mod cursors;
 mod faults;
 mod feed;
 mod graph;
+mod groups;
+mod groups_private;
 mod journeys;
 mod likes;
 mod lost_answers;

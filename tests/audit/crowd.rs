@@ -146,13 +146,14 @@ impl Crowd {
         let (owner, kind, ttl) = (self.people[n], NotificationKind::Follow, self.ttl(90));
         let ids: Vec<_> = (0..AROUND).map(|_| NotificationId::new(self.now)).collect();
         let (group, last) = (ids[0], ids[AROUND - 1]);
-        let topic = Topic { kind, owner, post: None };
+        let topic = Topic { kind, owner, post: None, group: None };
         let actors = vec![self.people[0]];
         let told = Notification { actors, n: AROUND as u64, last, ..Notification::opened(group, &topic, ttl) };
         put(items, key::notification(owner, group), &told);
         put(items, key::read_mark(owner), &ReadMark { unread: 1, upto: None, last: Some(last) });
         for id in ids {
-            let event = NotificationEvent { id, group, kind, post: None, comment: None, actor: self.people[0], ttl };
+            let actor = self.people[0];
+            let event = NotificationEvent { id, group, kind, post: None, comment: None, of: None, actor, ttl };
             put(items, key::notification_event(owner, id), &event);
         }
     }

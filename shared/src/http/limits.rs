@@ -28,6 +28,7 @@ pub enum Action {
     Upload,
     Report,
     Moderate,
+    Group,
 }
 
 const MINUTE: u64 = 60;
@@ -56,7 +57,7 @@ pub struct LimitStatus {
 }
 
 impl Action {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::SignUp,
         Self::SignIn,
         Self::UseMailToken,
@@ -73,6 +74,7 @@ impl Action {
         Self::Upload,
         Self::Report,
         Self::Moderate,
+        Self::Group,
     ];
 
     pub const fn quota(self) -> Quota {
@@ -93,6 +95,7 @@ impl Action {
             Self::Upload => quota("upload", 300, HOUR),
             Self::Report => quota("report", 60, HOUR),
             Self::Moderate => quota("moderate", 1_200, HOUR),
+            Self::Group => quota("group", 300, HOUR),
         }
     }
 

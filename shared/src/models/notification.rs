@@ -2,7 +2,7 @@
 
 use super::fields::{FieldValue, Refusal, text};
 use crate::clock::Timestamp;
-use crate::ids::{NotificationId, PostId, UserId};
+use crate::ids::{GroupId, NotificationId, PostId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
@@ -27,6 +27,10 @@ pub enum NotificationKind {
     Comment,
     /// Someone named me in a post or a comment.
     Mention,
+    /// Someone asks to join a group that I own or moderate.
+    GroupRequest,
+    /// I was let into a group.
+    GroupAccepted,
 }
 
 impl NotificationKind {
@@ -36,10 +40,13 @@ impl NotificationKind {
             Self::Like => "like",
             Self::Comment => "comment",
             Self::Mention => "mention",
+            Self::GroupRequest => "group_request",
+            Self::GroupAccepted => "group_accepted",
         }
     }
 
-    pub const ALL: [Self; 4] = [Self::Follow, Self::Like, Self::Comment, Self::Mention];
+    pub const ALL: [Self; 6] =
+        [Self::Follow, Self::Like, Self::Comment, Self::Mention, Self::GroupRequest, Self::GroupAccepted];
 }
 
 /// What alike acts have in common, so that one notification tells of them.
@@ -49,6 +56,9 @@ pub struct Topic {
     /// Whom it concerns.
     pub owner: UserId,
     pub post: Option<PostId>,
+    /// Of what concerns a group itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
 }
 
 impl Topic {
@@ -75,6 +85,9 @@ pub struct Notification {
     pub kind: NotificationKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<PostId>,
+    /// Of what concerns a group itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// The latest comment it tells of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<PostId>,
@@ -96,8 +109,8 @@ pub struct Notification {
 impl Notification {
     /// One that no event has joined yet.
     pub const fn opened(id: NotificationId, topic: &Topic, ttl: u64) -> Self {
-        let Topic { kind, owner: _, post } = *topic;
-        Self { id, kind, post, comment: None, actors: Vec::new(), n: 0, again: 0, last: id, read: false, ttl }
+        let Topic { kind, owner: _, post, group } = *topic;
+        Self { id, kind, post, group, comment: None, actors: Vec::new(), n: 0, again: 0, last: id, read: false, ttl }
     }
 
     pub fn is_read(&self, mark: &ReadMark) -> bool {
@@ -127,6 +140,9 @@ pub struct NotificationEvent {
     pub post: Option<PostId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<PostId>,
+    /// Of what concerns a group itself: which.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "in")]
+    pub of: Option<GroupId>,
     pub actor: UserId,
     /// Seconds since the epoch.
     pub ttl: u64,
@@ -222,9 +238,9 @@ mod tests {
         let kind = NotificationKind::Follow;
         let actors = vec![user(3), user(2), user(1)];
         let mut group =
-            Notification { id, kind, post: None, comment: None, actors, n: 3, again: 0, last: id, read: false, ttl: 0 };
+            Notification { id, kind, post: None, group: None, comment: None, actors, n: 3, again: 0, last: id, read: false, ttl: 0 };
         let last = following(id);
-        let event = |actor| NotificationEvent { id: last, group: id, kind, post: None, comment: None, actor, ttl: 0 };
+        let event = |actor| NotificationEvent { id: last, group: id, kind, post: None, comment: None, of: None, actor, ttl: 0 };
         group.join(&event(user(4)), false);
         assert_eq!(group.actors, [user(4), user(3), user(2)]);
         group.join(&event(user(3)), true);

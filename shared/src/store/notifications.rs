@@ -74,12 +74,15 @@ async fn find_done(app: &App, topic: &Topic, acts: &[Act]) -> Result<Vec<Option<
 }
 
 fn done_key(topic: &Topic, act: &Act) -> Key {
-    key::notification_done(topic.owner, topic.kind, topic.comment(act).or(topic.post), act.actor)
+    match topic.comment(act) {
+        Some(comment) => key::notification_done(topic.owner, topic.kind, Some(comment), act.actor),
+        None => key::notification_done(topic.owner, topic.kind, topic, act.actor),
+    }
 }
 
 /// Where it is noted whose comment joined which group, for one may comment twice.
 fn joined_key(topic: &Topic, actor: UserId) -> Key {
-    key::notification_done(topic.owner, topic.kind, topic.post, actor)
+    key::notification_done(topic.owner, topic.kind, topic, actor)
 }
 
 /// Who joined which group last.
@@ -94,7 +97,7 @@ async fn find_joined(app: &App, topic: &Topic, acts: &[Act]) -> Result<HashMap<U
 
 /// The group that acts would join.
 async fn open_group(app: &App, topic: &Topic) -> Result<Option<Notification>> {
-    let pointer = key::notification_group(topic.owner, topic.kind, topic.post);
+    let pointer = key::notification_group(topic.owner, topic.kind, topic);
     match app.table().get::<NotificationGroup>(&pointer, Read::Strong).await? {
         Some(group) => Ok(app.table().get(&key::notification(topic.owner, group.id), Read::Strong).await?),
         None => Ok(None),
@@ -119,7 +122,7 @@ fn listing(
     open: Option<Notification>,
     mut joined: HashMap<UserId, Ulid>,
 ) -> Result<Vec<Op>> {
-    let Topic { kind, owner, post } = *topic;
+    let Topic { kind, owner, post, group: of } = *topic;
     let now = app.now();
     let ttl = (now + NOTIFICATION_LIFETIME).seconds();
     let as_read = Condition::All(vec![unchanged("last", mark.last), unchanged("upto", mark.upto)]);
@@ -130,7 +133,7 @@ fn listing(
     let mut ops = Vec::new();
     for (act, id) in told {
         let (actor, comment) = (act.actor, topic.comment(act));
-        let event = NotificationEvent { id, group: group.id, kind, post, comment, actor, ttl };
+        let event = NotificationEvent { id, group: group.id, kind, post, comment, of, actor, ttl };
         ops.push(Op::create(key::notification_event(owner, id), &event)?);
         let again = joined.insert(actor, group.id.ulid()) == Some(group.id.ulid());
         group.join(&event, again);
@@ -144,7 +147,7 @@ fn listing(
     } else {
         let pointer = NotificationGroup { id: group.id, ttl: (now + GROUP_WINDOW).seconds() };
         ops.push(Op::create(key::notification(owner, group.id), &group)?);
-        ops.push(Op::put(key::notification_group(owner, kind, post), &pointer)?);
+        ops.push(Op::put(key::notification_group(owner, kind, topic), &pointer)?);
     }
     let moved = Op::update(key::read_mark(owner)).set("last", group.last).add("unread", i64::from(!is_open));
     ops.push(moved.when(as_read));

@@ -1,6 +1,7 @@
 //! Response types and the read pipeline that more than one function uses.
 
 pub mod feed;
+pub mod group;
 pub mod media;
 pub mod notification;
 pub mod post;
