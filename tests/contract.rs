@@ -355,6 +355,9 @@ fn every_key_is_known_for_what_it_is() {
         key::like(ann, post),
         key::post(post),
         key::mail_token(ulid),
+        key::member(GroupId::from_ulid(ulid), ann),
+        key::join_request(GroupId::from_ulid(ulid), ann),
+        key::post(PostId::shared_in(Some(GroupId::from_ulid(ulid)), ulid, ann)),
     ]);
     keys.push(key::post(post.comment(ulid, ann).unwrap()));
     let known = keys.iter().map(|key| EntityKey::read(key.pk(), key.sk()).unwrap_or_else(|| panic!("{key:?}")));
@@ -426,7 +429,9 @@ fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
             assert_eq!(wakes(name, &key, &plain), names.contains(&name), "{name} {}", key.pk());
         }
     }
-    for (key, counted) in [(key::post(post), plain.clone()), (key::post(shared), plain.clone()), (comment, json!({"counted": yes}))] {
+    for (key, counted) in
+        [(key::post(post), plain.clone()), (key::post(shared), plain.clone()), (comment, json!({"counted": yes}))]
+    {
         let mut edited = counted.clone();
         edited["todo"] = yes.clone();
         assert!(wakes("MODIFY", &key, &edited) && !wakes("MODIFY", &key, &counted), "an edit of {}", key.pk());
@@ -465,7 +470,7 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::negative(ann, bob),
         key::membership(ann, GroupId::from_ulid(ulid)),
         key::group(GroupId::from_ulid(ulid)),
-        key::discoverable(GroupId::from_ulid(ulid)),
+        key::discoverable(GroupId::from_ulid(bob.ulid())),
         key::block(ann, ulid, bob),
         key::follower_row(bob, ulid, ann),
         key::following_row(ann, ulid, bob),

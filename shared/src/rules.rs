@@ -127,11 +127,7 @@ impl Sight<'_> {
     ///
     /// # Errors
     /// Unavailable.
-    pub async fn and<S: Into<Subject>>(
-        mut self,
-        app: &App,
-        subjects: impl IntoIterator<Item = S>,
-    ) -> Result<Self> {
+    pub async fn and<S: Into<Subject>>(mut self, app: &App, subjects: impl IntoIterator<Item = S>) -> Result<Self> {
         let Some(viewer) = self.viewer.filter(|viewer| viewer.overflow) else { return Ok(self) };
         let (mut people, mut groups) = split(subjects);
         people.retain(|id| *id != viewer.id && !viewer.negatives.contains_key(id) && !self.more.contains_key(id));

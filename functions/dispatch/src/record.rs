@@ -64,7 +64,9 @@ impl Record {
         let subject = match (EntityKey::read(text("PK")?, text("SK")?), event_name.as_str()) {
             (Some(EntityKey::Like { user, post }), _) => Subject::Like { post, by: user },
             (Some(EntityKey::Follow { from, to }), _) => Subject::Follow { to, by: from },
-            (Some(EntityKey::Post(post) | EntityKey::GroupPost(post) | EntityKey::Comment(post)), "REMOVE") => Subject::Gone(post),
+            (Some(EntityKey::Post(post) | EntityKey::GroupPost(post) | EntityKey::Comment(post)), "REMOVE") => {
+                Subject::Gone(post)
+            }
             (Some(EntityKey::Member { group, user }), _) => Subject::Member { group, user },
             (Some(EntityKey::JoinRequest { group, user }), _) => {
                 Subject::Other(Job::Notify(NotifyJob::JoinRequested { group, user }))
@@ -73,7 +75,9 @@ impl Record {
             (Some(EntityKey::Group(group)), _) => {
                 Subject::Other(Job::Fanout(FanoutJob::GroupDeleted { group, after: None }))
             }
-            (Some(EntityKey::Post(id) | EntityKey::GroupPost(id)), name) => Subject::Post { id, appeared: name == "INSERT" },
+            (Some(EntityKey::Post(id) | EntityKey::GroupPost(id)), name) => {
+                Subject::Post { id, appeared: name == "INSERT" }
+            }
             (Some(EntityKey::Comment(id)), _) => {
                 let on = id.parent().ok_or_else(|| Error::internal("a comment on nothing"))?;
                 Subject::Comment { on, id }

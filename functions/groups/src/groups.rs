@@ -213,7 +213,8 @@ pub(crate) async fn update_group(
         return Err(Error::invalid(vec![error]));
     }
     let asked = acting(&app, &bearer, id).await?;
-    let (mut asked, _) = asked.allowed(&app, Role::moderates, "Only its owners and moderators describe a group.").await?;
+    let (mut asked, _) =
+        asked.allowed(&app, Role::moderates, "Only its owners and moderators describe a group.").await?;
     if_match.check(asked.group.ver)?;
     let description = match body.description {
         Patch::Absent => None,

@@ -237,10 +237,22 @@ mod tests {
         let id = NotificationId::from_ulid(Ulid::from_parts(1, 1));
         let kind = NotificationKind::Follow;
         let actors = vec![user(3), user(2), user(1)];
-        let mut group =
-            Notification { id, kind, post: None, group: None, comment: None, actors, n: 3, again: 0, last: id, read: false, ttl: 0 };
+        let mut group = Notification {
+            id,
+            kind,
+            post: None,
+            group: None,
+            comment: None,
+            actors,
+            n: 3,
+            again: 0,
+            last: id,
+            read: false,
+            ttl: 0,
+        };
         let last = following(id);
-        let event = |actor| NotificationEvent { id: last, group: id, kind, post: None, comment: None, of: None, actor, ttl: 0 };
+        let event =
+            |actor| NotificationEvent { id: last, group: id, kind, post: None, comment: None, of: None, actor, ttl: 0 };
         group.join(&event(user(4)), false);
         assert_eq!(group.actors, [user(4), user(3), user(2)]);
         group.join(&event(user(3)), true);

@@ -11,7 +11,9 @@ use crate::App;
 use crate::backpressure::STAFF_REFUSALS;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{GroupId, UserId, new_ulid};
-use crate::models::group::{Description, Group, GroupName, JoinRequest, MAX_GROUPS, MAX_STAFF, Member, Membership, Role};
+use crate::models::group::{
+    Description, Group, GroupName, JoinRequest, MAX_GROUPS, MAX_STAFF, Member, Membership, Role,
+};
 use crate::models::viewer::Viewer;
 use crate::table::client::back_off;
 use crate::table::design::{INDEXES, key, owner};
@@ -66,7 +68,11 @@ pub async fn memberships(app: &App, user: UserId) -> Result<Vec<(GroupId, Role)>
 ///
 /// # Errors
 /// Unavailable.
-pub async fn roles(app: &App, user: UserId, groups: impl IntoIterator<Item = GroupId>) -> Result<HashMap<GroupId, Role>> {
+pub async fn roles(
+    app: &App,
+    user: UserId,
+    groups: impl IntoIterator<Item = GroupId>,
+) -> Result<HashMap<GroupId, Role>> {
     let groups: Vec<GroupId> = groups.into_iter().collect();
     if groups.is_empty() {
         return Ok(HashMap::new());
@@ -347,9 +353,9 @@ pub async fn leave(app: &App, group: GroupId, user: UserId, by: Option<(UserId, 
 /// None for a group that is gone, where it does not matter.
 async fn staff(app: &App, group: GroupId, user: UserId, role: Option<Role>) -> Result<Option<Op>> {
     let Some(found) = get(app, group, Read::Strong).await? else { return Ok(None) };
-    let staff: BTreeMap<_, _> = found.staff_with(user, role).ok_or_else(|| {
-        Error::new(Kind::LastOwner).detail("Make somebody else an owner first, or delete the group.")
-    })?;
+    let staff: BTreeMap<_, _> = found
+        .staff_with(user, role)
+        .ok_or_else(|| Error::new(Kind::LastOwner).detail("Make somebody else an owner first, or delete the group."))?;
     if staff.len() > MAX_STAFF {
         let detail = format!("A group has at most {MAX_STAFF} owners and moderators.");
         return Err(Error::new(Kind::LimitReached).detail(detail));

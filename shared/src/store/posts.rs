@@ -7,9 +7,9 @@ use crate::models::group::Group;
 use crate::models::media::Use;
 use crate::models::post::{Content, Mention, Post};
 use crate::models::user::Profile;
-use crate::store::{groups, media};
 use crate::store::timelines::{self, Span};
 use crate::store::users;
+use crate::store::{groups, media};
 use crate::table::design::{TODO, key};
 use crate::table::{Condition, Item, Op, Order, Read};
 use futures::future::{try_join, try_join_all, try_join3};
@@ -77,7 +77,8 @@ pub async fn load(app: &App, ids: &[PostId], reader: Option<UserId>) -> Result<V
     };
     let (own, others) = (keys(true), keys(false));
     let table = app.table();
-    let (own, others) = (table.batch_get_readable(&own, Read::Strong), table.batch_get_readable(&others, Read::Eventual));
+    let (own, others) =
+        (table.batch_get_readable(&own, Read::Strong), table.batch_get_readable(&others, Read::Eventual));
     let posts = async { Ok(try_join(own, others).await?) };
     let ((own, others), gone) = try_join(posts, gone_groups(app, ids)).await?;
     let posts = own.into_iter().chain(others).flatten();

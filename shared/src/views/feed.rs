@@ -120,7 +120,7 @@ impl FeedReader<'_> {
         let sight = rules::sight(self.app, Some(&self.viewer), subjects).await?;
         let now = self.app.now();
         let shows = |author| if author == self.viewer.id { self.own } else { sight.feeds(author, now) };
-        let mut wanted: Vec<PostId> = 
+        let mut wanted: Vec<PostId> =
             rows.iter().copied().filter(|post| shows(post.author) && sight.sees_post(*post)).collect();
         let mut complete_to = more.then(|| rows.last().copied()).flatten();
         if wanted.len() > self.limit {

@@ -103,7 +103,9 @@ fn ranges_hold_what_they_name() {
     assert!(holds(key::viewer(a), key::negative(a, b)) && !holds(key::viewer(a), key::credentials(a)));
     let group = GroupId::from_ulid(edge);
     assert!(holds(key::viewer(a), key::membership(a, group)) && holds(key::members(group), key::member(group, a)));
-    assert!(!holds(key::members(group), key::join_request(group, a)) && !holds(key::posts_in(group), key::group(group)));
+    assert!(
+        !holds(key::members(group), key::join_request(group, a)) && !holds(key::posts_in(group), key::group(group))
+    );
     assert!(holds(key::in_group(group), key::group(group)) && holds(key::in_group(group), key::member(group, a)));
     let comment = post.comment(edge, a).unwrap();
     assert!(holds(key::comments(post), key::post(comment)) && !holds(key::comments(comment), key::post(comment)));
