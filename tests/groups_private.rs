@@ -309,6 +309,8 @@ async fn what_is_shared_in_a_private_group_no_operation_shows_to_others() {
         let kinds = walk(user, "/notifications").await;
         assert!(kinds.is_empty(), "{kinds:?}");
     }
+    let counts = ann.get(&format!("/posts/{}/analytics", world.post)).await.expect(200).json();
+    assert_eq!(counts["unique_viewers"], 3, "of all who asked, those who were members when they did");
     // One's own can be taken away all the same.
     left.delete(&format!("/posts/{}", world.comment_of("left"))).await.expect(204);
     app.settle().await;

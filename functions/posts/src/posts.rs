@@ -259,10 +259,15 @@ pub(crate) async fn get_post(
     let read = if reader.id().is_some() { Read::Strong } else { Read::Confirmed };
     let own = OptionFuture::from(reader.id().map(|me| store::likes::edge(&app, me, id, Read::Strong)));
     let own = async { own.await.transpose().map(Option::flatten) };
-    let (post, viewed) = (store::posts::shown(&app, id, read), reading.viewed(&app, id, reader.id()));
+    let post = store::posts::shown(&app, id, read);
+    // What is shared among members alone is viewed by nobody else, which is known later.
+    let viewed = async { if id.is_open() { reading.viewed(&app, id, reader.id()).await } else { Ok(()) } };
     let (viewer, post, own, ()) = futures::try_join!(reader.viewer(&app), post, own, viewed)?;
     let (post, author) = post.ok_or_else(Error::not_found)?;
     let sight = rules::require(&app, viewer.as_ref(), rules::of_post(id)).await?;
+    if !id.is_open() {
+        reading.viewed(&app, id, reader.id()).await?;
+    }
     let sight = sight.and(&app, rules::mentioned(&post.mentions)).await?;
     let own = Own::new(viewer.as_ref(), id, own);
     Ok(Tagged { version: post.ver, view: PostView::new(post, &author, &sight, own, &Links::new(&app)?) })
