@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// A settled table with an item of every kind that the audit holds to another, its workers at rest: gull and tern
 /// follow each other, gull has posted and commented on it, tern has read it and likes it, gull has not read of either,
-/// and tern has read all. Another post of gull's waits, and tern has reported the first.
+/// and tern has read all. Tern is in gull's group. Another post of gull's waits, and tern has reported the first.
 async fn small_world() -> (TestApp, [String; 2], String) {
     let app = TestApp::start().await;
     let (gull, tern) = (app.user("gull").await, app.user("tern").await);
@@ -32,6 +32,8 @@ async fn small_world() -> (TestApp, [String; 2], String) {
     tern.get(&format!("/posts/{post}")).await.expect(200);
     let tomorrow = (Clock::default().now() + Duration::from_secs(24 * 3600)).rfc3339();
     gull.post("/posts", json!({"content": "High tide.", "publish_at": tomorrow})).await.expect(201);
+    let group = gull.post("/groups", json!({"name": "Waders", "visibility": "public"})).await.expect(201).json();
+    tern.post(&format!("/groups/{}/join", group["id"].as_str().unwrap()), None).await.expect(200);
     app.settle().await;
     tern.post("/notifications/read", json!({"all": true})).await.expect(200);
     tern.post(&format!("/posts/{post}/report"), json!({"reason": "spam"})).await.expect(202);

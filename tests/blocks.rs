@@ -1,5 +1,6 @@
 //! Blocks and mutes. One test walks every operation whose answer can hold somebody, or what is theirs.
 
+use crate::groups::{group, share};
 use crate::support::bulk::app_of;
 use crate::support::document::answering_with;
 use crate::support::files::{photo, upload};
@@ -52,6 +53,12 @@ struct Side {
     /// On the third one's post.
     note: String,
     scheduled: String,
+    /// The third one's group, where both share something.
+    group: String,
+    /// Their own group, which the other is in.
+    house: String,
+    /// Their own private group, which the other asks to join.
+    den: String,
 }
 
 impl Side {
@@ -65,7 +72,9 @@ impl Side {
         let later = (Clock::default().now() + Duration::from_secs(3_600)).rfc3339();
         let scheduled = user.post("/posts", json!({"content": text, "publish_at": later})).await.expect(201);
         let scheduled = scheduled.json()["id"].as_str().unwrap().to_owned();
-        Self { user, post, media, avatar, reply: String::new(), note: String::new(), scheduled }
+        let (house, den) = (group(&user, "public").await, group(&user, "private").await);
+        let (reply, note, group) = (String::new(), String::new(), String::new());
+        Self { user, post, media, avatar, reply, note, scheduled, group, house, den }
     }
 
     /// What the other's ids have in common.
@@ -172,6 +181,15 @@ fn looks(operation: &str, me: &Side, other: &Side, common: &str) -> Vec<Look> {
         "GET /posts/{id}/likes" => {
             vec![look(format!("/posts/{common}/likes")), look(format!("/posts/{}/likes", other.note)).of_theirs()]
         }
+        "GET /groups/{id}" => vec![look(format!("/groups/{}", me.group)), look(format!("/groups/{}", me.house))],
+        "GET /groups/{id}/members" => vec![look(format!("/groups/{}/members", me.group))],
+        "GET /groups/{id}/requests" => vec![look(format!("/groups/{}/requests", me.den))],
+        "GET /groups/{id}/posts" => vec![look(format!("/groups/{}/posts", me.group))],
+        "POST /groups/{id}/posts" => vec![act(Method::POST, format!("/groups/{}/posts", me.group), naming())],
+        "PUT /groups/{id}/members/{user}" => {
+            let path = format!("/groups/{}/members/{of}", me.house);
+            vec![act(Method::PUT, path, Some(json!({"role": "member"}))).of_theirs()]
+        }
         "GET /media/{id}" => [&other.media, &other.avatar].map(|id| look(format!("/media/{id}")).of_theirs()).into(),
         "GET /notifications" => vec![look("/notifications"), look("/notifications?unread=true"), look(SINCE_EVER)],
         _ => Vec::new(),
@@ -197,6 +215,16 @@ impl World {
         let common = cid.post_text("Low tide, @ann and @bob. #mudflats").await;
         let mut sides = [Side::new(ann, "bob").await, Side::new(bob, "ann").await];
         let posts = sides.each_ref().map(|side| side.post.clone());
+        let common_group = group(&cid, "public").await;
+        let own = sides.each_ref().map(|side| (side.house.clone(), side.den.clone()));
+        for (side, (house, den)) in sides.iter_mut().zip([&own[1], &own[0]]) {
+            for public in [&common_group, house] {
+                side.user.post(&format!("/groups/{public}/join"), None).await.expect(200);
+            }
+            side.user.post(&format!("/groups/{den}/join"), None).await.expect(202);
+            share(&side.user, &common_group, "Low tide. #mudflats").await;
+            side.group.clone_from(&common_group);
+        }
         for (side, others) in sides.iter_mut().zip([&posts[1], &posts[0]]) {
             side.reply = side.user.comment(others, "Is it? #mudflats").await;
             side.note = side.user.comment(&common, "It is. #mudflats").await;

@@ -501,6 +501,53 @@ async fn pictures() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups() {
+    let _alone = alone().await;
+    let app = app().await;
+    let [me, gull]: [Person; 2] = people(&app, "bird", 2).await.try_into().ok().expect("two");
+    for one in [&me, &gull] {
+        one.post_text("so that the author's card is cached").await;
+    }
+    let body = |visibility: &str| json!({"name": "Waders", "visibility": visibility});
+    let id = |answer: Response| answer.json()["id"].as_str().expect("an id").to_owned();
+    let open = id(gull.post("/groups", body("public")).await.expect(201));
+    let closed = id(gull.post("/groups", body("private")).await.expect(201));
+    app.settle().await;
+    let in_closed = |path: &str| format!("/groups/{closed}/{path}");
+    let text = json!({"content": "hello", "group_id": closed});
+    let mut measured = vec![
+        cost(&app, gull.post("/groups", body("public"))).await,
+        cost(&app, gull.post("/groups", body("private"))).await,
+        cost(&app, me.post(&format!("/groups/{open}/join"), None)).await,
+        cost(&app, me.post(&in_closed("join"), None)).await,
+        cost(&app, gull.post(&in_closed(&format!("requests/{}/approve", me.id)), None)).await,
+    ];
+    app.settle().await;
+    measured.push(cost(&app, me.get(&format!("/groups/{closed}"))).await);
+    measured.push(cost(&app, me.post("/posts", text.clone())).await);
+    let post = id(gull.post("/posts", text).await.expect(201));
+    app.settle().await;
+    measured.push(cost(&app, me.get(&format!("/posts/{post}"))).await);
+    measured.push(cost(&app, me.get(&in_closed("posts"))).await);
+    measured.push(cost(&app, me.post(&in_closed("leave"), None)).await);
+    let two = "GetItem G/M!, Query U/H!";
+    let expected = [
+        "2 rounds, 1 read, 10 written: Query U/H!, TransactWriteItems x4, UpdateItem RL".to_owned(),
+        "2 rounds, 1 read, 8 written: Query U/H!, TransactWriteItems x3, UpdateItem RL".to_owned(),
+        format!("2 rounds, 2 read, 8 written: {two}, TransactWriteItems x3, UpdateItem RL"),
+        format!("2 rounds, 2 read, 6 written: {two}, TransactWriteItems x2, UpdateItem RL"),
+        "3 rounds, 3 read, 11 written: GetItem G/M!, Query U/H!, Query U/H!, TransactWriteItems x4, UpdateItem RL"
+            .into(),
+        "3 rounds, 6 read, 0 written: BatchGetItem U/P x2, GetItem G/M!, GetItem G/m!, GetItem G/q!, Query G/m!, Query U/H!".into(),
+        format!("2 rounds, 2 read, 8 written: {two}, TransactWriteItems x3, UpdateItem RL"),
+        "1 rounds, 5 read, 0 written: BatchGetItem G/M x3!, GetItem U/L!, Query U/H!".into(),
+        "2 rounds, 4 read, 0 written: GetItem G/M!, Query G/T!, Query U/H!, Query U/L!".into(),
+        "3 rounds, 3 read, 6 written: DeleteItem G/q, GetItem G/M!, GetItem G/m!, Query U/H!, TransactWriteItems x2, UpdateItem RL".into(),
+    ];
+    assert_eq!(measured, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn search() {
     let _alone = alone().await;
     let app = app().await;

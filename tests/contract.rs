@@ -11,7 +11,7 @@ use shared::backpressure::Reading;
 use shared::config::{GIVEN_TO_ALL, OWN_QUEUE};
 use shared::http::openapi;
 use shared::http::paths::ALIASES;
-use shared::ids::{ActivityId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId};
+use shared::ids::{ActivityId, GroupId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId};
 use shared::models::days::Hour;
 use shared::models::names::NameRow;
 use shared::models::notification::NotificationKind;
@@ -35,6 +35,7 @@ fn parts() -> BTreeMap<&'static str, Value> {
         ("users", users::router()),
         ("posts", posts::router()),
         ("media", media::router()),
+        ("groups", groups::router()),
         ("notifications", notifications::router()),
         ("docs", docs::router()),
     ];
@@ -358,6 +359,9 @@ fn every_key_is_known_for_what_it_is() {
         key::like(ann, post),
         key::post(post),
         key::mail_token(ulid),
+        key::member(GroupId::from_ulid(ulid), ann),
+        key::join_request(GroupId::from_ulid(ulid), ann),
+        key::post(PostId::shared_in(Some(GroupId::from_ulid(ulid)), ulid, ann)),
     ]);
     keys.push(key::post(post.comment(ulid, ann).unwrap()));
     let known = keys.iter().map(|key| EntityKey::read(key.pk(), key.sk()).unwrap_or_else(|| panic!("{key:?}")));
@@ -393,7 +397,9 @@ fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
     let plain = json!({"at": {"S": ulid.to_string()}});
 
     let comment = key::post(post.comment(ulid, ann).unwrap());
-    for edge in [key::follow(ann, bob), key::like(ann, post), comment.clone()] {
+    let group = GroupId::from_ulid(ulid);
+    let shared = PostId::shared_in(Some(group), ulid, bob);
+    for edge in [key::follow(ann, bob), key::like(ann, post), comment.clone(), key::member(group, ann)] {
         // What goes with a comment goes when it does.
         let removed = edge == comment;
         let image = |marks: &[&str]| {
@@ -417,6 +423,9 @@ fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
     }
     for (key, names) in [
         (key::post(post), &["INSERT", "REMOVE"] as &[_]),
+        (key::post(shared), &["INSERT", "REMOVE"]),
+        // It is written once.
+        (key::join_request(group, ann), &["INSERT", "MODIFY"]),
         (key::mail_token(ulid), &["INSERT"]),
         (key::activity(ann, ActivityId::from_ulid(ulid)), &["INSERT"]),
         // Its end; of its beginning nothing follows.
@@ -427,11 +436,15 @@ fn the_stream_wakes_its_consumer_for_what_it_handles_alone() {
             assert_eq!(wakes(name, &key, &plain), names.contains(&name), "{name} {}", key.pk());
         }
     }
-    for (key, counted) in [(key::post(post), plain.clone()), (comment, json!({"counted": yes}))] {
+    for (key, counted) in
+        [(key::post(post), plain.clone()), (key::post(shared), plain.clone()), (comment, json!({"counted": yes}))]
+    {
         let mut edited = counted.clone();
         edited["todo"] = yes.clone();
         assert!(wakes("MODIFY", &key, &edited) && !wakes("MODIFY", &key, &counted), "an edit of {}", key.pk());
     }
+    let deleted = json!({"un": yes});
+    assert!(wakes("MODIFY", &key::group(group), &deleted) && !wakes("REMOVE", &key::group(group), &deleted));
     let media = key::media(MediaId { ulid, owner: ann });
     for (name, mark, expected) in [
         ("INSERT", "", false),
@@ -461,6 +474,9 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::merged(ann, bob),
         key::uncounted(ann, post.comment(ulid, ann).unwrap()),
         key::negative(ann, bob),
+        key::membership(ann, GroupId::from_ulid(ulid)),
+        key::group(GroupId::from_ulid(ulid)),
+        key::discoverable(GroupId::from_ulid(bob.ulid())),
         key::block(ann, ulid, bob),
         key::follower_row(bob, ulid, ann),
         key::following_row(ann, ulid, bob),

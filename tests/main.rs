@@ -34,6 +34,8 @@ mod cursors;
 mod faults;
 mod feed;
 mod graph;
+mod groups;
+mod groups_private;
 mod journeys;
 mod likes;
 mod live;

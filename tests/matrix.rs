@@ -96,6 +96,8 @@ struct World {
     pending: String,
     /// By Ann, who is a moderator, of a post by Bob.
     report: String,
+    /// Ann's, with Bob in it.
+    group: String,
     document: Value,
     operations: Vec<Operation>,
     called: Mutex<BTreeSet<(String, u16)>>,
@@ -121,6 +123,9 @@ impl World {
         let reported = bob.post_text("hello").await;
         ann.post(&format!("/posts/{reported}/report"), json!({"reason": "spam"})).await.expect(202);
         let report = ann.get("/reports").await.expect(200).json()["items"][0]["id"].as_str().unwrap().to_owned();
+        let group = ann.post("/groups", json!({"name": "Waders", "visibility": "public"})).await.expect(201).json();
+        let group = group["id"].as_str().unwrap().to_owned();
+        bob.post(&format!("/groups/{group}/join"), None).await.expect(200);
         app.settle().await;
         let document: Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
         let items = document["paths"].as_object().unwrap().values();
@@ -139,7 +144,7 @@ impl World {
             }
         }
         let called = Mutex::default();
-        Self { app, ann, post, comment, scheduled, media, pending, report, document, operations, called }
+        Self { app, ann, post, comment, scheduled, media, pending, report, group, document, operations, called }
     }
 
     /// Every item but the counters of limits and of failed sign-ins, which refusals may raise.
@@ -157,6 +162,7 @@ impl World {
         let path = path.replace("media/{id}/complete", &format!("media/{}/complete", self.pending));
         let path = path.replace("media/{id}", &format!("media/{}", self.media));
         let path = path.replace("reports/{id}", &format!("reports/{}", self.report));
+        let path = path.replace("groups/{id}", &format!("groups/{}", self.group));
         if path.starts_with("/posts/") { path.replace("{id}", &self.post) } else { path }
     }
 
@@ -230,6 +236,10 @@ impl World {
 
     /// An id that names nothing and one that nothing could have are told alike.
     async fn unknown_resource(&self, operation: &Operation) {
+        if operation.name() == "POST /posts" {
+            let body = json!({"content": "hello", "group_id": "grp_01K9ZQ7A4M2T8Q6M5N4C1B0A9Y"});
+            self.refused(operation, "/posts", Some(("application/json", body.to_string())), 404, "not-found").await;
+        }
         let Some(parameter) = operation.parameters("path").next() else { return };
         let place = format!("{{{}}}", parameter["name"].as_str().unwrap());
         let mut told = Vec::new();

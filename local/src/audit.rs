@@ -8,6 +8,7 @@
 
 mod book;
 mod fact;
+mod groups;
 mod index;
 mod person;
 mod questions;

@@ -20,6 +20,7 @@ pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
         "users" => http(users::router(), app),
         "posts" => http(posts::router(), app),
         "media" => http(media::router(), app),
+        "groups" => http(groups::router(), app),
         "notifications" => http(notifications::router(), app),
         "docs" => http(docs::router(), app),
         "realtime" => worker(app, |app, event| async move { realtime::handle(&app, event).await }),
@@ -37,8 +38,9 @@ pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
 
 /// The parts of the OpenAPI document: those of the functions that answer HTTP.
 pub fn openapi_parts() -> Vec<OpenApi> {
-    let routers = [users::router(), posts::router(), media::router(), notifications::router(), docs::router()];
-    routers.map(OpenApiRouter::into_openapi).into()
+    let api = [users::router(), posts::router(), media::router(), groups::router()];
+    let routers = api.into_iter().chain([notifications::router(), docs::router()]);
+    routers.map(OpenApiRouter::into_openapi).collect()
 }
 
 /// An event in, an answer out; the error is for the log.

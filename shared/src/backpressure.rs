@@ -40,6 +40,9 @@ pub const TABLE_LONGEST_WAIT: Duration = Duration::from_millis(640);
 /// Refusals in a row before an edge is set aside, or a block or a password's change given up: each is somebody else's write of the
 /// same item in between.
 pub const EDGE_REFUSALS: u32 = 8;
+/// The same for a change of who moderates a group: each refusal is another such change of the same group, so that of so
+/// many at once each gets its turn.
+pub const STAFF_REFUSALS: u32 = 16;
 /// So often is a read mark read again that somebody else has moved; with waits as above about five seconds.
 pub const MARK_REFUSALS: u32 = 20;
 /// Batches of 25 writes of one message on their way at once: 50 rows a round trip of some 20 ms.

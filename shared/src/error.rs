@@ -26,6 +26,8 @@ pub enum Kind {
     AlreadyPublished,
     InUse,
     AlreadyHandled,
+    LastOwner,
+    LimitReached,
     PreconditionFailed,
     TooLarge,
     UnsupportedMediaType,
@@ -37,7 +39,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::MalformedRequest,
         Self::InvalidCursor,
         Self::InvalidToken,
@@ -54,6 +56,8 @@ impl Kind {
         Self::AlreadyPublished,
         Self::InUse,
         Self::AlreadyHandled,
+        Self::LastOwner,
+        Self::LimitReached,
         Self::PreconditionFailed,
         Self::TooLarge,
         Self::UnsupportedMediaType,
@@ -83,6 +87,8 @@ impl Kind {
             Self::AlreadyPublished => (409, "already-published", "It is published already"),
             Self::InUse => (409, "in-use", "Something needs it"),
             Self::AlreadyHandled => (409, "already-handled", "Somebody has handled it already"),
+            Self::LastOwner => (409, "last-owner", "A group needs an owner"),
+            Self::LimitReached => (409, "limit-reached", "As many as there may be"),
             Self::PreconditionFailed => (412, "precondition-failed", "It changed meanwhile"),
             Self::TooLarge => (413, "too-large", "The body is too large"),
             Self::UnsupportedMediaType => (415, "unsupported-media-type", "This content type is not taken"),

@@ -28,6 +28,15 @@ pub fn new_ulid(at: Timestamp) -> Ulid {
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        id!(made_otherwise $(#[$doc])* $name, $prefix);
+
+        impl $name {
+            pub fn new(at: Timestamp) -> Self {
+                Self(new_ulid(at))
+            }
+        }
+    };
+    (made_otherwise $(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(into = "String", try_from = "String")]
@@ -35,10 +44,6 @@ macro_rules! id {
 
         impl $name {
             pub const PREFIX: &str = $prefix;
-
-            pub fn new(at: Timestamp) -> Self {
-                Self(new_ulid(at))
-            }
 
             pub const fn from_ulid(ulid: Ulid) -> Self {
                 Self(ulid)
@@ -126,15 +131,50 @@ id!(
     /// A report of a post.
     ReportId, "rpt_"
 );
+id!(
+    made_otherwise
+    /// A group. Whether it is private is fixed when it is made, and told by the id, so that who may see what is shared
+    /// in it is decided without reading the group: the lowest bit of the random ones is set where it is.
+    GroupId, "grp_"
+);
 
-/// A post, or a comment, which is a post below another one. The id names its author, and all that it stands below, so
-/// that a post is one `GetItem`, an author's list one `Query`, and what a comment belongs to is known without reading it.
+impl GroupId {
+    pub fn new(at: Timestamp, visibility: Visibility) -> Self {
+        let ulid = new_ulid(at);
+        Self(match visibility {
+            Visibility::Public => Ulid(ulid.0 & !1),
+            Visibility::Private => Ulid(ulid.0 | 1),
+        })
+    }
+
+    pub const fn visibility(self) -> Visibility {
+        if self.0.0 & 1 == 1 { Visibility::Private } else { Visibility::Public }
+    }
+
+    pub const fn is_private(self) -> bool {
+        matches!(self.visibility(), Visibility::Private)
+    }
+}
+
+/// Who sees what is shared in a group: everybody, or its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    Public,
+    Private,
+}
+
+/// A post, or a comment, which is a post below another one. The id names its author, all that it stands below and the
+/// group that it is shared in, so that a post is one `GetItem`, a list one `Query`, and what a comment belongs to is known
+/// without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PostId {
     pub ulid: Ulid,
     pub author: UserId,
     below: Below,
+    /// Of a comment, the group of what it stands below.
+    group: Option<GroupId>,
 }
 
 /// What a post stands below, the nearest first.
@@ -157,7 +197,22 @@ impl PostId {
 
     /// A post that stands by itself.
     pub const fn of(ulid: Ulid, author: UserId) -> Self {
-        Self { ulid, author, below: Below::Nothing }
+        Self::shared_in(None, ulid, author)
+    }
+
+    /// The same, shared in a group or in none.
+    pub const fn shared_in(group: Option<GroupId>, ulid: Ulid, author: UserId) -> Self {
+        Self { ulid, author, below: Below::Nothing, group }
+    }
+
+    /// The group that it is shared in.
+    pub const fn group(self) -> Option<GroupId> {
+        self.group
+    }
+
+    /// Whether others than the members of a group may see it.
+    pub const fn is_open(self) -> bool {
+        !matches!(self.group, Some(group) if group.is_private())
     }
 
     /// A comment on this one. None below a reply: replies are one level deep.
@@ -168,15 +223,16 @@ impl PostId {
             Below::Post(post) => Below::Comment(link, post),
             Below::Comment(..) => return None,
         };
-        Some(Self { ulid, author, below })
+        Some(Self { ulid, author, below, group: self.group })
     }
 
     /// What it is a comment on.
     pub const fn parent(self) -> Option<Self> {
+        let group = self.group;
         match self.below {
             Below::Nothing => None,
-            Below::Post((ulid, author)) => Some(Self::of(ulid, author)),
-            Below::Comment((ulid, author), post) => Some(Self { ulid, author, below: Below::Post(post) }),
+            Below::Post((ulid, author)) => Some(Self::shared_in(group, ulid, author)),
+            Below::Comment((ulid, author), post) => Some(Self { ulid, author, below: Below::Post(post), group }),
         }
     }
 
@@ -194,21 +250,23 @@ impl PostId {
         Timestamp::from_millis(self.ulid.timestamp_ms())
     }
 
-    /// The part after the prefix, `<ulid>.<author>` and the same of all that it stands below: what sort keys hold.
+    /// The part after the prefix, `<ulid>.<author>` and the same of all that it stands below, then `.<group>` of what is
+    /// shared in one: what sort keys hold.
     pub fn suffix(self) -> String {
         let own = format!("{}.{}", self.ulid, self.author.ulid());
-        self.parents().fold(own, |text, id| format!("{text}.{}.{}", id.ulid, id.author.ulid()))
+        let text = self.parents().fold(own, |text, id| format!("{text}.{}.{}", id.ulid, id.author.ulid()));
+        self.group.map_or_else(|| text.clone(), |group| format!("{text}.{}", group.ulid()))
     }
 
     /// Reads what [`Self::suffix`] wrote.
     pub fn from_suffix(text: &str) -> Result<Self, InvalidId> {
-        let (ulid, rest) = text.split_once('.').ok_or(InvalidId)?;
-        let (author, parent) = rest.split_once('.').map_or((rest, None), |(author, parent)| (author, Some(parent)));
-        let (ulid, author) = (parse_ulid(ulid)?, UserId::from_ulid(parse_ulid(author)?));
-        match parent {
-            None => Ok(Self::of(ulid, author)),
-            Some(parent) => Self::from_suffix(parent)?.comment(ulid, author).ok_or(InvalidId),
-        }
+        let parts: Vec<Ulid> = text.split('.').map(parse_ulid).collect::<Result<_, _>>()?;
+        let (links, group) = parts.as_chunks::<2>();
+        let group = group.first().copied().map(GroupId::from_ulid);
+        let (root, below) = links.split_last().ok_or(InvalidId)?;
+        let root = Self::shared_in(group, root[0], UserId::from_ulid(root[1]));
+        let comment = |on: Self, [ulid, author]: &[Ulid; 2]| on.comment(*ulid, UserId::from_ulid(*author));
+        below.iter().rev().try_fold(root, comment).ok_or(InvalidId)
     }
 }
 
@@ -304,6 +362,23 @@ mod tests {
         assert!(post < comment && comment < reply);
         let deeper = format!("{}.{}", PostId::of(ulid(7_000), bob), reply.suffix());
         assert_eq!(deeper.parse::<PostId>(), Err(InvalidId));
+    }
+
+    #[test]
+    fn a_post_names_the_group_it_is_shared_in() {
+        let at = Timestamp::from_millis(1_000);
+        for visibility in [Visibility::Public, Visibility::Private] {
+            let group = GroupId::new(at, visibility);
+            assert_eq!((group.visibility(), group.to_string().parse()), (visibility, Ok(group)));
+            let ann = UserId::new(at);
+            let post = PostId::shared_in(Some(group), new_ulid(at), ann);
+            let reply = post.comment(new_ulid(at), ann).and_then(|id| id.comment(new_ulid(at), ann)).unwrap();
+            assert_eq!(reply.parents().last(), Some(post));
+            for id in [post, reply] {
+                assert_eq!(id.to_string().parse(), Ok(id));
+                assert_eq!((id.group(), id.is_open()), (Some(group), visibility == Visibility::Public));
+            }
+        }
     }
 
     #[test]

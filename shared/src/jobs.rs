@@ -5,7 +5,7 @@ use crate::backpressure::VIEW_TIMEOUT;
 use crate::clock::Timestamp;
 use crate::config::{Config, OwnQueue};
 use crate::error::{Error, Result};
-use crate::ids::{ActivityId, MediaId, PostId, SessionId, UserId};
+use crate::ids::{ActivityId, GroupId, MediaId, PostId, SessionId, UserId};
 use crate::models::audience::ViewerHash;
 use crate::models::notification::{Act, Topic};
 use aws_sdk_sqs::Client;
@@ -20,7 +20,7 @@ use ulid::Ulid;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum FanoutJob {
-    /// A post is to reach its author's followers; `after` is where an earlier message of this job stopped.
+    /// A post is to reach its author's followers, in a group those who are members; `after` is where an earlier message of this job stopped.
     PostCreated { post: PostId, after: Option<Stop> },
     /// A post or comment is gone; its likes and comments go too.
     PostDeleted { post: PostId },
@@ -32,6 +32,8 @@ pub enum FanoutJob {
     Crossed { author: UserId, epoch: u64, after: Option<String> },
     /// An author has come back below it, which began this epoch: the followers' merging gets its end.
     CameBack { author: UserId, epoch: u64, after: Option<String> },
+    /// A group was deleted: what lies with it goes, from where an earlier message stopped.
+    GroupDeleted { group: GroupId, after: Option<String> },
 }
 
 /// Where a message stopped, and in which list: the next one goes on in it, however posts are delivered by then.
@@ -40,6 +42,8 @@ pub enum FanoutJob {
 pub enum Stop {
     /// Among all followers.
     Followers { after: String },
+    /// Among the members of the group that it is shared in.
+    Members { after: String },
     /// Among those an author who is merged pushes to all the same, in this epoch.
     Overflow { epoch: u64, after: String },
 }
@@ -79,6 +83,8 @@ pub enum NotifyJob {
     },
     /// Whom a post mentions is to be told.
     Mentioned { post: PostId },
+    /// Who moderates a group is to be told that somebody asks to join.
+    JoinRequested { group: GroupId, user: UserId },
     /// A mail with a token is to be sent.
     MailToken { id: Ulid },
     /// Somebody's own acts, which their sockets are to be told.

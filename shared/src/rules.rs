@@ -1,17 +1,39 @@
 //! The rules step: whom a reader sees. Every answer that names somebody, or shows what is theirs, asks here, and
 //! nothing else decides it.
 //!
-//! Reading goes: skeleton (ids), hydrate (one batch), **rules**, present. A post belongs to its author and to the
-//! authors of what it stands below: who can't see one of them doesn't see it.
+//! Reading goes: skeleton (ids), hydrate (one batch), **rules**, present. A post belongs to its author, to the authors of
+//! what it stands below, and to the group that it is shared in: who can't see one of them doesn't see it.
 
 use crate::App;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::ids::{PostId, UserId};
+use crate::ids::{GroupId, PostId, UserId};
+use crate::models::group::Role;
 use crate::models::post::{Mention, Post};
 use crate::models::viewer::{Negative, Viewer};
-use crate::store::negatives;
+use crate::store::{groups, negatives};
+use futures::future::try_join;
 use std::collections::{BTreeSet, HashMap};
+
+/// What somebody sees or does not see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    Person(UserId),
+    /// What is shared in it, and who is in it.
+    Group(GroupId),
+}
+
+impl From<UserId> for Subject {
+    fn from(person: UserId) -> Self {
+        Self::Person(person)
+    }
+}
+
+impl From<GroupId> for Subject {
+    fn from(group: GroupId) -> Self {
+        Self::Group(group)
+    }
+}
 
 /// What stands between a reader and others, as far as these were asked for.
 #[derive(Debug, Default)]
@@ -19,47 +41,72 @@ pub struct Sight<'a> {
     viewer: Option<&'a Viewer>,
     /// What the viewer's prefix had no room for, of all who were asked for.
     more: HashMap<UserId, Negative>,
+    /// Likewise of groups: those that the reader is a member of.
+    groups: HashMap<GroupId, Role>,
 }
 
-/// How the reader stands to these people. Nobody who is not signed in is kept from anybody.
+/// How the reader stands to these. Nobody who is not signed in is kept from anybody, nor is a member of any group.
 ///
 /// Costs nothing but where the viewer's prefix was longer than one read: then a unit for each it did not reach.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn sight<'a>(
+pub async fn sight<'a, S: Into<Subject>>(
     app: &App,
     viewer: Option<&'a Viewer>,
-    people: impl IntoIterator<Item = UserId>,
+    subjects: impl IntoIterator<Item = S>,
 ) -> Result<Sight<'a>> {
-    Sight { viewer, more: HashMap::new() }.and(app, people).await
+    Sight { viewer, ..Sight::default() }.and(app, subjects).await
 }
 
-/// How somebody who asks for nothing stands to these people, read strongly: a unit each.
+/// How somebody who asks for nothing stands to these, read strongly: a unit each.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn sight_of(app: &App, user: UserId, people: impl IntoIterator<Item = UserId>) -> Result<Sight<'static>> {
-    Ok(Sight { viewer: None, more: negatives::among(app, user, people).await? })
+pub async fn sight_of<S: Into<Subject>>(
+    app: &App,
+    user: UserId,
+    subjects: impl IntoIterator<Item = S>,
+) -> Result<Sight<'static>> {
+    let (people, private) = split(subjects);
+    let (more, groups) = try_join(negatives::among(app, user, people), groups::roles(app, user, private)).await?;
+    Ok(Sight { viewer: None, more, groups })
 }
 
-/// For what belongs to these people: it is as if it were not there, if the reader can't see one of them.
+/// People, and groups, each once.
+fn split<S: Into<Subject>>(subjects: impl IntoIterator<Item = S>) -> (BTreeSet<UserId>, BTreeSet<GroupId>) {
+    let (mut people, mut groups) = (BTreeSet::new(), BTreeSet::new());
+    for subject in subjects {
+        match subject.into() {
+            Subject::Person(person) => drop(people.insert(person)),
+            Subject::Group(group) => drop(groups.insert(group)),
+        }
+    }
+    (people, groups)
+}
+
+/// For what belongs to these: it is as if it were not there, if the reader can't see one of them.
 ///
 /// # Errors
 /// 404.
-pub async fn require<'a>(
+pub async fn require<'a, S: Into<Subject>>(
     app: &App,
     viewer: Option<&'a Viewer>,
-    people: impl IntoIterator<Item = UserId>,
+    subjects: impl IntoIterator<Item = S>,
 ) -> Result<Sight<'a>> {
-    let people: Vec<UserId> = people.into_iter().collect();
-    let sight = sight(app, viewer, people.iter().copied()).await?;
-    if sight.sees_all(people) { Ok(sight) } else { Err(Error::not_found()) }
+    let subjects: Vec<Subject> = subjects.into_iter().map(Into::into).collect();
+    let sight = sight(app, viewer, subjects.iter().copied()).await?;
+    if subjects.iter().all(|subject| sight.sees_subject(*subject)) { Ok(sight) } else { Err(Error::not_found()) }
 }
 
-/// Everybody that these posts name.
-pub fn people(posts: &[Post]) -> impl Iterator<Item = UserId> {
-    posts.iter().flat_map(|post| post.id.authors().into_iter().chain(mentioned(&post.mentions)))
+/// All that a post belongs to.
+pub fn of_post(id: PostId) -> impl Iterator<Item = Subject> {
+    id.authors().into_iter().map(Subject::from).chain(id.group().map(Subject::from))
+}
+
+/// The same of many posts, and everybody that they name.
+pub fn of_posts(posts: &[Post]) -> impl Iterator<Item = Subject> {
+    posts.iter().flat_map(|post| of_post(post.id).chain(mentioned(&post.mentions).map(Subject::from)))
 }
 
 /// Everybody that these mentions name.
@@ -67,18 +114,28 @@ pub fn mentioned(mentions: &[Mention]) -> impl Iterator<Item = UserId> {
     mentions.iter().map(|mention| mention.id)
 }
 
+/// What role the viewer has in a group. Costs nothing but where the prefix overflowed.
+///
+/// # Errors
+/// Unavailable.
+pub async fn role_in(app: &App, viewer: &Viewer, group: GroupId) -> Result<Option<Role>> {
+    Ok(sight(app, Some(viewer), [group]).await?.role_in(group))
+}
+
 impl Sight<'_> {
-    /// The same for these people, too.
+    /// The same for these, too.
     ///
     /// # Errors
     /// Unavailable.
-    pub async fn and(mut self, app: &App, people: impl IntoIterator<Item = UserId>) -> Result<Self> {
+    pub async fn and<S: Into<Subject>>(mut self, app: &App, subjects: impl IntoIterator<Item = S>) -> Result<Self> {
         let Some(viewer) = self.viewer.filter(|viewer| viewer.overflow) else { return Ok(self) };
-        let is_known =
-            |id: &UserId| *id == viewer.id || viewer.negatives.contains_key(id) || self.more.contains_key(id);
-        let unknown: BTreeSet<UserId> = people.into_iter().filter(|id| !is_known(id)).collect();
-        let mut found = negatives::among(app, viewer.id, unknown.iter().copied()).await?;
-        self.more.extend(unknown.into_iter().map(|id| (id, found.remove(&id).unwrap_or_default())));
+        let (mut people, mut groups) = split(subjects);
+        people.retain(|id| *id != viewer.id && !viewer.negatives.contains_key(id) && !self.more.contains_key(id));
+        groups.retain(|id| !viewer.groups.contains_key(id) && !self.groups.contains_key(id));
+        let found = negatives::among(app, viewer.id, people.iter().copied());
+        let (mut found, roles) = try_join(found, groups::roles(app, viewer.id, groups)).await?;
+        self.more.extend(people.into_iter().map(|id| (id, found.remove(&id).unwrap_or_default())));
+        self.groups.extend(roles);
         Ok(self)
     }
 
@@ -86,6 +143,12 @@ impl Sight<'_> {
     pub fn towards(&self, other: UserId) -> Negative {
         let known = self.viewer.and_then(|viewer| viewer.negatives.get(&other));
         known.or_else(|| self.more.get(&other)).cloned().unwrap_or_default()
+    }
+
+    /// The reader's role in a group; None for somebody who is no member, or a group that was not asked for.
+    pub fn role_in(&self, group: GroupId) -> Option<Role> {
+        let known = self.viewer.and_then(|viewer| viewer.groups.get(&group));
+        known.or_else(|| self.groups.get(&group)).copied()
     }
 
     /// Neither blocks the other.
@@ -97,8 +160,20 @@ impl Sight<'_> {
         people.into_iter().all(|other| self.sees(other))
     }
 
+    /// What is shared in a group: everybody sees what is in a public one, members alone what is in a private one.
+    pub fn sees_group(&self, group: GroupId) -> bool {
+        !group.is_private() || self.role_in(group).is_some()
+    }
+
+    fn sees_subject(&self, subject: Subject) -> bool {
+        match subject {
+            Subject::Person(person) => self.sees(person),
+            Subject::Group(group) => self.sees_group(group),
+        }
+    }
+
     pub fn sees_post(&self, id: PostId) -> bool {
-        self.sees_all(id.authors())
+        of_post(id).all(|subject| self.sees_subject(subject))
     }
 
     /// The reader wants to hear of what they do.

@@ -149,7 +149,7 @@ impl Crowd {
         let (owner, kind, ttl) = (self.people[n], NotificationKind::Follow, self.ttl(90));
         let ids: Vec<_> = (0..AROUND).map(|_| NotificationId::new(self.now)).collect();
         let (group, last) = (ids[0], ids[AROUND - 1]);
-        let topic = Topic { kind, owner, post: None };
+        let topic = Topic { kind, owner, post: None, group: None };
         let actors = vec![self.people[0]];
         let told = Notification { actors, n: AROUND as u64, last, ..Notification::opened(group, &topic, ttl) };
         put(items, key::notification(owner, group), &told);
@@ -161,6 +161,7 @@ impl Crowd {
                 kind,
                 post: None,
                 comment: None,
+                of: None,
                 actor: self.people[0],
                 seq: Some(1),
                 ttl,

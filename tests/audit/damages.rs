@@ -34,6 +34,7 @@ pub(super) fn damages(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     let mut damages = of_edges(items, gull, tern);
     damages.extend(of_blocks(gull, tern));
     damages.extend(of_sockets(items));
+    damages.extend(of_groups(items, gull, tern));
     damages.extend(of_names(items, gull));
     damages.extend(of_posts(items, gull, tern));
     damages.extend(of_comments(items, gull));
@@ -121,6 +122,49 @@ fn of_sockets(items: &Items) -> Vec<Case> {
             vec![
                 "a socket's name is gull's in place 1, where it is not",
                 "gull has a socket in place 0, whose name is not theirs",
+            ],
+        ),
+    ]
+}
+
+fn of_groups(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
+    let group = one(items, "G#", "M");
+    let (owner, member) = (one(items, "G#", &format!("m#{gull}")), one(items, "G#", &format!("m#{tern}")));
+    let membership = one(items, &format!("U#{tern}"), "H#4#");
+    let stranger = "gull moderates grp__, which does not tell so, or of another role";
+    let sees = "tern sees grp__, but is no member, or in another role";
+    vec![
+        (vec![Put(with(&group, "members", number(5)))], vec!["members_count of grp__ is 5, its members are 2"]),
+        (vec![Take(member.clone())], vec!["members_count of grp__ is 2, its members are 1", sees]),
+        (
+            vec![Put(with(&membership, "role", json!({"S": "owner"})))],
+            vec!["tern is a member of grp__, but sees nothing of it, or in another role", sees],
+        ),
+        (vec![Take(membership)], vec!["tern is a member of grp__, but sees nothing of it, or in another role"]),
+        (
+            vec![Put(with(&member, "un", json!({"BOOL": true})))],
+            vec!["tern has left grp__, but is not removed yet", sees],
+        ),
+        (
+            vec![Put(without(&member, "counted"))],
+            vec!["members_count of grp__ is 2, its members are 1", "tern in grp__ is not counted yet"],
+        ),
+        (vec![Put(with(&group, "staff", json!({"M": {}})))], vec![stranger, "the Group at G#_ M has no owner"]),
+        (
+            vec![Put(with(&owner, "role", json!({"S": "member"})))],
+            vec![
+                "grp__ tells that gull moderates it, who is no member, or in another role",
+                "gull is a member of grp__, but sees nothing of it, or in another role",
+                "gull sees grp__, but is no member, or in another role",
+            ],
+        ),
+        (vec![Take(one(items, "GD", ""))], vec!["grp__ is public, but not in the list"]),
+        (
+            vec![Take(group)],
+            vec![
+                "grp__ is gone, but in the list of public groups",
+                "grp__ is gone, but its members are 2 for members_count",
+                stranger,
             ],
         ),
     ]

@@ -34,10 +34,11 @@ fn build() -> PathBuf {
     folder
 }
 
-pub(crate) const FUNCTIONS: [&str; 13] = [
+pub(crate) const FUNCTIONS: [&str; 14] = [
     "users",
     "posts",
     "media",
+    "groups",
     "notifications",
     "docs",
     "dispatch",

@@ -16,9 +16,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::backpressure::{GROUPS_AT_ONCE, SETTLE_TIMEOUT};
 use shared::error::Result;
-use shared::ids::{ActivityId, PostId, UserId};
+use shared::ids::{ActivityId, GroupId, PostId, UserId};
 use shared::jobs::{FanoutJob, FilesJob, IndexJob, Job, NotifyJob};
 use shared::lambda::{each_message, guarded};
+use shared::models::group::Member;
 use shared::models::media::Media;
 use shared::models::names::Rank;
 use shared::models::notification::{Act, NotificationKind, Topic};
@@ -109,6 +110,13 @@ async fn again(app: &App, record: Value) -> Result<()> {
             let edge = store::follows::edge(app, by, to, Read::Strong).await?;
             follows(app, to, edge.map(|edge| (by, edge)).into_iter().collect()).await?
         }
+        Subject::Member { group, user } => {
+            let member = store::groups::member(app, group, user).await?;
+            let told = member.as_ref().and_then(|member| accepted(group, user, member));
+            let edge = member.as_ref().map(|member| (user, edge(member)));
+            store::ledgers::settle_members(app, group, edge.into_iter().collect()).await?;
+            told.into_iter().collect()
+        }
         Subject::Comment { on, id } => {
             texts.extend(store::posts::get(app, id, Read::Strong).await?.map(|comment| Text::of(&comment, false)));
             let edge = store::comments::edge(app, id).await?;
@@ -134,7 +142,7 @@ async fn again(app: &App, record: Value) -> Result<()> {
 
 /// What follows when a post or comment is gone.
 fn gone(post: PostId) -> Vec<Job> {
-    let indexed = post.parent().is_none().then_some(Job::Index(IndexJob::Post { post }));
+    let indexed = store::search::is_found(post).then_some(Job::Index(IndexJob::Post { post }));
     std::iter::once(Job::Fanout(FanoutJob::PostDeleted { post })).chain(indexed).collect()
 }
 
@@ -144,6 +152,18 @@ async fn did(app: &App, by: UserId, acts: Vec<ActivityId>) -> Result<Vec<Job>> {
     let open = store::sockets::of_user(app, by).await?;
     let told = open.iter().any(|socket| socket.channel == Channel::ActivityLog);
     Ok(told.then_some(Job::Notify(NotifyJob::Did { by, acts })).into_iter().collect())
+}
+
+/// A member's row as an edge.
+const fn edge(member: &Member) -> Edge {
+    Edge { at: member.at, counted: member.counted, undone: member.undone }
+}
+
+/// That somebody was let into a group.
+fn accepted(group: GroupId, user: UserId, member: &Member) -> Option<Job> {
+    let by = member.by.filter(|_| !member.undone)?;
+    let topic = Topic { kind: NotificationKind::GroupAccepted, owner: user, post: None, group: Some(group) };
+    Some(Job::Notify(NotifyJob::Notify { topic, acts: vec![Act { actor: by, event: member.at }] }))
 }
 
 /// What is to be done with a picture or video. The worker looks what is still to be done.
@@ -169,7 +189,7 @@ impl Text {
         let id = post.id;
         let pushed = appeared.then_some(Job::Fanout(FanoutJob::PostCreated { post: id, after: None }));
         let told = (!post.mentions.is_empty()).then_some(Job::Notify(NotifyJob::Mentioned { post: id }));
-        let indexed = id.parent().is_none().then_some(Job::Index(IndexJob::Post { post: id }));
+        let indexed = store::search::is_found(id).then_some(Job::Index(IndexJob::Post { post: id }));
         Self {
             jobs: pushed.into_iter().chain(told).chain(indexed).collect(),
             id,
@@ -194,6 +214,7 @@ struct Changes {
     follows: HashMap<UserId, Edges<UserId>>,
     comments: HashMap<PostId, Edges<PostId>>,
     acts: HashMap<UserId, (Vec<usize>, Vec<ActivityId>)>,
+    members: HashMap<GroupId, Edges<UserId>>,
     texts: Vec<(usize, Text)>,
     jobs: Vec<(Vec<usize>, Job)>,
 }
@@ -232,6 +253,11 @@ impl Changes {
         match record.subject {
             Subject::Like { post, by } => self.likes.entry(post).or_default().add(place, by, record.image()?),
             Subject::Follow { to, by } => self.follows.entry(to).or_default().add(place, by, record.image()?),
+            Subject::Member { group, user } => {
+                let member: Member = record.image()?;
+                self.members.entry(group).or_default().add(place, user, edge(&member));
+                self.jobs.extend(accepted(group, user, &member).map(|job| (vec![place], job)));
+            }
             Subject::Comment { on, id } => {
                 self.comments.entry(on).or_default().add(place, id, record.image()?);
                 self.texts.push((place, Text::of(&record.image()?, false)));
@@ -253,7 +279,7 @@ impl Changes {
     /// Settles all counters, then sends the jobs that follow. Answers the places of the records that failed.
     async fn settle(self, app: &App) -> Vec<usize> {
         let deadline = Instant::now() + SETTLE_TIMEOUT;
-        let Self { likes: liked, follows: followed, comments: commented, acts, texts, mut jobs } = self;
+        let Self { likes: liked, follows: followed, comments: commented, members, acts, texts, mut jobs } = self;
         let mut work = Vec::new();
         for (post, Edges { places, edges }) in liked {
             work.push(settled(places, deadline, likes(app, post, edges.into_iter().collect())));
@@ -266,6 +292,10 @@ impl Changes {
         }
         for (by, (places, acts)) in acts {
             work.push(settled(places, deadline, did(app, by, acts)));
+        }
+        for (group, Edges { places, edges }) in members {
+            let count = store::ledgers::settle_members(app, group, edges.into_iter().collect());
+            work.push(settled(places, deadline, async move { count.await.map(|()| Vec::new()) }));
         }
         let settled = futures::stream::iter(work).buffer_unordered(GROUPS_AT_ONCE);
         let mut failed = Vec::new();
@@ -299,13 +329,13 @@ impl Changes {
 
 async fn likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -> Result<Vec<Job>> {
     store::ledgers::settle_likes(app, post, edges.clone()).await?;
-    let topic = Topic { kind: NotificationKind::Like, owner: post.author, post: Some(post) };
+    let topic = Topic { kind: NotificationKind::Like, owner: post.author, post: Some(post), group: None };
     Ok(notify(topic, &edges).collect())
 }
 
 async fn comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) -> Result<Vec<Job>> {
     store::ledgers::settle_comments(app, on, edges.clone()).await?;
-    let topic = Topic { kind: NotificationKind::Comment, owner: on.author, post: Some(on) };
+    let topic = Topic { kind: NotificationKind::Comment, owner: on.author, post: Some(on), group: None };
     let edges: Vec<_> = edges.into_iter().map(|(comment, edge)| (comment.author, edge)).collect();
     Ok(notify(topic, &edges).collect())
 }
@@ -331,7 +361,7 @@ async fn follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Ve
     if Rank::by(followers.saturating_sub(changed)) != Rank::by(followers + changed) {
         jobs.push(Job::Index(IndexJob::Person { user: to }));
     }
-    jobs.extend(notify(Topic { kind: NotificationKind::Follow, owner: to, post: None }, &edges));
+    jobs.extend(notify(Topic { kind: NotificationKind::Follow, owner: to, post: None, group: None }, &edges));
     Ok(jobs)
 }
 

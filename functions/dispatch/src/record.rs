@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_dynamo::{AttributeValue, Item};
 use serde_json::Value;
 use shared::error::{Error, Result};
-use shared::ids::{ActivityId, MediaId, PostId, UserId};
-use shared::jobs::{IndexJob, Job, NotifyJob};
+use shared::ids::{ActivityId, GroupId, MediaId, PostId, UserId};
+use shared::jobs::{FanoutJob, IndexJob, Job, NotifyJob};
 use shared::table::design::EntityKey;
 
 /// A record of what the stream is read for.
@@ -25,6 +25,8 @@ pub(crate) enum Subject {
     Post { id: PostId, appeared: bool },
     /// A comment appeared, was edited or is undone.
     Comment { on: PostId, id: PostId },
+    /// Somebody is in a group, or not any more.
+    Member { group: GroupId, user: UserId },
     /// A post or comment is gone.
     Gone(PostId),
     /// An upload is to be checked, or nothing needs it any more.
@@ -66,8 +68,20 @@ impl Record {
         let subject = match (EntityKey::read(text("PK")?, text("SK")?), event_name.as_str()) {
             (Some(EntityKey::Like { user, post }), _) => Subject::Like { post, by: user },
             (Some(EntityKey::Follow { from, to }), _) => Subject::Follow { to, by: from },
-            (Some(EntityKey::Post(post) | EntityKey::Comment(post)), "REMOVE") => Subject::Gone(post),
-            (Some(EntityKey::Post(id)), name) => Subject::Post { id, appeared: name == "INSERT" },
+            (Some(EntityKey::Post(post) | EntityKey::GroupPost(post) | EntityKey::Comment(post)), "REMOVE") => {
+                Subject::Gone(post)
+            }
+            (Some(EntityKey::Member { group, user }), _) => Subject::Member { group, user },
+            (Some(EntityKey::JoinRequest { group, user }), _) => {
+                Subject::Other(Job::Notify(NotifyJob::JoinRequested { group, user }))
+            }
+            // The stream is read for one that was deleted alone.
+            (Some(EntityKey::Group(group)), _) => {
+                Subject::Other(Job::Fanout(FanoutJob::GroupDeleted { group, after: None }))
+            }
+            (Some(EntityKey::Post(id) | EntityKey::GroupPost(id)), name) => {
+                Subject::Post { id, appeared: name == "INSERT" }
+            }
             (Some(EntityKey::Comment(id)), _) => {
                 let on = id.parent().ok_or_else(|| Error::internal("a comment on nothing"))?;
                 Subject::Comment { on, id }

@@ -5,7 +5,7 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use futures::future::try_join3;
 use shared::backpressure::FANOUT_CHUNK;
 use shared::error::Result;
-use shared::ids::{PostId, UserId};
+use shared::ids::{GroupId, PostId, UserId};
 use shared::jobs::{FanoutJob, Job, Stop};
 use shared::lambda::each_message;
 use shared::models::following::Delivery;
@@ -35,15 +35,20 @@ async fn run(app: &App, job: FanoutJob) -> Result<()> {
         FanoutJob::Unfollowed { from, to } => remove(app, from, to).await,
         FanoutJob::Crossed { author, epoch, after } => cross(app, author, epoch, after).await,
         FanoutJob::CameBack { author, epoch, after } => come_back(app, author, epoch, after).await,
+        FanoutJob::GroupDeleted { group, after } => remove_group(app, group, after).await,
     }
 }
 
-/// Pushes a post to the author's followers; of an author who is merged at read, to those alone who merge enough others.
+/// Pushes a post to the author's followers, one that is shared in a group to those who are members; of an author who is merged at read, to those alone who merge enough others.
 async fn push(app: &App, post: PostId, after: Option<Stop>) -> Result<()> {
+    if let Some(group) = post.group() {
+        let after = after.and_then(|stop| if let Stop::Members { after } = stop { Some(after) } else { None });
+        return push_to_members(app, group, post, after).await;
+    }
     match after {
         Some(Stop::Followers { after }) => push_to_all(app, post, Some(after)).await,
         Some(Stop::Overflow { epoch, after }) => push_to_overflow(app, post, epoch, Some(after)).await,
-        None => match delivery::of(app, post.author).await? {
+        None | Some(Stop::Members { .. }) => match delivery::of(app, post.author).await? {
             author if author.mode == Delivery::Pull => push_to_overflow(app, post, author.epoch, None).await,
             _ => push_to_all(app, post, None).await,
         },
@@ -65,6 +70,26 @@ async fn push_to_overflow(app: &App, post: PostId, epoch: u64, after: Option<Str
     }
     timelines::push(app, post, owners).await?;
     push_on(app, post, next.map(|after| Stop::Overflow { epoch, after })).await
+}
+
+/// Pushes a post to those members of the group who follow its author.
+async fn push_to_members(app: &App, group: GroupId, post: PostId, after: Option<String>) -> Result<()> {
+    if after.is_none() && store::groups::get(app, group, Read::Strong).await?.is_none() {
+        // Shared at the moment at which the group was deleted: its removal may have been past it.
+        return remove_group(app, group, None).await;
+    }
+    let (members, next) = store::groups::members(app, group, FANOUT_CHUNK, after.as_deref()).await?;
+    let others: Vec<UserId> = members.into_iter().map(|(user, _)| user).filter(|user| *user != post.author).collect();
+    let followers = store::follows::followers_among(app, post.author, &others).await?;
+    timelines::push(app, post, followers).await?;
+    push_on(app, post, next.map(|after| Stop::Members { after })).await
+}
+
+/// Removes what a deleted group leaves, by the page.
+async fn remove_group(app: &App, group: GroupId, after: Option<String>) -> Result<()> {
+    let next = store::group_removal::remove_group(app, group, after.as_deref()).await?;
+    let next = next.map(|after| Job::Fanout(FanoutJob::GroupDeleted { group, after: Some(after) }));
+    app.jobs().send(next.into_iter().collect()).await
 }
 
 /// Sends what is left to the next message: last, for each try of this one would send all that follows it again.

@@ -22,6 +22,7 @@ async fn one(app: &App, turns: &Turns, job: NotifyJob) -> Result<()> {
     match job {
         NotifyJob::Notify { topic, acts } => tell::tell(app, turns, &topic, acts).await,
         NotifyJob::Mentioned { post } => tell::mentions(app, turns, post).await,
+        NotifyJob::JoinRequested { group, user } => tell::join_requested(app, turns, group, user).await,
         NotifyJob::MailToken { id } => tokens::send(app, id).await,
         NotifyJob::Did { by, acts } => live::acts(app, by, &acts).await,
         NotifyJob::SessionEnded { user, session } => live::end(app, user, session).await,

@@ -30,12 +30,15 @@ pub(crate) fn act(config: &Config, keys: &Keys, account: &Account, actor: &Profi
         NotificationKind::Like => ("liked your post", "likes"),
         NotificationKind::Comment => ("commented on your post", "comments"),
         NotificationKind::Mention => ("mentioned you", "mentions"),
+        NotificationKind::GroupRequest => ("asks to join your group", "groups"),
+        NotificationKind::GroupAccepted => ("let you into the group", "groups"),
     };
     let kind = topic.kind.setting();
     let token = unsubscribe_token(keys, account.id, kind);
-    let link = match topic.comment(act).or(topic.post) {
-        Some(post) => Link { label: "See the post".into(), url: format!("{app}/posts/{post}") },
-        None => Link { label: format!("See @{name}"), url: format!("{app}/users/{name}") },
+    let link = match (topic.comment(act).or(topic.post), topic.group) {
+        (Some(post), _) => Link { label: "See the post".into(), url: format!("{app}/posts/{post}") },
+        (None, Some(group)) => Link { label: "See the group".into(), url: format!("{app}/groups/{group}") },
+        (None, None) => Link { label: format!("See @{name}"), url: format!("{app}/users/{name}") },
     };
     Letter {
         subject: format!("@{name} {did}"),

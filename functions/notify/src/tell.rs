@@ -3,10 +3,11 @@
 use crate::{live, mails};
 use futures::future::{try_join, try_join_all, try_join3};
 use shared::error::Result;
-use shared::ids::{PostId, UserId};
+use shared::ids::{GroupId, PostId, UserId};
 use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::models::settings::{NotifySettings, Ways};
 use shared::models::user::{Account, Profile};
+use shared::rules::Subject;
 use shared::store;
 use shared::table::Read;
 use shared::{App, rules};
@@ -36,11 +37,13 @@ impl Turns {
 /// Tells the owner of acts that still stand, in the ways they want. A repeated message changes nothing and sends no
 /// second mail, unless the process died between the mail and the note of it.
 pub(crate) async fn tell(app: &App, turns: &Turns, topic: &Topic, acts: Vec<Act>) -> Result<()> {
-    let sight = rules::sight_of(app, topic.owner, acts.iter().map(|act| act.actor).collect::<Vec<_>>());
+    let group = topic.post.and_then(PostId::group);
+    let about = acts.iter().map(|act| Subject::from(act.actor)).chain(group.map(Subject::from));
+    let sight = rules::sight_of(app, topic.owner, about.collect::<Vec<_>>());
     let account = store::users::account(app, topic.owner);
     let (mut acts, account, sight) = try_join3(standing(app, topic, acts), account, sight).await?;
     let Some(account) = account else { return Ok(()) };
-    acts.retain(|act| sight.hears_of(act.actor));
+    acts.retain(|act| sight.hears_of(act.actor) && group.is_none_or(|group| sight.sees_group(group)));
     let ways = ways(&account.settings.notify, topic.kind);
     let told = {
         let turn = turns.of(topic.owner);
@@ -65,8 +68,24 @@ pub(crate) async fn mentions(app: &App, turns: &Turns, id: PostId) -> Result<()>
     // As old as the text that names them.
     let at = post.edited.unwrap_or_else(|| id.created_at());
     let act = Act { actor: id.author, event: Ulid::from_parts(at.millis(), id.ulid.random()) };
-    let topic = |owner| Topic { kind: NotificationKind::Mention, owner, post: Some(id) };
+    let topic = |owner| Topic { kind: NotificationKind::Mention, owner, post: Some(id), group: None };
     let told = others.map(|owner| async move { tell(app, turns, &topic(owner), vec![act]).await });
+    try_join_all(told).await.map(|_| ())
+}
+
+/// Tells those who moderate a group that somebody asks to join.
+pub(crate) async fn join_requested(app: &App, turns: &Turns, group: GroupId, user: UserId) -> Result<()> {
+    let request = store::groups::request_of(app, group, user);
+    let (request, found) = try_join(request, store::groups::get(app, group, Read::Strong)).await?;
+    let Some(request) = request else { return Ok(()) };
+    let Some(found) = found else {
+        // It came while the group was removed.
+        return store::groups::withdraw(app, group, user).await;
+    };
+    let act = Act { actor: user, event: request.at };
+    let topic = |owner| Topic { kind: NotificationKind::GroupRequest, owner, post: None, group: Some(group) };
+    let staff: Vec<UserId> = found.staff.into_keys().filter(|owner| *owner != user).collect();
+    let told = staff.into_iter().map(|owner| async move { tell(app, turns, &topic(owner), vec![act]).await });
     try_join_all(told).await.map(|_| ())
 }
 
@@ -90,6 +109,12 @@ async fn standing(app: &App, topic: &Topic, mut acts: Vec<Act>) -> Result<Vec<Ac
         }
         // `mentions` has just read the post that names the owner.
         (NotificationKind::Mention, Some(_)) => {}
+        // `join_requested` has just read the request.
+        (NotificationKind::GroupRequest, _) => {}
+        (NotificationKind::GroupAccepted, _) => {
+            let roles = store::groups::roles(app, topic.owner, topic.group).await?;
+            acts.retain(|_| !roles.is_empty());
+        }
         (_, None) => acts.clear(),
     }
     Ok(acts)
@@ -101,6 +126,7 @@ const fn ways(settings: &NotifySettings, kind: NotificationKind) -> Ways {
         NotificationKind::Like => settings.like,
         NotificationKind::Comment => settings.comment,
         NotificationKind::Mention => settings.mention,
+        NotificationKind::GroupRequest | NotificationKind::GroupAccepted => settings.group,
     }
 }
 

@@ -14,6 +14,7 @@ use shared::jobs::ViewsJob;
 use shared::models::audience::{Viewer, ViewerHash};
 use shared::models::days::{Counted, Day};
 use shared::models::post::Post;
+use shared::rules::Subject;
 use shared::store::analytics::Analytics;
 use shared::table::Read;
 use shared::{App, rules, store};
@@ -118,9 +119,10 @@ pub(crate) async fn get_analytics(
     let (viewer, post, counts) =
         try_join3(bearer.viewer(&app), store::posts::get(&app, id, Read::Strong), counts).await?;
     let post = post.ok_or_else(Error::not_found)?;
-    if !is_mine {
-        rules::require(&app, Some(&viewer), id.authors()).await?;
-    }
+    // One's own are one's own wherever they stand, but for a group that one has left.
+    let owners: Vec<Subject> =
+        if is_mine { id.group().map(Subject::from).into_iter().collect() } else { rules::of_post(id).collect() };
+    rules::require(&app, Some(&viewer), owners).await?;
     let counts = counts.ok_or_else(|| Error::forbidden("Only its author may see a post's analytics."))?;
     Ok(View(AnalyticsView::new(&post, &counts, app.now())))
 }

@@ -13,6 +13,7 @@ use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
 use shared::ids::{PostId, UserId, new_ulid};
 use shared::models::post::{Draft, Post};
+use shared::rules::Subject;
 use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::{Own, PostView, ids, present};
@@ -60,7 +61,7 @@ pub(crate) async fn list_comments(
     );
     let (viewer, post, (comments, next)) = try_join3(reader.viewer(&app), post, comments).await?;
     post.ok_or_else(Error::not_found)?;
-    let sight = rules::require(&app, viewer.as_ref(), id.authors()).await?;
+    let sight = rules::require(&app, viewer.as_ref(), rules::of_post(id)).await?;
     let likes = async {
         match &viewer {
             Some(viewer) => store::likes::among(&app, viewer.id, &ids(&comments)).await,
@@ -68,7 +69,7 @@ pub(crate) async fn list_comments(
         }
     };
     let cards = store::cards::load(&app, comments.iter().map(|comment| comment.id.author));
-    let sight = sight.and(&app, rules::people(&comments));
+    let sight = sight.and(&app, rules::of_posts(&comments));
     let (likes, cards, sight) = try_join3(likes, cards, sight).await?;
     let items = present(comments, &cards, viewer.as_ref(), &sight, &likes, &Links::new(&app)?);
     query.page(&app, &list, items, next.as_deref())
@@ -98,8 +99,8 @@ pub(crate) async fn create_comment(
         return Ok(answer);
     }
     on.ok_or_else(Error::not_found)?;
-    let people = id.authors().into_iter().chain(rules::mentioned(&mentions));
-    let sight = rules::sight(&app, Some(&viewer), people).await?;
+    let subjects = rules::of_post(id).chain(rules::mentioned(&mentions).map(Subject::from));
+    let sight = rules::sight(&app, Some(&viewer), subjects.collect::<Vec<_>>()).await?;
     sight.sees_post(id).then_some(()).ok_or_else(Error::not_found)?;
     let id = id.comment(new_ulid(app.now()), bearer.id()).ok_or_else(too_deep)?;
     let comment = Post::new(id, Draft::text(&request.body.content, sight.named(mentions)));
@@ -139,7 +140,7 @@ pub(crate) async fn update_comment(
     posts::update_post(state, bearer, path.comment()?, if_match, body).await
 }
 
-/// Delete a comment of mine, or one below a post of mine. The same as `DELETE /posts/{id}` with its id.
+/// Delete a comment of mine, one below a post of mine, or one in a group that I moderate. The same as `DELETE /posts/{id}` with its id.
 #[utoipa::path(
     delete, path = "/posts/{id}/comments/{comment_id}", tag = "comments", params(CommentPath, ("If-Match" = Option<String>, Header, description = "The `ETag` last seen")),
     security(("bearer" = [])), extensions(("x-limit" = json!("post")), ("x-problems" = json!("forbidden"))),

@@ -1,9 +1,10 @@
-//! `/posts`, `/tweets`, `/feed`, `/reports`, `/hashtags`: posts, the feed, likes, comments, scheduled posts, search,
-//! analytics, moderation, trends.
+//! `/posts`, `/tweets`, `/feed`, `/reports`, `/hashtags`, `/groups/{id}/posts`: posts, the feed, likes, comments,
+//! scheduled posts, search, analytics, moderation, trends, and what is shared in groups.
 
 mod analytics;
 mod comments;
 mod feed;
+mod groups;
 mod hashtags;
 mod likes;
 mod posts;
@@ -34,6 +35,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(comments::list_comments, comments::create_comment))
         .routes(routes!(comments::update_comment, comments::delete_comment))
         .routes(routes!(hashtags::list_trending))
+        .routes(routes!(groups::list_group_posts, groups::create_group_post))
         .routes(routes!(reports::report_post))
         .routes(routes!(reports::list_reports))
         .routes(routes!(reports::get_report, reports::decide_report))

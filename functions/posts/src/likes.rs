@@ -38,7 +38,7 @@ impl LikeState {
 async fn target(app: &App, bearer: &Bearer, id: PostId) -> Result<Post> {
     let post = store::posts::shown(app, id, Read::Strong);
     let (viewer, post) = try_join(bearer.acting(app, Action::Like), post).await?;
-    rules::require(app, Some(&viewer), id.authors()).await?;
+    rules::require(app, Some(&viewer), rules::of_post(id)).await?;
     post.map(|(post, _)| post).ok_or_else(Error::not_found)
 }
 
@@ -124,7 +124,7 @@ pub(crate) async fn list_likes(
     );
     let (viewer, post, rows) = try_join3(reader.viewer(&app), post, rows).await?;
     post.ok_or_else(Error::not_found)?;
-    rules::require(&app, viewer.as_ref(), id.authors()).await?;
+    rules::require(&app, viewer.as_ref(), rules::of_post(id)).await?;
     let ids: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();
     let items = cards(&app, viewer.as_ref(), &ids).await?;
     query.page(&app, &list, items, rows.next.as_deref())
@@ -148,7 +148,7 @@ pub(crate) async fn list_liked_posts(
     let ids: Vec<PostId> = liked.into_iter().map(|(post, _)| post).collect();
     let authors_of = store::cards::load(&app, ids.iter().map(|post| post.author));
     let (posts, authors) = try_join(store::posts::load(&app, &ids, Some(bearer.id())), authors_of).await?;
-    let sight = rules::sight(&app, Some(&viewer), rules::people(&posts)).await?;
+    let sight = rules::sight(&app, Some(&viewer), rules::of_posts(&posts)).await?;
     let items = present(posts, &authors, Some(&viewer), &sight, &own, &Links::new(&app)?);
     query.page(&app, &list, items, next.as_deref())
 }

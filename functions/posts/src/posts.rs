@@ -14,7 +14,7 @@ use shared::http::extract::{Json, Path, PostPath};
 use shared::http::idempotency::{Created, Idempotent};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
-use shared::ids::{MediaId, PostId, ScheduledId, UserId};
+use shared::ids::{GroupId, MediaId, PostId, ScheduledId, UserId, new_ulid};
 use shared::models::fields::{Fields, Forms, FromFields, Upload};
 use shared::models::media::{Attached, MAX_PER_POST, MediaIds};
 use shared::models::post::{Content, Draft, Mention, Post};
@@ -43,6 +43,9 @@ pub(crate) struct NewPost {
     /// RFC 3339, up to a year from now: the post waits for it.
     #[schema(value_type = Option<String>, format = DateTime)]
     publish_at: Option<PublishAt>,
+    /// A group that I am a member of, to share it there alone. Such a post does not wait for a time.
+    #[schema(value_type = Option<GroupId>)]
+    pub(crate) group_id: Option<GroupId>,
 }
 
 /// The text of a comment, or the new text of a post.
@@ -67,11 +70,22 @@ impl FromFields for NewPost {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (content, publish_at) = (fields.optional("content"), fields.optional("publish_at"));
         let (media_ids, image) = (fields.optional::<MediaIds>("media_ids"), fields.file("image"));
+        let group_id = fields.optional("group_id");
+        if let (Some(Some(_)), Some(Some(_))) = (&group_id, &publish_at) {
+            fields.refuse("publish_at", "not_allowed", "What is shared in a group does not wait for a time.");
+        }
         let (content, media_ids) = (content?, media_ids?.unwrap_or_default());
         if content.is_none() && media_ids.0.is_empty() && image.is_none() {
             fields.refuse("content", "required", "Text, or media, or both.");
         }
-        Some(Self { content, media_ids, image, publish_at: publish_at? })
+        Some(Self { content, media_ids, image, publish_at: publish_at?, group_id: group_id? })
+    }
+}
+
+impl NewPost {
+    /// Whether it is to be published at a time of its own.
+    pub(crate) const fn waits(&self) -> bool {
+        self.publish_at.is_some()
     }
 }
 
@@ -96,43 +110,80 @@ pub(crate) async fn mentions(app: &App, content: Option<&Content>) -> Result<Vec
 /// With a `publish_at` it waits: the answer has an id that starts with `sch_`, and the post appears within 90 s of that
 /// time, with an id of its own.
 #[utoipa::path(
-    post, path = "/posts", tag = "posts", security(("bearer" = [])), request_body(content((NewPost = "application/json"), (NewPost = "multipart/form-data"))), extensions(("x-limit" = json!("post"))),
+    post, path = "/posts", tag = "posts", security(("bearer" = [])), request_body(content((NewPost = "application/json"), (NewPost = "multipart/form-data"))), extensions(("x-limit" = json!("post")), ("x-problems" = json!(["forbidden"]))),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body create once")),
-    responses((status = 201, description = "The post", body = MadePost, headers(("Location" = String)), example = json!(views::post::example())))
+    responses(
+        (status = 201, description = "The post", body = MadePost, headers(("Location" = String)), example = json!(views::post::example())),
+        (status = 403, description = "Not a member of the public group that `group_id` names", body = shared::http::problem::Problem),
+        (status = 404, description = "There is no group that `group_id` names, or I may not see it", body = shared::http::problem::Problem),
+    )
 )]
 pub(crate) async fn create_post(
     State(app): State<App>,
     bearer: Bearer,
     request: Idempotent<NewPost>,
 ) -> Result<Response> {
+    let group = request.body.group_id;
+    create(&app, &bearer, &request, group).await
+}
+
+/// The same, in a group or in none.
+pub(crate) async fn create(
+    app: &App,
+    bearer: &Bearer,
+    request: &Idempotent<NewPost>,
+    group: Option<GroupId>,
+) -> Result<Response> {
     let me = Some(bearer.id());
     let NewPost { content, media_ids, .. } = &request.body;
-    let (viewer, kept, mentions, media, author) = futures::try_join!(
-        bearer.acting(&app, Action::Post),
-        request.seen(&app, me),
-        mentions(&app, content.as_ref()),
-        attachable(&app, bearer.id(), &media_ids.0),
-        store::cards::own(&app, bearer.id()),
+    let (viewer, kept, mentions, media, author, stands) = futures::try_join!(
+        bearer.acting(app, Action::Post),
+        request.seen(app, me),
+        mentions(app, content.as_ref()),
+        attachable(app, bearer.id(), &media_ids.0),
+        store::cards::own(app, bearer.id()),
+        group_stands(app, group),
     )?;
     if let Some(answer) = kept {
         return Ok(answer);
     }
+    if let Some(group) = group {
+        may_share(app, &viewer, group, stands).await?;
+    }
     // Not before: an answer that is kept holds when its time has come, too.
     let publish_at = request.body.publish_at.map(|at| at.checked(app.now())).transpose();
     let publish_at = publish_at.map_err(|error| Error::invalid(vec![error]))?;
-    let media = with_image(&app, bearer.id(), media?, request.body.image.clone()).await?;
+    let media = with_image(app, bearer.id(), media?, request.body.image.clone()).await?;
     let came = media.last().map(|one| one.id).filter(|_| request.body.image.is_some());
-    let sight = rules::sight(&app, Some(&viewer), rules::mentioned(&mentions)).await?;
+    let sight = rules::sight(app, Some(&viewer), rules::mentioned(&mentions)).await?;
     let draft = Draft::new(content.as_ref(), sight.named(mentions), media);
     let made = match publish_at {
-        Some(at) => schedule(&app, &request, &viewer, draft, at).await,
-        None => publish(&app, &request, &viewer, draft, &author).await,
+        Some(at) => schedule(app, request, &viewer, draft, at).await,
+        None => publish(app, request, &viewer, group, draft, &author).await,
     };
     if let (Err(_), Some(id)) = (&made, came) {
         // What came with a request that made nothing.
-        store::media::remove_loose(&app, id).await?;
+        store::media::remove_loose(app, id).await?;
     }
-    request.answer(&app, bearer.id(), made).await
+    request.answer(app, bearer.id(), made).await
+}
+
+/// Whether the group that a post is to be shared in is there.
+async fn group_stands(app: &App, group: Option<GroupId>) -> Result<bool> {
+    match group {
+        Some(group) => Ok(store::groups::get(app, group, Read::Strong).await?.is_some()),
+        None => Ok(true),
+    }
+}
+
+/// Members alone share something in a group; of a private one others learn nothing.
+async fn may_share(app: &App, viewer: &Viewer, group: GroupId, stands: bool) -> Result<()> {
+    let sight = rules::require(app, Some(viewer), [group]).await?;
+    match sight.role_in(group) {
+        _ if !stands => Err(Error::not_found()),
+        None => Err(Error::forbidden("Join the group first: only its members share something there.")),
+        Some(_) => Ok(()),
+    }
 }
 
 /// What may be attached, or why not: an answer that was kept comes before that.
@@ -165,10 +216,11 @@ async fn publish(
     app: &App,
     request: &Idempotent<NewPost>,
     viewer: &Viewer,
+    group: Option<GroupId>,
     draft: Draft,
     author: &Profile,
 ) -> Result<Created, NotMade> {
-    let post = Post::new(PostId::new(app.now(), viewer.id), draft);
+    let post = Post::new(PostId::shared_in(group, new_ulid(app.now()), viewer.id), draft);
     let view = PostView::new(post.clone(), author, &Sight::default(), Own::default(), &Links::new(app)?);
     let view = MadePost::Post(Box::new(view));
     let created = Created::new(format!("/posts/{}", post.id), &view)?;
@@ -207,31 +259,40 @@ pub(crate) async fn get_post(
     let read = if reader.id().is_some() { Read::Strong } else { Read::Confirmed };
     let own = OptionFuture::from(reader.id().map(|me| store::likes::edge(&app, me, id, Read::Strong)));
     let own = async { own.await.transpose().map(Option::flatten) };
-    let (post, viewed) = (store::posts::shown(&app, id, read), reading.viewed(&app, id, reader.id()));
+    let post = store::posts::shown(&app, id, read);
+    // What is shared among members alone is viewed by nobody else, which is known later.
+    let viewed = async { if id.is_open() { reading.viewed(&app, id, reader.id()).await } else { Ok(()) } };
     let (viewer, post, own, ()) = futures::try_join!(reader.viewer(&app), post, own, viewed)?;
     let (post, author) = post.ok_or_else(Error::not_found)?;
-    let sight = rules::require(&app, viewer.as_ref(), id.authors()).await?;
+    let sight = rules::require(&app, viewer.as_ref(), rules::of_post(id)).await?;
+    if !id.is_open() {
+        reading.viewed(&app, id, reader.id()).await?;
+    }
     let sight = sight.and(&app, rules::mentioned(&post.mentions)).await?;
     let own = Own::new(viewer.as_ref(), id, own);
     Ok(Tagged { version: post.ver, view: PostView::new(post, &author, &sight, own, &Links::new(&app)?) })
 }
 
-/// The post, read strongly, to be changed by whoever of its authors is `allowed` to.
+/// The post, read strongly, to be changed by whoever of its authors is `allowed` to, or moderates its group.
 async fn target(
     app: &App,
     bearer: &Bearer,
     id: PostId,
     if_match: &IfMatch,
     allowed: &[UserId],
+    moderated: bool,
 ) -> Result<(Viewer, Post)> {
     let post = store::posts::get(app, id, Read::Strong);
     let (viewer, post) = try_join(bearer.acting(app, Action::Post), post).await?;
     let post = post.ok_or_else(Error::not_found)?;
     if !allowed.contains(&bearer.id()) {
-        rules::require(app, Some(&viewer), id.authors()).await?;
-        return Err(Error::forbidden(
-            "Only its author may change a post, or delete it, or the author of what it is a comment on.",
-        ));
+        let sight = rules::require(app, Some(&viewer), rules::of_post(id)).await?;
+        let role = id.group().and_then(|group| sight.role_in(group)).filter(|role| role.moderates());
+        if !moderated || role.is_none() {
+            return Err(Error::forbidden(
+                "Only its author may change a post, or delete it, or the author of what it is a comment on; or who moderates its group, delete it.",
+            ));
+        }
     }
     if_match.check(post.ver)?;
     Ok((viewer, post))
@@ -260,9 +321,9 @@ pub(crate) async fn update_post(
 ) -> Result<Tagged<PostView>> {
     let own = store::likes::edge(&app, bearer.id(), id, Read::Strong);
     let allowed = [id.author];
-    let target = target(&app, &bearer, id, &if_match, &allowed);
+    let target = target(&app, &bearer, id, &if_match, &allowed, false);
     let ((viewer, post), mentions, own) = try_join3(target, mentions(&app, Some(&body.content)), own).await?;
-    let sight = rules::require(&app, Some(&viewer), id.authors()).await?;
+    let sight = rules::require(&app, Some(&viewer), rules::of_post(id)).await?;
     let sight = sight.and(&app, rules::mentioned(&mentions));
     let (author, sight) = try_join(store::cards::own(&app, id.author), sight).await?;
     let edited = store::posts::edit(&app, &post, &body.content, sight.named(mentions)).await?.ok_or_else(meanwhile)?;
@@ -270,7 +331,7 @@ pub(crate) async fn update_post(
     Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, &sight, own, &Links::new(&app)?) })
 }
 
-/// Delete a post of mine, or a comment below one.
+/// Delete a post of mine, or a comment below one; or what is shared in a group that I moderate.
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", params(PostPath, ("If-Match" = Option<String>, Header, description = "The `ETag` last seen")),
     security(("bearer" = [])), extensions(("x-limit" = json!("post")), ("x-problems" = json!("forbidden"))),
@@ -285,9 +346,11 @@ pub(crate) async fn delete_post(
     Path(PostPath { id }): Path<PostPath>,
     if_match: IfMatch,
 ) -> Result<StatusCode> {
-    let (_, post) = target(&app, &bearer, id, &if_match, &id.authors()).await?;
+    let authors = id.authors();
+    let (_, post) = target(&app, &bearer, id, &if_match, &authors, true).await?;
     let deleted = match id.parent() {
         None => store::posts::delete(&app, &post).await?,
+        Some(_) if !authors.contains(&bearer.id()) => store::comments::remove_as_moderator(&app, id).await?,
         Some(_) => store::comments::remove(&app, &post, bearer.id()).await?,
     };
     match deleted {

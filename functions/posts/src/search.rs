@@ -101,6 +101,6 @@ async fn hydrate(
     let cards = store::cards::load(app, found.iter().map(|post| post.author));
     let (mut posts, likes, cards) = try_join3(posts, likes, cards).await?;
     posts.retain(|post| store::search::has(post, wanted));
-    let sight = rules::sight(app, viewer, rules::people(&posts)).await?;
+    let sight = rules::sight(app, viewer, rules::of_posts(&posts)).await?;
     Ok(present(posts, &cards, viewer, &sight, &likes, &Links::new(app)?))
 }

@@ -1,8 +1,9 @@
 //! What stands in the table twice.
 
 use super::book::Sides;
-use shared::ids::{MediaId, NotificationId, PostId, ReportId, UserId};
+use shared::ids::{GroupId, MediaId, NotificationId, PostId, ReportId, UserId};
 use shared::models::days::{Counted, Day, Hour};
+use shared::models::group::Role;
 use shared::models::scheduled::Due;
 use ulid::Ulid;
 
@@ -51,6 +52,14 @@ pub(super) enum Fact {
     Due(Due),
     /// A notification's count; its events.
     Events { owner: UserId, group: NotificationId },
+    /// A group's counter; its counted members.
+    Members(GroupId),
+    /// A member's row with the group; the row in their own prefix. With the same role.
+    Member { group: GroupId, user: UserId, role: Role },
+    /// Who moderates a group, as its item tells; the member's row that says so.
+    Staff { group: GroupId, user: UserId, role: Role },
+    /// A public group; that it is in the list of all of them.
+    Discoverable(GroupId),
     /// A report; that this person has reported the post.
     Reported { report: ReportId, post: PostId, reporter: UserId },
     /// A count; the authors who use the hashtag since this hour.
@@ -129,6 +138,21 @@ impl Fact {
                 format!("{follower} merges {author}, but does not follow")
             }
             Self::Merging { author, follower } => format!("{follower} merges {author} and is pushed to as well"),
+            Self::Members(group) => counter("members_count", group.to_string(), "members are"),
+            Self::Member { group, user, .. } if lacks => {
+                format!("{user} is a member of {group}, but sees nothing of it, or in another role")
+            }
+            Self::Member { group, user, .. } => {
+                format!("{user} sees {group}, but is no member, or in another role")
+            }
+            Self::Staff { group, user, .. } if lacks => {
+                format!("{group} tells that {user} moderates it, who is no member, or in another role")
+            }
+            Self::Staff { group, user, .. } => {
+                format!("{user} moderates {group}, which does not tell so, or of another role")
+            }
+            Self::Discoverable(group) if lacks => format!("{group} is public, but not in the list"),
+            Self::Discoverable(group) => format!("{group} is gone, but in the list of public groups"),
             Self::Reported { report, post, reporter } if found == 0 => {
                 format!("{report} lies in {said} lists, but nothing says that {reporter} has reported {post}")
             }

@@ -14,6 +14,7 @@ use shared::models::activity::Activity;
 use shared::models::audience::{Audience, HourAudience};
 use shared::models::days::{Counted, Day, Days, Month};
 use shared::models::following::{Delivery, Followers, MergedRow};
+use shared::models::group::{JoinRequest, Membership};
 use shared::models::media::Media;
 use shared::models::names::Named;
 use shared::models::notification::{
@@ -31,6 +32,7 @@ use shared::models::user::{Account, Credentials, Guard, Profile};
 use shared::store::edges::Edge;
 use shared::store::idempotency::Kept;
 use shared::store::media::Sweeper;
+use shared::store::search::is_found;
 use shared::table::design::{EntityKey, PARTITION_KEY, SORT_KEY, TTL, key};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -162,6 +164,15 @@ impl<B: Book> Walk<B> {
                 }
             }
             EntityKey::Post(id) => self.post(id, &read(row)?)?,
+            EntityKey::GroupPost(id) => self.group_post(id, &read(row)?)?,
+            EntityKey::Group(id) => self.group(id, &read(row)?)?,
+            EntityKey::Member { group, user } => self.member(group, user, &read(row)?),
+            EntityKey::Membership { user, group } => {
+                let role = read::<Membership>(row)?.role;
+                self.found(Fact::Member { group, user, role });
+            }
+            EntityKey::JoinRequest { .. } => readable::<JoinRequest>(row)?,
+            EntityKey::Discoverable(id) => self.found(Fact::Discoverable(id)),
             EntityKey::Comment(id) => self.comment(id, read(row.clone())?, &read(row)?)?,
             EntityKey::Posting { .. } => readable::<Posting>(row)?,
             EntityKey::NameRow { user, .. } => {
@@ -362,7 +373,7 @@ impl<B: Book> Walk<B> {
         Ok(())
     }
 
-    fn counters(&mut self, id: PostId, post: &Post) -> Result<(), String> {
+    pub(super) fn counters(&mut self, id: PostId, post: &Post) -> Result<(), String> {
         is_of(id, post.id)?;
         if post.todo {
             self.under_way(|| format!("what follows from the last edit of {id} is not on its way yet"));
@@ -408,11 +419,17 @@ impl<B: Book> Walk<B> {
         self.counters(id, post)?;
         self.found(Fact::Posts(id.author));
         post.media.iter().for_each(|one| self.found(Fact::Held(one.id)));
-        self.said(Fact::Indexed(id), 1);
+        self.stands_in_lists(id);
+        Ok(())
+    }
+
+    pub(super) fn stands_in_lists(&mut self, id: PostId) {
+        if is_found(id) {
+            self.said(Fact::Indexed(id), 1);
+        }
         if self.lasts(id.created_at() + TIMELINE_LIFETIME) {
             self.said(Fact::OwnRow(id), 1);
         }
-        Ok(())
     }
 
     fn timeline_row(&mut self, owner: UserId, post: PostId, ttl: Option<u64>) {
@@ -481,7 +498,7 @@ fn owner(entity: &EntityKey) -> Option<UserId> {
         EntityKey::Profile(id) | EntityKey::Account(id) | EntityKey::Followers(id) => Some(id),
         EntityKey::Failures(id) | EntityKey::Credentials(id) | EntityKey::Session(id, _) => Some(id),
         EntityKey::Merged { user, .. } | EntityKey::Negative { user, .. } | EntityKey::Like { user, .. } => Some(user),
-        EntityKey::Block { user, .. } => Some(user),
+        EntityKey::Block { user, .. } | EntityKey::Membership { user, .. } => Some(user),
         EntityKey::Uncounted { user, .. } | EntityKey::Scheduled(user, _) => Some(user),
         EntityKey::Follow { from, .. } => Some(from),
         EntityKey::Idempotency(user) => user,

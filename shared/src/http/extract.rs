@@ -3,7 +3,7 @@
 use super::body::Body;
 use crate::App;
 use crate::error::{Error, FieldError, Result};
-use crate::ids::{PostId, UserId};
+use crate::ids::{GroupId, PostId, UserId};
 use crate::models::fields::FromFields;
 use crate::models::user::Username;
 use crate::store;
@@ -130,4 +130,13 @@ pub struct PostPath {
     /// A post's id.
     #[param(value_type = String, example = "pst_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B")]
     pub id: PostId,
+}
+
+/// `/groups/{id}/…`
+#[derive(Clone, Copy, Debug, serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct GroupPath {
+    /// A group's id.
+    #[param(value_type = String, example = "grp_01K9ZQ7A4M2T8Q6M5N4C1B0A9Z")]
+    pub id: GroupId,
 }

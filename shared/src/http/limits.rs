@@ -29,6 +29,7 @@ pub enum Action {
     Report,
     Moderate,
     Connect,
+    Group,
 }
 
 const MINUTE: u64 = 60;
@@ -57,7 +58,7 @@ pub struct LimitStatus {
 }
 
 impl Action {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::SignUp,
         Self::SignIn,
         Self::UseMailToken,
@@ -75,6 +76,7 @@ impl Action {
         Self::Report,
         Self::Moderate,
         Self::Connect,
+        Self::Group,
     ];
 
     pub const fn quota(self) -> Quota {
@@ -96,6 +98,7 @@ impl Action {
             Self::Report => quota("report", 60, HOUR),
             Self::Moderate => quota("moderate", 1_200, HOUR),
             Self::Connect => quota("connect", 300, HOUR),
+            Self::Group => quota("group", 300, HOUR),
         }
     }
 

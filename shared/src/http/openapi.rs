@@ -59,12 +59,13 @@ pub fn vary(route: &str) -> &'static str {
     if PUBLIC.contains(&route) || route == SIGNED { "accept-encoding" } else { "authorization, accept-encoding" }
 }
 
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
     ("accounts", "Sign up, sign in, sessions, passwords, settings."),
     ("profiles", "Who somebody is, and finding them."),
     ("graph", "Following, blocking and muting."),
     ("posts", "Posts and likes."),
     ("comments", "Comments and replies; every operation on a post takes a comment's id, too."),
+    ("groups", "Groups, who is in them, and what is shared there."),
     ("media", "Pictures and videos."),
     ("feed", "The posts of those I follow."),
     ("notifications", "What others did that concerns me."),

@@ -37,6 +37,11 @@ pub struct PageParams {
 }
 
 impl PageQuery {
+    /// A first page of the usual length, of a list that is part of another answer.
+    pub fn first() -> Self {
+        Self { limit: DEFAULT_LIMIT, cursor: None, link: String::new(), params: HashMap::new() }
+    }
+
     /// The sort key that the page starts after. `list` names the list and whose it is: a cursor is good for its own
     /// alone.
     ///

@@ -59,7 +59,7 @@ types! {
     Unblock = "unblock" of ["unblock_user", "unblock_user_by_post"],
     Mute = "mute" of ["mute_user"],
     Unmute = "unmute" of ["unmute_user"],
-    CreatePost = "create_post" of ["create_post"],
+    CreatePost = "create_post" of ["create_post", "create_group_post"],
     UpdatePost = "update_post" of ["update_post"],
     DeletePost = "delete_post" of ["delete_post"],
     /// A post was written that waits for its time.
@@ -78,6 +78,16 @@ types! {
     CompleteUpload = "complete_upload" of ["complete_upload"],
     DescribeMedia = "describe_media" of ["describe_media"],
     DeleteMedia = "delete_media" of ["delete_media"],
+    CreateGroup = "create_group" of ["create_group"],
+    UpdateGroup = "update_group" of ["update_group"],
+    DeleteGroup = "delete_group" of ["delete_group"],
+    /// Or asked to.
+    JoinGroup = "join_group" of ["join_group"],
+    LeaveGroup = "leave_group" of ["leave_group"],
+    SetRole = "set_role" of ["set_role"],
+    RemoveMember = "remove_member" of ["remove_member"],
+    ApproveRequest = "approve_request" of ["approve_request"],
+    DenyRequest = "deny_request" of ["deny_request"],
     MarkNotificationsRead = "mark_notifications_read" of ["mark_read"],
     /// What has no type of its own yet.
     Other = "other" of [],

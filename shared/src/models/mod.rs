@@ -5,6 +5,7 @@ pub mod audience;
 pub mod days;
 pub mod fields;
 pub mod following;
+pub mod group;
 pub mod media;
 pub mod names;
 pub mod notification;

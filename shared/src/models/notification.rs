@@ -3,7 +3,7 @@
 use super::fields::{FieldValue, Refusal, text};
 use super::settings::Ways;
 use crate::clock::Timestamp;
-use crate::ids::{NotificationId, PostId, UserId};
+use crate::ids::{GroupId, NotificationId, PostId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
@@ -28,6 +28,10 @@ pub enum NotificationKind {
     Comment,
     /// Someone named me in a post or a comment.
     Mention,
+    /// Someone asks to join a group that I own or moderate.
+    GroupRequest,
+    /// I was let into a group.
+    GroupAccepted,
 }
 
 impl NotificationKind {
@@ -37,15 +41,21 @@ impl NotificationKind {
             Self::Like => "like",
             Self::Comment => "comment",
             Self::Mention => "mention",
+            Self::GroupRequest => "group_request",
+            Self::GroupAccepted => "group_accepted",
         }
     }
 
     /// Under which name the settings have its ways.
     pub const fn setting(self) -> &'static str {
-        self.as_str()
+        match self {
+            Self::GroupRequest | Self::GroupAccepted => "group",
+            other => other.as_str(),
+        }
     }
 
-    pub const ALL: [Self; 4] = [Self::Follow, Self::Like, Self::Comment, Self::Mention];
+    pub const ALL: [Self; 6] =
+        [Self::Follow, Self::Like, Self::Comment, Self::Mention, Self::GroupRequest, Self::GroupAccepted];
 }
 
 /// What alike acts have in common, so that one notification tells of them.
@@ -55,6 +65,9 @@ pub struct Topic {
     /// Whom it concerns.
     pub owner: UserId,
     pub post: Option<PostId>,
+    /// Of what concerns a group itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
 }
 
 impl Topic {
@@ -81,6 +94,9 @@ pub struct Notification {
     pub kind: NotificationKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<PostId>,
+    /// Of what concerns a group itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// The latest comment it tells of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<PostId>,
@@ -102,8 +118,8 @@ pub struct Notification {
 impl Notification {
     /// One that no event has joined yet.
     pub const fn opened(id: NotificationId, topic: &Topic, ttl: u64) -> Self {
-        let Topic { kind, owner: _, post } = *topic;
-        Self { id, kind, post, comment: None, actors: Vec::new(), n: 0, again: 0, last: id, read: false, ttl }
+        let Topic { kind, owner: _, post, group } = *topic;
+        Self { id, kind, post, group, comment: None, actors: Vec::new(), n: 0, again: 0, last: id, read: false, ttl }
     }
 
     pub fn is_read(&self, mark: &ReadMark) -> bool {
@@ -133,6 +149,9 @@ pub struct NotificationEvent {
     pub post: Option<PostId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<PostId>,
+    /// Of what concerns a group itself: which.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "in")]
+    pub of: Option<GroupId>,
     pub actor: UserId,
     /// The how-manieth of those that sockets are told; none where the owner wants no such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -276,8 +295,19 @@ mod tests {
         let id = NotificationId::from_ulid(Ulid::from_parts(1, 1));
         let kind = NotificationKind::Follow;
         let actors = vec![user(3), user(2), user(1)];
-        let mut group =
-            Notification { id, kind, post: None, comment: None, actors, n: 3, again: 0, last: id, read: false, ttl: 0 };
+        let mut group = Notification {
+            id,
+            kind,
+            post: None,
+            group: None,
+            comment: None,
+            actors,
+            n: 3,
+            again: 0,
+            last: id,
+            read: false,
+            ttl: 0,
+        };
         let last = following(id);
         let event = |actor| NotificationEvent {
             id: last,
@@ -285,6 +315,7 @@ mod tests {
             kind,
             post: None,
             comment: None,
+            of: None,
             actor,
             seq: None,
             ttl: 0,

@@ -1,8 +1,9 @@
 //! The viewer: who asks, and all that bears on what they may see.
 
+use super::group::Role;
 use super::session::Session;
 use crate::clock::Timestamp;
-use crate::ids::{PostId, UserId};
+use crate::ids::{GroupId, PostId, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use ulid::Ulid;
@@ -43,6 +44,8 @@ pub struct Viewer {
     /// What the viewer's own doing adds to the comments of posts, as far as no counter holds it yet.
     pub comments: HashMap<PostId, i64>,
     pub negatives: HashMap<UserId, Negative>,
-    /// The prefix was longer than one read: negatives must be asked for by key, which `rules` does.
+    /// The groups that the viewer is a member of.
+    pub groups: HashMap<GroupId, Role>,
+    /// The prefix was longer than one read: negatives and groups must be asked for by key, which `rules` does.
     pub overflow: bool,
 }

@@ -66,7 +66,8 @@ pub async fn load(app: &App, user: UserId, ids: &[ActivityId]) -> Result<Vec<Act
 ///
 /// # Errors
 /// Unavailable.
-pub async fn told(app: &App, user: UserId, count: u64) -> Result<u64, Error> {
+pub async fn told(app: &App, user: UserId, count: usize) -> Result<u64, Error> {
+    let count = i64::try_from(count).map_err(Error::internal)?;
     let mark = app.table().write(Op::update(key::read_mark(user)).add("acts", count)).await?;
     Ok(mark.map(|mark| mark.read::<ReadMark>()).transpose()?.unwrap_or_default().acts)
 }

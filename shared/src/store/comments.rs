@@ -124,6 +124,17 @@ pub async fn remove(app: &App, comment: &Post, by: UserId) -> Result<bool> {
     Ok(false)
 }
 
+/// Marks a comment as undone for somebody who moderates the group that it is in. False when it is gone.
+///
+/// # Errors
+/// Unavailable.
+pub async fn remove_as_moderator(app: &App, id: PostId) -> Result<bool> {
+    match app.table().transact(vec![removal(id)]).await {
+        Ok(()) => Ok(true),
+        Err(error) => error.refused().map(|_| false),
+    }
+}
+
 /// The write by which a moderator marks a comment as undone, whatever its version. Nobody's own counts know of it before
 /// the counter does.
 pub(super) fn removal(id: PostId) -> Op {

@@ -8,10 +8,11 @@ use super::analytics;
 use super::comments;
 use super::delivery::{self, Turn};
 use super::edges::{self, Edge};
+use super::group_removal;
 use crate::App;
 use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
-use crate::ids::{PostId, UserId};
+use crate::ids::{GroupId, PostId, UserId};
 use crate::models::days::{Counted, Day, MONTHS_KEPT};
 use crate::models::following::{Delivery, Followers, MergedRow};
 use crate::table::client::TRANSACTION_OPS;
@@ -93,6 +94,32 @@ pub async fn settle_comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) 
 
 /// The comment, and a row of whoever may have made or removed it: its author, and those of what it stands below.
 const OPS_PER_COMMENT: usize = 4;
+
+/// Counts members of one group who came, and uncounts those who left. Their rows are the ledger.
+///
+/// # Errors
+/// Unavailable: some may be done, and doing all again is right.
+pub async fn settle_members(app: &App, group: GroupId, edges: Vec<(UserId, Edge)>) -> Result<()> {
+    let mut work = Work::new(edges, move |user| key::member(group, user));
+    while let Some(batch) = work.batch(TRANSACTION_OPS - 1) {
+        let mut ops = Ops::new();
+        for (user, edge) in batch {
+            ops.edge(*user, key::member(group, *user), *edge, Vec::new());
+        }
+        let counter = Op::update(key::group(group)).add("members", ops.net);
+        let counter = counter.when(Condition::Exists).when(Condition::Without("un"));
+        match ops.commit(app, counter, Vec::new()).await? {
+            Outcome::Done => work.done(),
+            Outcome::Refused(users) => drop(work.reread(app, &users).await?),
+            Outcome::CounterGone => {
+                // The group was deleted meanwhile, and who is in it goes with it.
+                let gone: Vec<UserId> = work.take().into_iter().map(|(user, _)| user).collect();
+                group_removal::forget_members(app, group, &gone).await?;
+            }
+        }
+    }
+    Ok(())
+}
 
 /// What follows of one account came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

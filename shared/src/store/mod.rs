@@ -8,6 +8,8 @@ pub mod comments;
 pub mod delivery;
 pub mod edges;
 pub mod follows;
+pub mod group_removal;
+pub mod groups;
 pub mod idempotency;
 pub mod ledgers;
 pub mod likes;

@@ -76,12 +76,15 @@ async fn find_done(app: &App, topic: &Topic, acts: &[Act]) -> Result<Vec<Option<
 }
 
 fn done_key(topic: &Topic, act: &Act) -> Key {
-    key::notification_done(topic.owner, topic.kind, topic.comment(act).or(topic.post), act.actor)
+    match topic.comment(act) {
+        Some(comment) => key::notification_done(topic.owner, topic.kind, Some(comment), act.actor),
+        None => key::notification_done(topic.owner, topic.kind, topic, act.actor),
+    }
 }
 
 /// Where it is noted whose comment joined which group, for one may comment twice.
 fn joined_key(topic: &Topic, actor: UserId) -> Key {
-    key::notification_done(topic.owner, topic.kind, topic.post, actor)
+    key::notification_done(topic.owner, topic.kind, topic, actor)
 }
 
 /// Who joined which group last.
@@ -96,7 +99,7 @@ async fn find_joined(app: &App, topic: &Topic, acts: &[Act]) -> Result<HashMap<U
 
 /// The group that acts would join.
 async fn open_group(app: &App, topic: &Topic) -> Result<Option<Notification>> {
-    let pointer = key::notification_group(topic.owner, topic.kind, topic.post);
+    let pointer = key::notification_group(topic.owner, topic.kind, topic);
     match app.table().get::<NotificationGroup>(&pointer, Read::Strong).await? {
         Some(group) => Ok(app.table().get(&key::notification(topic.owner, group.id), Read::Strong).await?),
         None => Ok(None),
@@ -125,7 +128,7 @@ fn listing(
     open: Option<Notification>,
     mut joined: HashMap<UserId, Ulid>,
 ) -> Result<Vec<Op>> {
-    let Topic { kind, owner, post } = *topic;
+    let Topic { kind, owner, post, group: of } = *topic;
     let now = app.now();
     let ttl = (now + NOTIFICATION_LIFETIME).seconds();
     let as_read = Condition::All(vec![unchanged("last", read.last), unchanged("upto", read.upto)]);
@@ -135,7 +138,7 @@ fn listing(
     let mut ops = Vec::new();
     for Told { act, id, seq, .. } in told {
         let (id, seq, actor, comment) = (*id, *seq, act.actor, topic.comment(act));
-        let event = NotificationEvent { id, group: group.id, kind, post, comment, actor, seq, ttl };
+        let event = NotificationEvent { id, group: group.id, kind, post, comment, of, actor, seq, ttl };
         ops.push(Op::create(key::notification_event(owner, id), &event)?);
         let again = joined.insert(actor, group.id.ulid()) == Some(group.id.ulid());
         group.join(&event, again);
@@ -149,7 +152,7 @@ fn listing(
     } else {
         let pointer = NotificationGroup { id: group.id, ttl: (now + GROUP_WINDOW).seconds() };
         ops.push(Op::create(key::notification(owner, group.id), &group)?);
-        ops.push(Op::put(key::notification_group(owner, kind, post), &pointer)?);
+        ops.push(Op::put(key::notification_group(owner, kind, topic), &pointer)?);
     }
     let mark = Op::update(key::read_mark(owner)).set("last", group.last).add("unread", i64::from(!is_open));
     ops.push(mark.set("seq", moved.seq).when(as_read));

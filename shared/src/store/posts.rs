@@ -2,18 +2,20 @@
 
 use crate::App;
 use crate::error::{Error, Result};
-use crate::ids::{PostId, UserId};
+use crate::ids::{GroupId, PostId, UserId};
+use crate::models::group::Group;
 use crate::models::media::Use;
 use crate::models::post::{Content, Mention, Post};
 use crate::models::user::Profile;
-use crate::store::media;
 use crate::store::timelines::{self, Span};
 use crate::store::users;
+use crate::store::{groups, media};
 use crate::table::design::{TODO, key};
 use crate::table::{Condition, Item, Op, Order, Read};
-use futures::future::{try_join, try_join_all};
+use futures::future::{try_join, try_join_all, try_join3};
+use std::collections::BTreeSet;
 
-/// One post, or a comment below what is there, all read alike. Access pattern 9.
+/// One post, or a comment below what is there, in a group that is there if in any, all read alike. Access pattern 9.
 ///
 /// # Errors
 /// Unavailable.
@@ -23,12 +25,20 @@ pub async fn get(app: &App, id: PostId, read: Read) -> Result<Option<Post>> {
         Ok(post.filter(|post| !post.undone))
     };
     let above = try_join_all(id.parents().map(|id| one(id, read)));
-    let (post, above) = try_join(one(id, read), above).await?;
-    Ok(post.filter(|_| above.iter().all(Option::is_some)))
+    let (post, above, stands) = try_join3(one(id, read), above, group_stands(app, id, read)).await?;
+    Ok(post.filter(|_| stands && above.iter().all(Option::is_some)))
 }
 
-/// A post that may be shown, with its author: it is there, with all that it stands below, and none of those whose these
-/// are is suspended, which is read strongly. Access patterns 9 and 30.
+/// Whether the group that a post is shared in is there; costs nothing for one that is shared in none.
+async fn group_stands(app: &App, id: PostId, read: Read) -> Result<bool> {
+    match id.group() {
+        Some(group) => Ok(groups::get(app, group, read).await?.is_some()),
+        None => Ok(true),
+    }
+}
+
+/// A post that may be shown, with its author: it is there, with all that it stands below and the group that it is shared
+/// in, and none of those whose these are is suspended, which is read strongly. Access patterns 9 and 30.
 ///
 /// # Errors
 /// Unavailable.
@@ -40,8 +50,11 @@ pub async fn shown(app: &App, id: PostId, read: Read) -> Result<Option<(Post, Pr
     }
     // All in one call.
     let posts = std::iter::once(id).chain(id.parents()).map(key::post);
-    let keys: Vec<_> = posts.chain(authors.iter().map(|author| key::profile(*author))).collect();
+    let keys = posts.chain(authors.iter().map(|author| key::profile(*author)));
+    let keys: Vec<_> = keys.chain(id.group().map(key::group)).collect();
     let mut found = app.table().batch_items(&keys, Read::Strong).await?;
+    let group = found.split_off(2 * authors.len()).into_iter().flatten().find_map(|item| item.readable::<Group>());
+    let stands = id.group().is_none() || group.is_some_and(|group| !group.undone);
     let profiles = found.split_off(authors.len());
     let mut posts = Vec::new();
     for item in found.into_iter().flatten() {
@@ -49,12 +62,12 @@ pub async fn shown(app: &App, id: PostId, read: Read) -> Result<Option<(Post, Pr
     }
     let profiles = profiles.into_iter().filter_map(|item| item?.readable()).filter(Profile::is_standing);
     let profiles: Vec<Profile> = profiles.collect();
-    let is_whole = posts.len() == authors.len() && profiles.len() == authors.len();
+    let is_whole = stands && posts.len() == authors.len() && profiles.len() == authors.len();
     Ok(posts.into_iter().zip(profiles).next().filter(|_| is_whole))
 }
 
-/// Those of many posts that are there; half a unit each. The reader's own are read strongly, for a unit each: one's own
-/// writes show from the next request on. Access pattern 12.
+/// Those of many posts that are there; half a unit each, and half a unit for each group that some are shared in. The
+/// reader's own are read strongly, for a unit each: one's own writes show from the next request on. Access pattern 12.
 ///
 /// # Errors
 /// Unavailable.
@@ -65,12 +78,42 @@ pub async fn load(app: &App, ids: &[PostId], reader: Option<UserId>) -> Result<V
     let (own, others) = (keys(true), keys(false));
     let table = app.table();
     let (own, others) =
-        try_join(table.batch_get_readable(&own, Read::Strong), table.batch_get_readable(&others, Read::Eventual))
-            .await?;
+        (table.batch_get_readable(&own, Read::Strong), table.batch_get_readable(&others, Read::Eventual));
+    let posts = async { Ok(try_join(own, others).await?) };
+    let ((own, others), gone) = try_join(posts, gone_groups(app, ids)).await?;
     let posts = own.into_iter().chain(others).flatten();
-    let mut posts: Vec<Post> = posts.filter(|post: &Post| !post.undone).collect();
+    let is_there = |post: &Post| !post.undone && post.id.group().is_none_or(|group| !gone.contains(&group));
+    let mut posts: Vec<Post> = posts.filter(is_there).collect();
     posts.sort_unstable_by_key(|post| std::cmp::Reverse(post.id));
     Ok(posts)
+}
+
+/// Those of the groups that these posts are shared in that are not there.
+async fn gone_groups(app: &App, ids: &[PostId]) -> Result<BTreeSet<GroupId>> {
+    let mut shared: BTreeSet<GroupId> = ids.iter().filter_map(|id| id.group()).collect();
+    if shared.is_empty() {
+        return Ok(shared);
+    }
+    let wanted: Vec<GroupId> = shared.iter().copied().collect();
+    for group in groups::load(app, &wanted, Read::Confirmed).await? {
+        shared.remove(&group.id);
+    }
+    Ok(shared)
+}
+
+/// What is shared in a group, newest first, and where the next page starts. Access pattern 56.
+///
+/// # Errors
+/// Unavailable.
+pub async fn in_group(
+    app: &App,
+    group: GroupId,
+    limit: usize,
+    after: Option<&str>,
+    read: Read,
+) -> Result<(Vec<Post>, Option<String>)> {
+    let rows = app.table().query(&key::posts_in(group), Order::NewestFirst, read, limit, after).await?;
+    Ok((rows.items.iter().filter_map(Item::readable).collect(), rows.next))
 }
 
 /// An author's posts, newest first, and where the next page starts. Access pattern 10.
@@ -116,7 +159,11 @@ pub async fn create(app: &App, post: &Post, first: Option<Op>) -> Result<(), Not
     let ops = || -> Result<Vec<Op>> {
         let mut ops: Vec<Op> = first.into_iter().collect();
         ops.extend(made(post)?);
-        ops.push(counted(author, 1));
+        ops.push(match post.id.group() {
+            None => counted(author, 1),
+            // Nobody shares anything in a group that they have left, or were removed from, at the same moment.
+            Some(group) => Op::check(key::membership(author, group), Condition::Exists),
+        });
         ops.extend(media::attach(&post.media, Use::Post(post.id)));
         Ok(ops)
     };
@@ -125,17 +172,21 @@ pub async fn create(app: &App, post: &Post, first: Option<Op>) -> Result<(), Not
     if has_first && refused.has(0) {
         return Err(NotMade::First);
     }
-    // Only the author's account can be missing, or something of the media be otherwise.
+    // Only the author's account, or membership, can be missing, or something of the media be otherwise.
     let error = if refused.has(usize::from(has_first) + 2) { Error::not_found() } else { media::lost() };
     Err(NotMade::Error(error))
 }
 
 /// The writes that make a post, but for its count.
 pub(super) fn made(post: &Post) -> Result<[Op; 2]> {
-    Ok([Op::create(key::post(post.id), post)?, timelines::row(post.id.author, post.id)?])
+    let mut made = Op::create(key::post(post.id), post)?;
+    if post.id.group().is_some() {
+        made = made.owned_by(post.id.author);
+    }
+    Ok([made, timelines::row(post.id.author, post.id)?])
 }
 
-/// The write that counts an author's posts.
+/// The write that counts an author's posts: those that are shared in no group, for the author's page shows no others.
 pub(super) fn counted(author: UserId, n: i64) -> Op {
     Op::update(key::account(author)).add("posts", n).when(Condition::Exists)
 }
@@ -204,7 +255,10 @@ pub async fn delete(app: &App, post: &Post) -> Result<bool> {
 pub(super) fn removal(post: &Post, condition: Condition) -> Vec<Op> {
     let id = post.id;
     let gone = Op::delete(key::post(id)).when(condition);
-    let mut ops = vec![gone, Op::delete(key::timeline_row(id.author, id)), counted(id.author, -1)];
+    let mut ops = vec![gone, Op::delete(key::timeline_row(id.author, id))];
+    if id.group().is_none() {
+        ops.push(counted(id.author, -1));
+    }
     ops.extend(post.media.iter().map(|one| media::let_go(one.id)));
     ops
 }

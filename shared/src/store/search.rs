@@ -82,11 +82,19 @@ pub fn has(post: &Post, wanted: &BTreeSet<Term>) -> bool {
     wanted.is_subset(&terms(post))
 }
 
+/// Whether a post is found at all: neither a comment is, nor what is shared in a private group.
+pub const fn is_found(id: PostId) -> bool {
+    id.parent().is_none() && id.is_open()
+}
+
 /// Has a post be found by what it says now, and by nothing that it said before; one that is gone, by nothing.
 ///
 /// # Errors
 /// Unavailable: doing it again is right.
 pub async fn index(app: &App, id: PostId) -> Result<()> {
+    if !is_found(id) {
+        return Ok(());
+    }
     for _ in 0..EDGE_REFUSALS {
         let (post, known) = both(app, id).await?;
         let ver = post.as_ref().map(|post| post.ver);

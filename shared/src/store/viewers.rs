@@ -3,6 +3,7 @@
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, SessionId, UserId};
+use crate::models::group::Membership;
 use crate::models::post::Uncounted;
 use crate::models::session::Session;
 use crate::models::viewer::{Negative, Viewer};
@@ -20,6 +21,7 @@ const LIMIT: usize = 150;
 pub async fn load(app: &App, id: UserId, session: SessionId) -> Result<Viewer> {
     let rows = app.table().query(&key::viewer(id), Order::OldestFirst, Read::Strong, LIMIT, None).await?;
     let (mut sessions, mut merged, mut negatives) = (Vec::new(), Vec::new(), HashMap::new());
+    let mut groups = HashMap::new();
     let mut comments: HashMap<PostId, i64> = HashMap::new();
     for item in &rows.items {
         if item.sk().starts_with(key::SESSION) {
@@ -30,9 +32,11 @@ pub async fn load(app: &App, id: UserId, session: SessionId) -> Result<Viewer> {
             *comments.entry(post).or_default() += item.read::<Uncounted>()?.n;
         } else if let Some(other) = key::ending(item.sk(), key::NEGATIVE) {
             negatives.insert(other, item.read::<Negative>()?);
+        } else if let Some(group) = key::member_of(item.sk()) {
+            groups.insert(group, item.read::<Membership>()?.role);
         }
     }
     let current = sessions.iter().find(|known| known.id == session).cloned();
     let session = current.ok_or_else(|| Error::unauthorized("This session has ended. Sign in again."))?;
-    Ok(Viewer { id, session, sessions, merged, comments, negatives, overflow: rows.next.is_some() })
+    Ok(Viewer { id, session, sessions, merged, comments, negatives, groups, overflow: rows.next.is_some() })
 }

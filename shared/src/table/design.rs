@@ -15,6 +15,7 @@
 //! | Merged | U#u | H#1#author | may | an author followed whose posts are merged at read; about 20; ends if the author comes back |
 //! | Uncounted | U#u | H#2#comment | yes | u's own comment, or u's removal of one, that no counter holds yet |
 //! | Negative | U#u | H#3#other | may | what stands between u and them: a block by either, u's muting, or that u has unfollowed them lately, whose rows in the timeline don't show |
+//! | Membership | U#u | H#4#group | | u's role in a group; 50 at most |
 //! | Block | U#u | B#act#other | | u blocks them, newest first |
 //! | Follow | U#a | F#b | | a follows b: the truth |
 //! | Like | U#u | L#post | | u likes the post: the truth |
@@ -24,6 +25,11 @@
 //! | LikeRow | LK#post | edge#u | | ledger of likes_count, newest first |
 //! | Post | A#author | T#ulid | | a post with its counters |
 //! | Comment | C#post | R#ulid.author | | a comment on the post, which is a post itself: the ledger of comments_count, oldest first |
+//! | Group | G#g | M | | a group, who moderates it, and members_count |
+//! | Member | G#g | m#u | | u is in the group: the truth, and the ledger of members_count |
+//! | JoinRequest | G#g | q#u | | u asks to join |
+//! | GroupPost | G#g | T#ulid.author | | a post that is shared in the group; comments lie as others do |
+//! | Discoverable | GD | group | | a public group, newest first |
 //! | Scheduled | U#u | S#ulid | may | a post that waits for its time; ends a month after it is out |
 //! | Due | DUE#hour | ms#u#ulid | | that it waits: what is due is a range of this |
 //! | Publisher | DUE | DUE | | the first hour in which something may be due, and the run that is at it |
@@ -111,6 +117,17 @@
 //! | 40 | whose socket was it? | WS#socket | S | store::sockets::closed |
 //! | 44 | what did I do, and who signed in as me? | AL#u | S | store::activity::page |
 //! | 45 | that I did this | AL#u, ulid | put | store::activity::add |
+//! | 47 | a group | G#g, M | S | store::groups::get |
+//! | 48 | some groups | G#g, M (batch) | E | store::groups::load |
+//! | 49 | which groups is somebody in? | U#u, begins_with H#4# | S | store::groups::memberships |
+//! | 50 | what role has somebody in these groups? | U#u, H#4#group (batch) | S | store::groups::roles |
+//! | 51 | which public groups are there? | GD | E | store::groups::discover |
+//! | 52 | a member; somebody's own rows with some groups | G#g, m#u (batch) | S | store::groups::member, rows_of |
+//! | 53 | who is in a group? | G#g, begins_with m# | S | store::groups::members |
+//! | 54 | does somebody ask to join, and which groups? | G#g, q#u (batch) | S | store::groups::request_of, requests_of |
+//! | 55 | who asks to join a group? | G#g, begins_with q# | S | store::groups::requests |
+//! | 56 | what is shared in a group? | G#g, begins_with T# | S | store::posts::in_group |
+//! | 59 | what does a deleted group leave? | G#g | S | store::group_removal::remove_group |
 
 mod entity;
 pub mod key;

@@ -13,7 +13,7 @@ use crate::http::{Bearer, Page, PageQuery};
 use crate::ids::{PostId, UserId};
 use crate::models::post::Post;
 use crate::models::viewer::Viewer;
-use crate::rules;
+use crate::rules::{self, Subject};
 use crate::store;
 use crate::store::timelines::Span;
 use crate::table::Read;
@@ -115,12 +115,13 @@ impl FeedReader<'_> {
 
     /// Reads on from `span`'s upper end: hydrates the skeleton, and merges.
     async fn stretch(&self, span: Span, (rows, more): Skeleton, first: bool) -> Result<Stretch> {
-        let authors: Vec<UserId> =
-            rows.iter().map(|post| post.author).chain(self.viewer.merged.iter().copied()).collect();
-        let sight = rules::sight(self.app, Some(&self.viewer), authors).await?;
+        let merged = self.viewer.merged.iter().copied().map(Subject::from);
+        let subjects: Vec<Subject> = rows.iter().flat_map(|post| rules::of_post(*post)).chain(merged).collect();
+        let sight = rules::sight(self.app, Some(&self.viewer), subjects).await?;
         let now = self.app.now();
         let shows = |author| if author == self.viewer.id { self.own } else { sight.feeds(author, now) };
-        let mut wanted: Vec<PostId> = rows.iter().copied().filter(|post| shows(post.author)).collect();
+        let mut wanted: Vec<PostId> =
+            rows.iter().copied().filter(|post| shows(post.author) && sight.sees_post(*post)).collect();
         let mut complete_to = more.then(|| rows.last().copied()).flatten();
         if wanted.len() > self.limit {
             wanted.truncate(self.limit);
@@ -149,7 +150,7 @@ impl FeedReader<'_> {
         }
         found.retain(|Reverse(id), _| complete_to.is_none_or(|reached| *id >= reached));
         let (ids, found): (Vec<PostId>, Vec<Post>) = found.into_values().map(|post| (post.id, post)).unzip();
-        let sight = sight.and(app, rules::people(&found));
+        let sight = sight.and(app, rules::of_posts(&found));
         let (likes, sight) = try_join(likes.complete(app, me, &ids), sight).await?;
         Ok(Stretch {
             items: present(found, &cards, Some(&self.viewer), &sight, &likes, &Links::new(app)?),

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod feed;
+pub mod group;
 pub mod media;
 pub mod notification;
 pub mod post;

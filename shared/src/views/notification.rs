@@ -5,11 +5,12 @@ use super::user::UserCard;
 use crate::App;
 use crate::error::Result;
 use crate::http::Bearer;
-use crate::ids::{NotificationId, PostId, UserId};
+use crate::ids::{GroupId, NotificationId, PostId, UserId};
+use crate::models::group::Role;
 use crate::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark, Told, Topic};
 use crate::models::socket::Message;
 use crate::models::user::Profile;
-use crate::rules::{self, Sight};
+use crate::rules::{self, Sight, Subject};
 use crate::store::{cards, notifications};
 use futures::future::{try_join, try_join4};
 use serde::Serialize;
@@ -31,9 +32,12 @@ pub struct NotificationView {
     /// How many did it.
     #[schema(example = 1)]
     pub actors_count: u64,
-    /// The post it is about, or the comment; null for a follow.
+    /// The post it is about, or the comment; null for a follow, and for what concerns a group.
     #[schema(required = true)]
     pub post_id: Option<PostId>,
+    /// The group, where it concerns one.
+    #[schema(required = true)]
+    pub group_id: Option<GroupId>,
     /// The latest comment, where the kind is `comment`.
     #[schema(required = true)]
     pub comment_id: Option<PostId>,
@@ -54,9 +58,12 @@ pub struct NotificationEventView {
     pub notification_id: NotificationId,
     pub kind: NotificationKind,
     pub actor: UserCard,
-    /// The post it is about, or the comment; null for a follow.
+    /// The post it is about, or the comment; null for a follow, and for what concerns a group.
     #[schema(required = true)]
     pub post_id: Option<PostId>,
+    /// The group, where it concerns one.
+    #[schema(required = true)]
+    pub group_id: Option<GroupId>,
     /// The comment, where the kind is `comment`.
     #[schema(required = true)]
     pub comment_id: Option<PostId>,
@@ -71,8 +78,21 @@ pub struct NotificationEventView {
 
 type Cards = HashMap<UserId, Arc<Profile>>;
 
+/// Whether its owner still may know of what it is about: they may have left the group since.
+fn may_read(sight: &Sight<'_>, kind: NotificationKind, post: Option<PostId>, group: Option<GroupId>) -> bool {
+    let asked = kind == NotificationKind::GroupRequest;
+    let group_too = group.is_none_or(|group| !asked || sight.role_in(group).is_some_and(Role::moderates));
+    group_too && post.and_then(PostId::group).is_none_or(|group| sight.sees_group(group))
+}
+
+/// What is to be asked of what somebody is told: who did it, and in which group.
+fn subjects(actors: &[UserId], post: Option<PostId>, group: Option<GroupId>) -> impl Iterator<Item = Subject> {
+    let groups = group.into_iter().chain(post.and_then(PostId::group));
+    actors.iter().copied().map(Subject::from).chain(groups.map(Subject::from))
+}
+
 impl NotificationView {
-    /// None when nobody is left of whom the owner wants to hear.
+    /// None when nobody is left of whom the owner wants to hear, or it is about what they don't see any more.
     fn new(
         notification: Notification,
         mark: &ReadMark,
@@ -80,6 +100,7 @@ impl NotificationView {
         sight: &Sight<'_>,
         links: &Links,
     ) -> Option<Self> {
+        may_read(sight, notification.kind, notification.post, notification.group).then_some(())?;
         let (heard, hidden): (Vec<_>, Vec<_>) =
             notification.actors.iter().copied().partition(|actor| sight.hears_of(*actor));
         let actors_count = notification.n.saturating_sub(notification.again).saturating_sub(hidden.len() as u64);
@@ -91,6 +112,7 @@ impl NotificationView {
             kind: notification.kind,
             actors_count,
             post_id: notification.post,
+            group_id: notification.group,
             comment_id: notification.comment.filter(|comment| sight.hears_of(comment.author)),
             created_at: notification.id.created_at().rfc3339(),
             updated_at: notification.last.created_at().rfc3339(),
@@ -120,7 +142,8 @@ pub async fn page(
     };
     let (viewer, (mark, found, next)) = try_join(bearer.viewer(app), found).await?;
     let people: Vec<UserId> = found.iter().flat_map(|one| one.actors.iter().copied()).collect();
-    let sight = rules::sight(app, Some(&viewer), people.iter().copied());
+    let about: Vec<Subject> = found.iter().flat_map(|one| subjects(&one.actors, one.post, one.group)).collect();
+    let sight = rules::sight(app, Some(&viewer), about);
     let (sight, cards) = try_join(sight, cards::load(app, people.iter().copied())).await?;
     let links = Links::new(app)?;
     let views = found.into_iter().filter_map(|one| NotificationView::new(one, &mark, &cards, &sight, &links));
@@ -172,22 +195,26 @@ pub async fn events(
     let groups: HashSet<_> = found.iter().map(|event| event.group).collect();
     let groups: Vec<_> = groups.into_iter().collect();
     let actors: Vec<UserId> = found.iter().map(|event| event.actor).collect();
+    let about: Vec<Subject> =
+        found.iter().flat_map(|one| subjects(std::slice::from_ref(&one.actor), one.post, one.of)).collect();
     let (mark, groups, cards, sight) = try_join4(
         notifications::read_mark(app, owner),
         notifications::load(app, owner, &groups),
         cards::load(app, actors.iter().copied()),
-        rules::sight(app, Some(&viewer), actors.iter().copied()),
+        rules::sight(app, Some(&viewer), about),
     )
     .await?;
     let read: HashSet<_> = groups.iter().filter(|group| group.is_read(&mark)).map(|group| group.id).collect();
     let links = Links::new(app)?;
     let view = |event: NotificationEvent| {
+        may_read(&sight, event.kind, event.post, event.of).then_some(())?;
         Some(NotificationEventView {
             id: event.id,
             notification_id: event.group,
             kind: event.kind,
             actor: UserCard::new(cards.get(&event.actor).filter(|_| sight.hears_of(event.actor))?, &links),
             post_id: event.post,
+            group_id: event.of,
             comment_id: event.comment,
             read: read.contains(&event.group),
             seq: event.seq,
@@ -212,6 +239,7 @@ pub async fn messages(app: &App, topic: &Topic, told: &[Told]) -> Result<Vec<Mes
             actor: UserCard::new(cards.get(&one.act.actor)?, &links),
             post_id: topic.post,
             comment_id: topic.comment(&one.act),
+            group_id: topic.group,
             read: false,
             seq: one.seq,
             created_at: one.id.created_at().rfc3339(),

@@ -2,7 +2,7 @@
 
 use super::media::{Links, MediaView};
 use super::user::UserCard;
-use crate::ids::{PostId, UserId};
+use crate::ids::{GroupId, PostId, UserId};
 use crate::models::post::{Mention, Post};
 use crate::models::user::Profile;
 use crate::models::viewer::Viewer;
@@ -23,7 +23,8 @@ pub struct PostView {
     pub mentions: Vec<Mention>,
     /// Pictures and video.
     pub media: Vec<MediaView>,
-    pub group_id: Option<String>,
+    /// The group that it is shared in.
+    pub group_id: Option<GroupId>,
     /// Of a comment, what it is a comment on.
     pub parent_id: Option<PostId>,
     /// RFC 3339, UTC, with milliseconds.
@@ -49,7 +50,7 @@ impl PostView {
             hashtags,
             mentions: sight.named(mentions),
             media: media.into_iter().map(|one| MediaView::new(one, links)).collect(),
-            group_id: None,
+            group_id: id.group(),
             parent_id: id.parent(),
             created_at: id.created_at().rfc3339(),
             edited_at: edited.map(crate::clock::Timestamp::rfc3339),
@@ -81,7 +82,7 @@ pub fn ids(posts: &[Post]) -> Vec<PostId> {
     posts.iter().map(|post| post.id).collect()
 }
 
-/// Posts with their authors and what the viewer did; a post whose author is gone, or whom the viewer can't see, is left
+/// Posts with their authors and what the viewer did; a post whose author is gone, or that the viewer can't see, is left
 /// out.
 pub fn present(
     posts: impl IntoIterator<Item = Post>,

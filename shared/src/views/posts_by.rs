@@ -32,7 +32,7 @@ pub async fn page(app: &App, reader: &Reader, author: UserId, query: &PageQuery)
             None => Ok(HashMap::new()),
         }
     };
-    let (likes, sight) = try_join(likes, sight.and(app, rules::people(&posts))).await?;
+    let (likes, sight) = try_join(likes, sight.and(app, rules::of_posts(&posts))).await?;
     let authors = HashMap::from([(author, Arc::new(profile))]);
     let items = present(posts, &authors, viewer.as_ref(), &sight, &likes, &Links::new(app)?);
     query.page(app, &list, items, next.as_deref())

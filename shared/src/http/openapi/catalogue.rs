@@ -69,6 +69,14 @@ pub const fn entry(kind: Kind) -> Entry {
         Kind::AlreadyHandled => {
             entry_of("A moderator has handled this report meanwhile.", "Read it again; what was decided stands.")
         }
+        Kind::LastOwner => entry_of(
+            "The group's last owner would leave, or be in another role.",
+            "Make another member an owner first, or delete the group.",
+        ),
+        Kind::LimitReached => entry_of(
+            "Somebody is in as many groups as one may be, or a group has as many owners and moderators.",
+            "Leave a group first, or take the role from somebody; `detail` tells the number.",
+        ),
         Kind::PreconditionFailed => entry_of(
             "It changed since the `ETag` in `If-Match`.",
             "Read it again, and repeat your change on what it is now.",

@@ -2,7 +2,9 @@
 
 use super::key;
 use crate::backpressure::TREND_SLOTS;
-use crate::ids::{ActivityId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
+use crate::ids::{
+    ActivityId, GroupId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid,
+};
 use crate::models::days::{Hour, Month};
 use crate::models::names::NameRow;
 use crate::models::notification::NotificationKind;
@@ -24,6 +26,7 @@ pub enum EntityKey {
     Merged { user: UserId, author: UserId },
     Uncounted { user: UserId, comment: PostId },
     Negative { user: UserId, other: UserId },
+    Membership { user: UserId, group: GroupId },
     Block { user: UserId, act: Ulid, other: UserId },
     Follow { from: UserId, to: UserId },
     Like { user: UserId, post: PostId },
@@ -33,6 +36,11 @@ pub enum EntityKey {
     LikeRow { post: PostId, edge: Ulid, user: UserId },
     Post(PostId),
     Comment(PostId),
+    Group(GroupId),
+    Member { group: GroupId, user: UserId },
+    JoinRequest { group: GroupId, user: UserId },
+    GroupPost(PostId),
+    Discoverable(GroupId),
     Scheduled(UserId, ScheduledId),
     Due(Due),
     Publisher,
@@ -82,6 +90,9 @@ impl EntityKey {
         if pk == key::top().pk() {
             return (sk == key::top().sk()).then_some(Self::Top);
         }
+        if pk == key::discoverables().pk() {
+            return group(sk).filter(|group| !group.is_private()).map(Self::Discoverable);
+        }
         let (partition, id) = pk.split_once('#')?;
         match partition {
             "U" => Self::of_user(user(id)?, sk),
@@ -91,6 +102,7 @@ impl EntityKey {
             "FO" => Some(Self::Overflow { author: user(id)?, follower: user(sk)? }),
             "A" => Some(Self::Post(PostId::of(parse_ulid(sk.strip_prefix("T#")?).ok()?, user(id)?))),
             "C" => Some(Self::Comment(post(&format!("{}.{id}", sk.strip_prefix(key::COMMENT)?))?)),
+            "G" => Self::of_group(group(id)?, sk),
             "DUE" => key::read_due(sk).filter(|due| key::due(*due).pk() == pk).map(Self::Due),
             "W" => Some(Self::Posting { term: Term::from_key(id)?, post: post(sk)? }),
             "US" => {
@@ -150,6 +162,8 @@ impl EntityKey {
             Some(Self::Uncounted { user: id, comment })
         } else if let Some(other) = after(key::NEGATIVE) {
             Some(Self::Negative { user: id, other: user(other)? })
+        } else if sk.starts_with(key::MEMBERSHIP) {
+            Some(Self::Membership { user: id, group: key::member_of(sk)? })
         } else if let Some(row) = after(key::BLOCK) {
             ledger_row(row).map(|(act, other)| Self::Block { user: id, act, other })
         } else if let Some(to) = after(key::FOLLOW) {
@@ -164,6 +178,21 @@ impl EntityKey {
             Some(Self::Notification(id, NotificationId::from_ulid(parse_ulid(notification).ok()?)))
         } else {
             after("I#").map(|_| Self::Idempotency(Some(id)))
+        }
+    }
+
+    /// What lies with a group.
+    fn of_group(group: GroupId, sk: &str) -> Option<Self> {
+        if sk == key::group(group).sk() {
+            return Some(Self::Group(group));
+        }
+        if let Some(member) = sk.strip_prefix(key::MEMBER) {
+            Some(Self::Member { group, user: user(member)? })
+        } else if let Some(requester) = sk.strip_prefix(key::JOIN_REQUEST) {
+            Some(Self::JoinRequest { group, user: user(requester)? })
+        } else {
+            let (ulid, author) = sk.strip_prefix("T#")?.split_once('.')?;
+            Some(Self::GroupPost(PostId::shared_in(Some(group), parse_ulid(ulid).ok()?, user(author)?)))
         }
     }
 
@@ -203,6 +232,7 @@ impl EntityKey {
             Self::Merged { .. } => "Merged",
             Self::Uncounted { .. } => "Uncounted",
             Self::Negative { .. } => "Negative",
+            Self::Membership { .. } => "Membership",
             Self::Block { .. } => "Block",
             Self::Follow { .. } => "Follow",
             Self::Like { .. } => "Like",
@@ -212,6 +242,11 @@ impl EntityKey {
             Self::LikeRow { .. } => "LikeRow",
             Self::Post(_) => "Post",
             Self::Comment(_) => "Comment",
+            Self::Group(_) => "Group",
+            Self::Member { .. } => "Member",
+            Self::JoinRequest { .. } => "JoinRequest",
+            Self::GroupPost(_) => "GroupPost",
+            Self::Discoverable(_) => "Discoverable",
             Self::Scheduled(..) => "Scheduled",
             Self::Due(_) => "Due",
             Self::Publisher => "Publisher",
@@ -282,6 +317,10 @@ fn user(text: &str) -> Option<UserId> {
     parse_ulid(text).ok().map(UserId::from_ulid)
 }
 
+fn group(text: &str) -> Option<GroupId> {
+    parse_ulid(text).ok().map(GroupId::from_ulid)
+}
+
 fn post(suffix: &str) -> Option<PostId> {
     PostId::from_suffix(suffix).ok()
 }
@@ -292,11 +331,11 @@ fn ledger_row(sk: &str) -> Option<(Ulid, UserId)> {
     Some((parse_ulid(edge).ok()?, user(other)?))
 }
 
-/// `kind#post`, where the post may be missing.
+/// `kind#post` or `kind#group`, where either may be missing.
 fn is_target(text: &str) -> bool {
     text.split_once('#').is_some_and(|(kind, target)| {
         NotificationKind::ALL.iter().any(|known| known.as_str() == kind)
-            && (target.is_empty() || post(target).is_some())
+            && (target.is_empty() || post(target).is_some() || group(target).is_some())
     })
 }
 
@@ -338,6 +377,11 @@ mod tests {
             (&format!("NE#{id}"), &format!("G#wave#{id}.{id}")),
             (&format!("NE#{id}"), "D#like#"),
             ("RQ#closed", id),
+            (&format!("G#{id}"), "m#"),
+            (&format!("G#{id}"), &format!("T#{id}")),
+            ("G#1", "M"),
+            ("GD", id),
+            (&user, "H#4#1"),
             ("ML#2023-10", id),
             ("TOP", "top"),
             ("TR#9", "0472222#tide"),

@@ -2,10 +2,12 @@
 
 use super::{END, Key, Range, START};
 use crate::clock::Timestamp;
-use crate::ids::{ActivityId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid};
+use crate::ids::{
+    ActivityId, GroupId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid,
+};
 use crate::models::days::{Hour, Month};
 use crate::models::names::NameRow;
-use crate::models::notification::NotificationKind;
+use crate::models::notification::{NotificationKind, Topic};
 use crate::models::report::ReportStatus;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
@@ -60,6 +62,7 @@ pub const SESSION: &str = "H#0#";
 pub const MERGED: &str = "H#1#";
 pub const UNCOUNTED: &str = "H#2#";
 pub const NEGATIVE: &str = "H#3#";
+pub const MEMBERSHIP: &str = "H#4#";
 
 /// The user whose id follows the prefix in a sort key.
 pub fn ending(sk: &str, prefix: &str) -> Option<UserId> {
@@ -81,6 +84,20 @@ pub fn commented(sk: &str) -> Option<PostId> {
 
 pub fn negative(user_id: UserId, other: UserId) -> Key {
     Key::new(user(user_id), format!("{NEGATIVE}{}", other.ulid()))
+}
+
+/// That somebody is a member of a group.
+pub fn membership(user_id: UserId, group: GroupId) -> Key {
+    Key::new(user(user_id), format!("{MEMBERSHIP}{}", group.ulid()))
+}
+
+pub fn memberships(user_id: UserId) -> Range {
+    Range::starting(user(user_id), MEMBERSHIP)
+}
+
+/// The group that somebody is a member of, by the sort key.
+pub fn member_of(sk: &str) -> Option<GroupId> {
+    parse_ulid(sk.strip_prefix(MEMBERSHIP)?).ok().map(GroupId::from_ulid)
 }
 
 pub const BLOCK: &str = "B#";
@@ -177,14 +194,61 @@ pub fn other_end(sk: &str) -> Option<UserId> {
 pub const COMMENT: &str = "R#";
 
 pub fn post(id: PostId) -> Key {
-    match id.parent() {
-        None => Key::new(posts_by(id.author).pk, format!("T#{}", id.ulid)),
-        Some(parent) => Key::new(comments(parent).pk, format!("{COMMENT}{}.{}", id.ulid, id.author.ulid())),
+    match (id.parent(), id.group()) {
+        (None, None) => Key::new(posts_by(id.author).pk, format!("T#{}", id.ulid)),
+        (None, Some(group)) => Key::new(posts_in(group).pk, format!("T#{}.{}", id.ulid, id.author.ulid())),
+        (Some(parent), _) => Key::new(comments(parent).pk, format!("{COMMENT}{}.{}", id.ulid, id.author.ulid())),
     }
 }
 
 pub fn posts_by(author: UserId) -> Range {
     Range::starting(format!("A#{}", author.ulid()), "T#")
+}
+
+pub fn posts_in(group: GroupId) -> Range {
+    Range::starting(in_group(group).pk, "T#")
+}
+
+/// All that lies with a group.
+pub fn in_group(id: GroupId) -> Range {
+    Range::starting(format!("G#{}", id.ulid()), "")
+}
+
+pub fn group(id: GroupId) -> Key {
+    Key::new(in_group(id).pk, "M")
+}
+
+pub const MEMBER: &str = "m#";
+pub const JOIN_REQUEST: &str = "q#";
+
+pub fn member(group: GroupId, user_id: UserId) -> Key {
+    Key::new(in_group(group).pk, format!("{MEMBER}{}", user_id.ulid()))
+}
+
+pub fn members(group: GroupId) -> Range {
+    Range::starting(in_group(group).pk, MEMBER)
+}
+
+pub fn join_request(group: GroupId, user_id: UserId) -> Key {
+    Key::new(in_group(group).pk, format!("{JOIN_REQUEST}{}", user_id.ulid()))
+}
+
+pub fn join_requests(group: GroupId) -> Range {
+    Range::starting(in_group(group).pk, JOIN_REQUEST)
+}
+
+/// One row of a group's by its sort key.
+pub fn group_row(group: GroupId, sk: &str) -> Key {
+    Key::new(in_group(group).pk, sk)
+}
+
+/// A public group in the list of all of them.
+pub fn discoverable(id: GroupId) -> Key {
+    Key::new(discoverables().pk, id.ulid().to_string())
+}
+
+pub fn discoverables() -> Range {
+    Range::starting("GD".to_owned(), "")
 }
 
 pub fn comments(on: PostId) -> Range {
@@ -383,16 +447,31 @@ pub fn notification_events(owner: UserId) -> Range {
     Range::starting(told(owner), "E#")
 }
 
-fn target(kind: NotificationKind, post: Option<PostId>) -> String {
-    format!("{}#{}", kind.as_str(), post.map(PostId::suffix).unwrap_or_default())
+/// What alike acts are about.
+pub struct Target(String);
+
+impl From<Option<PostId>> for Target {
+    fn from(post: Option<PostId>) -> Self {
+        Self(post.map(PostId::suffix).unwrap_or_default())
+    }
 }
 
-pub fn notification_done(owner: UserId, kind: NotificationKind, post: Option<PostId>, actor: UserId) -> Key {
-    Key::new(told(owner), format!("D#{}#{}", target(kind, post), actor.ulid()))
+impl From<&Topic> for Target {
+    fn from(topic: &Topic) -> Self {
+        topic.group.map_or_else(|| topic.post.into(), |group| Self(group.ulid().to_string()))
+    }
 }
 
-pub fn notification_group(owner: UserId, kind: NotificationKind, post: Option<PostId>) -> Key {
-    Key::new(told(owner), format!("G#{}", target(kind, post)))
+fn target(kind: NotificationKind, about: impl Into<Target>) -> String {
+    format!("{}#{}", kind.as_str(), about.into().0)
+}
+
+pub fn notification_done(owner: UserId, kind: NotificationKind, about: impl Into<Target>, actor: UserId) -> Key {
+    Key::new(told(owner), format!("D#{}#{}", target(kind, about), actor.ulid()))
+}
+
+pub fn notification_group(owner: UserId, kind: NotificationKind, about: impl Into<Target>) -> Key {
+    Key::new(told(owner), format!("G#{}", target(kind, about)))
 }
 
 /// That somebody has reported a post.

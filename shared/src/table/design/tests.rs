@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::clock::Timestamp;
-use crate::ids::{ActivityId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId};
+use crate::ids::{ActivityId, GroupId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId};
 use crate::models::days::Hour;
-use crate::models::notification::NotificationKind;
+use crate::models::notification::{NotificationKind, Topic};
 use crate::models::report::ReportStatus;
 use crate::models::scheduled::Due;
 use crate::models::search::Term;
@@ -28,6 +28,9 @@ fn keys() {
     let shown = |key: Key| format!("{} {}", key.pk, key.sk).replace("01HF7YAT00000000000000000", "_");
     let name = Username::from_path("Ann").unwrap();
     let kind = NotificationKind::Like;
+    let group = GroupId::from_ulid(edge);
+    let shared = PostId::shared_in(Some(group), post.ulid, b);
+    let asked = Topic { kind: NotificationKind::GroupRequest, owner: a, post: None, group: Some(group) };
     let keys = [
         (key::profile(a), "U#_1 P"),
         (key::account(a), "U#_1 P#n"),
@@ -38,6 +41,7 @@ fn keys() {
         (key::merged(a, b), "U#_1 H#1#_2"),
         (key::uncounted(a, comment), "U#_1 H#2#_4._1._3._2"),
         (key::negative(a, b), "U#_1 H#3#_2"),
+        (key::membership(a, group), "U#_1 H#4#_4"),
         (key::block(a, edge, b), "U#_1 B#_4#_2"),
         (key::follow(a, b), "U#_1 F#_2"),
         (key::like(a, post), "U#_1 L#_3._2"),
@@ -47,6 +51,12 @@ fn keys() {
         (key::like_row(post, edge, a), "LK#_3._2 _4#_1"),
         (key::post(post), "A#_2 T#_3"),
         (key::post(comment), "C#_3._2 R#_4._1"),
+        (key::group(group), "G#_4 M"),
+        (key::member(group, a), "G#_4 m#_1"),
+        (key::join_request(group, a), "G#_4 q#_1"),
+        (key::post(shared), "G#_4 T#_3._2"),
+        (key::post(shared.comment(edge, a).unwrap()), "C#_3._2._4 R#_4._1"),
+        (key::discoverable(group), "GD _4"),
         (key::scheduled(a, ScheduledId::from_ulid(edge)), "U#_1 S#_4"),
         (key::due(due), "DUE#472222 1700000000007#_1#_4"),
         (key::posting(&Term::hashtag("Tide"), post), "W##tide _3._2"),
@@ -67,7 +77,8 @@ fn keys() {
         (key::notification(a, NotificationId::from_ulid(edge)), "U#_1 NT#_4"),
         (key::notification_event(a, NotificationId::from_ulid(edge)), "NE#_1 E#_4"),
         (key::notification_done(a, kind, Some(post), b), "NE#_1 D#like#_3._2#_2"),
-        (key::notification_group(a, kind, None), "NE#_1 G#like#"),
+        (key::notification_group(a, kind, None::<PostId>), "NE#_1 G#like#"),
+        (key::notification_group(a, asked.kind, &asked), "NE#_1 G#group_request#_4"),
         (key::reported(post, a), "R#_3._2 _1"),
         (key::report(ReportStatus::Open, ReportId::from_ulid(edge)), "RQ#open _4"),
         (key::moderation(edge), "ML#2023-11 _4"),
@@ -93,6 +104,12 @@ fn ranges_hold_what_they_name() {
     assert!(holds(key::sign_in(a), key::session(a, SessionId::new(Timestamp::from_millis(1)))));
     assert!(!holds(key::sign_in(a), key::merged(a, b)));
     assert!(holds(key::viewer(a), key::negative(a, b)) && !holds(key::viewer(a), key::credentials(a)));
+    let group = GroupId::from_ulid(edge);
+    assert!(holds(key::viewer(a), key::membership(a, group)) && holds(key::members(group), key::member(group, a)));
+    assert!(
+        !holds(key::members(group), key::join_request(group, a)) && !holds(key::posts_in(group), key::group(group))
+    );
+    assert!(holds(key::in_group(group), key::group(group)) && holds(key::in_group(group), key::member(group, a)));
     let comment = post.comment(edge, a).unwrap();
     assert!(holds(key::comments(post), key::post(comment)) && !holds(key::comments(comment), key::post(comment)));
     let at = |ms: u64| Timestamp::from_millis(1_700_000_000_000 + ms);

@@ -1,0 +1,75 @@
+//! What is shared in a group. Who is in it is another function's.
+
+use crate::posts::{self, MadePost, NewPost};
+use axum::extract::State;
+use axum::response::Response;
+use futures::future::{try_join, try_join4};
+use shared::error::{Error, FieldError, Result};
+use shared::http::extract::{GroupPath, Path};
+use shared::http::idempotency::Idempotent;
+use shared::http::{Bearer, Page, PageParams, PageQuery};
+use shared::table::Read;
+use shared::views::media::Links;
+use shared::views::post::{PostView, ids, present};
+use shared::{App, rules, store, views};
+
+/// What is shared in a group, newest first; of a private one for its members alone.
+///
+/// A page may come out short, for it leaves out whom I block or who blocks me.
+#[utoipa::path(
+    get, path = "/groups/{id}/posts", tag = "groups", params(GroupPath, PageParams), security(("bearer" = [])),
+    responses((status = 200, description = "A page", body = Page<PostView>, example = json!({"items": [views::group::example_post()], "next_cursor": null})))
+)]
+pub(crate) async fn list_group_posts(
+    State(app): State<App>,
+    bearer: Bearer,
+    Path(GroupPath { id }): Path<GroupPath>,
+    query: PageQuery,
+) -> Result<Page<PostView>> {
+    let list = format!("posts in {id}");
+    let after = query.after(&app, &list)?;
+    // Strongly, for one may have written some.
+    let found = store::posts::in_group(&app, id, query.limit, after.as_deref(), Read::Strong);
+    let (viewer, (found, next)) = try_join(bearer.viewer(&app), found).await?;
+    let sight = rules::require(&app, Some(&viewer), [id]).await?;
+    let shown = ids(&found);
+    let (group, likes, cards, sight) = try_join4(
+        store::groups::get(&app, id, Read::Strong),
+        store::likes::among(&app, viewer.id, &shown),
+        store::cards::load(&app, shown.iter().map(|post| post.author)),
+        sight.and(&app, rules::of_posts(&found)),
+    )
+    .await?;
+    group.ok_or_else(Error::not_found)?;
+    let items = present(found, &cards, Some(&viewer), &sight, &likes, &Links::new(&app)?);
+    query.page(&app, &list, items, next.as_deref())
+}
+
+/// Share something in a group that I am a member of. The same as `POST /posts` with its `group_id`.
+///
+/// It reaches the feeds of those members who follow me, and stands in no list but the group's: neither among my posts nor
+/// in their count, and from a private group in no search.
+#[utoipa::path(
+    post, path = "/groups/{id}/posts", tag = "groups", security(("bearer" = [])), request_body(content((NewPost = "application/json"), (NewPost = "multipart/form-data"))), extensions(("x-limit" = json!("post")), ("x-problems" = json!(["forbidden"]))),
+    params(GroupPath, ("Idempotency-Key" = Option<String>, Header, description = "The same key and body create once")),
+    responses(
+        (status = 201, description = "The post", body = MadePost, headers(("Location" = String)), example = json!(views::group::example_post())),
+        (status = 403, description = "Not a member of this public group", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn create_group_post(
+    State(app): State<App>,
+    bearer: Bearer,
+    Path(GroupPath { id }): Path<GroupPath>,
+    request: Idempotent<NewPost>,
+) -> Result<Response> {
+    if request.body.group_id.is_some_and(|named| named != id) {
+        let error = FieldError::new("group_id", "another", "The path names another group.");
+        return Err(Error::invalid(vec![error]));
+    }
+    if request.body.waits() {
+        let detail = "What is shared in a group does not wait for a time.";
+        return Err(Error::invalid(vec![FieldError::new("publish_at", "not_allowed", detail)]));
+    }
+    posts::create(&app, &bearer, &request, Some(id)).await
+}

@@ -1,0 +1,438 @@
+//! Groups, who is in them, and who asks to be.
+//!
+//! A membership is two items that change in one transaction: the member's row with the group, and a row in the member's
+//! own prefix, which each request of theirs reads strongly. So whoever has left, or was removed, sees nothing more from
+//! the very next request on. The row with the group is an edge, too (see `edges`): the stream's consumer counts it.
+//! No request that only joins or leaves names the group's own item; who moderates a group stands there, so those acts do.
+
+use super::edges;
+use super::posts::NotMade;
+use crate::App;
+use crate::backpressure::STAFF_REFUSALS;
+use crate::error::{Error, Kind, Result};
+use crate::ids::{GroupId, UserId, new_ulid};
+use crate::models::group::{
+    Description, Group, GroupName, JoinRequest, MAX_GROUPS, MAX_STAFF, Member, Membership, Role,
+};
+use crate::models::viewer::Viewer;
+use crate::table::client::back_off;
+use crate::table::design::{INDEXES, key, owner};
+use crate::table::{Condition, Item, Op, Order, Read, Rows};
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A group that is there. Access pattern 47.
+///
+/// # Errors
+/// Unavailable.
+pub async fn get(app: &App, id: GroupId, read: Read) -> Result<Option<Group>> {
+    let group: Option<Group> = app.table().get(&key::group(id), read).await?;
+    Ok(group.filter(|group| !group.undone))
+}
+
+/// Those of some groups that are there, in their order; half a unit each. Access pattern 48.
+///
+/// # Errors
+/// Unavailable.
+pub async fn load(app: &App, ids: &[GroupId], read: Read) -> Result<Vec<Group>> {
+    let keys: Vec<_> = ids.iter().map(|id| key::group(*id)).collect();
+    let found = app.table().batch_get_readable::<Group>(&keys, read).await?;
+    Ok(found.into_iter().flatten().filter(|group| !group.undone).collect())
+}
+
+/// The groups that somebody is a member of, newest first. Access pattern 49, where the viewer's prefix overflowed.
+///
+/// # Errors
+/// Unavailable.
+pub async fn mine(app: &App, viewer: &Viewer) -> Result<Vec<(GroupId, Role)>> {
+    let mut groups: Vec<_> = match viewer.overflow {
+        false => viewer.groups.iter().map(|(group, role)| (*group, *role)).collect(),
+        true => memberships(app, viewer.id).await?,
+    };
+    groups.sort_unstable_by_key(|(group, _)| std::cmp::Reverse(*group));
+    Ok(groups)
+}
+
+/// The groups that somebody is a member of, read strongly. Access pattern 49.
+///
+/// # Errors
+/// Unavailable.
+pub async fn memberships(app: &App, user: UserId) -> Result<Vec<(GroupId, Role)>> {
+    let range = key::memberships(user);
+    let rows = app.table().query(&range, Order::NewestFirst, Read::Strong, 2 * MAX_GROUPS, None).await?;
+    let entry = |item: &Item| Some((key::member_of(item.sk())?, item.readable::<Membership>()?.role));
+    Ok(rows.items.iter().filter_map(entry).collect())
+}
+
+/// What role somebody has in each of some groups, read strongly: a unit each. Access pattern 50.
+///
+/// # Errors
+/// Unavailable.
+pub async fn roles(
+    app: &App,
+    user: UserId,
+    groups: impl IntoIterator<Item = GroupId>,
+) -> Result<HashMap<GroupId, Role>> {
+    let groups: Vec<GroupId> = groups.into_iter().collect();
+    if groups.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<_> = groups.iter().map(|group| key::membership(user, *group)).collect();
+    let found = app.table().batch_get::<Membership>(&keys, Read::Strong).await?;
+    Ok(groups.into_iter().zip(found).filter_map(|(group, found)| Some((group, found?.role))).collect())
+}
+
+/// Public groups, newest first, and where the next page starts. Access pattern 51.
+///
+/// # Errors
+/// Unavailable.
+pub async fn discover(app: &App, limit: usize, after: Option<&str>) -> Result<(Vec<GroupId>, Option<String>)> {
+    let range = key::discoverables();
+    let rows = app.table().query(&range, Order::NewestFirst, Read::Eventual, limit, after).await?;
+    let id = |item: &Item| format!("{}{}", GroupId::PREFIX, item.sk()).parse().ok();
+    Ok((rows.items.iter().filter_map(id).collect(), rows.next))
+}
+
+/// A member's row, of one who has left too, read strongly. Access pattern 52.
+///
+/// # Errors
+/// Unavailable.
+pub async fn member(app: &App, group: GroupId, user: UserId) -> Result<Option<Member>> {
+    Ok(app.table().get(&key::member(group, user), Read::Strong).await?)
+}
+
+/// Members, in the order of their accounts' age, and where the next page starts. Access pattern 53.
+///
+/// # Errors
+/// Unavailable.
+pub async fn members(
+    app: &App,
+    group: GroupId,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<(Vec<(UserId, Member)>, Option<String>)> {
+    let range = key::members(group);
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, limit, after).await?;
+    let entry = |item: &Item| Some((key::ending(item.sk(), key::MEMBER)?, item.readable::<Member>()?));
+    let members = rows.items.iter().filter_map(entry).filter(|(_, member)| !member.undone).collect();
+    Ok((members, rows.next))
+}
+
+/// When somebody asked to join, if that is not answered yet. Access pattern 54.
+///
+/// # Errors
+/// Unavailable.
+pub async fn request_of(app: &App, group: GroupId, user: UserId) -> Result<Option<JoinRequest>> {
+    Ok(app.table().get(&key::join_request(group, user), Read::Strong).await?)
+}
+
+/// Somebody's own rows with some groups, read strongly. Access pattern 52.
+///
+/// # Errors
+/// Unavailable.
+pub async fn rows_of(app: &App, user: UserId, groups: &[GroupId]) -> Result<HashMap<GroupId, Member>> {
+    let keys: Vec<_> = groups.iter().map(|group| key::member(*group, user)).collect();
+    let found = app.table().batch_get_readable::<Member>(&keys, Read::Strong).await?;
+    Ok(groups.iter().copied().zip(found).filter_map(|(group, row)| Some((group, row?))).collect())
+}
+
+/// Which of some groups somebody asks to join. Access pattern 54.
+///
+/// # Errors
+/// Unavailable.
+pub async fn requests_of(app: &App, user: UserId, groups: &[GroupId]) -> Result<HashSet<GroupId>> {
+    let keys: Vec<_> = groups.iter().map(|group| key::join_request(*group, user)).collect();
+    let found = app.table().batch_get_readable::<JoinRequest>(&keys, Read::Strong).await?;
+    Ok(groups.iter().copied().zip(found).filter_map(|(group, request)| request.map(|_| group)).collect())
+}
+
+/// Who asks to join, and where the next page starts. Access pattern 55.
+///
+/// # Errors
+/// Unavailable.
+pub async fn requests(
+    app: &App,
+    group: GroupId,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<(Vec<(UserId, JoinRequest)>, Option<String>)> {
+    let range = key::join_requests(group);
+    let Rows { items, next } = app.table().query(&range, Order::OldestFirst, Read::Strong, limit, after).await?;
+    let entry = |item: &Item| Some((key::ending(item.sk(), key::JOIN_REQUEST)?, item.readable()?));
+    Ok((items.iter().filter_map(entry).collect(), next))
+}
+
+/// The group's item and its maker's membership, in one transaction with, first, an answer to be kept.
+///
+/// # Errors
+/// [`NotMade::First`] when `first` was refused.
+pub async fn create(app: &App, group: &Group, maker: UserId, first: Option<Op>) -> Result<(), NotMade> {
+    let has_first = first.is_some();
+    let mut ops: Vec<Op> = first.into_iter().collect();
+    ops.push(Op::create(key::group(group.id), group).map_err(Error::from)?);
+    ops.extend(joined(app, group.id, maker, Role::Owner, None)?);
+    if !group.id.is_private() {
+        ops.push(Op::put(key::discoverable(group.id), &json!({})).map_err(Error::from)?);
+    }
+    let Err(error) = app.table().transact(ops).await else { return Ok(()) };
+    match error.refused()? {
+        refused if has_first && refused.has(0) => Err(NotMade::First),
+        _ => Err(NotMade::Error(Error::internal("a group of this id is there"))),
+    }
+}
+
+/// The writes by which somebody comes to be a member, who is none.
+fn joined(app: &App, group: GroupId, user: UserId, role: Role, by: Option<UserId>) -> Result<[Op; 2]> {
+    let now = app.now();
+    let row = edges::make(key::member(group, user), now).set("role", role).set("joined", now);
+    let row = match by {
+        Some(by) => row.set("by", by),
+        None => row.remove("by"),
+    };
+    let row = row.set(INDEXES[0].partition_key, owner(user)).when(is_none());
+    Ok([row, Op::put(key::membership(user, group), &Membership { role })?])
+}
+
+/// Of a member's row: they are none, or have left.
+fn is_none() -> Condition {
+    Condition::Any(vec![Condition::Missing, Condition::equal("un", true)])
+}
+
+/// Of a member's row: they are one, in this role.
+fn is(op: Op, role: Role) -> Op {
+    op.when(Condition::equal("role", role)).when(Condition::Without("un"))
+}
+
+/// Holds a transaction to the role that somebody acts in; none where it names that item anyway.
+fn acting(group: GroupId, (by, role): (UserId, Role), on: UserId) -> Option<Op> {
+    (by != on).then(|| Op::check(key::membership(by, group), Condition::equal("role", role)))
+}
+
+fn changed_each_time() -> Error {
+    Error::unavailable("who is in the group was changed at each attempt")
+}
+
+/// 409: somebody is in as many groups as one may be.
+fn too_many_groups() -> Error {
+    Error::new(Kind::LimitReached).detail(format!("Somebody may be in at most {MAX_GROUPS} groups."))
+}
+
+/// Whether there is room for one group more. Of two joins at the same moment both may find it.
+///
+/// # Errors
+/// 409.
+pub async fn has_room(app: &App, viewer: &Viewer) -> Result<()> {
+    if mine(app, viewer).await?.len() < MAX_GROUPS { Ok(()) } else { Err(too_many_groups()) }
+}
+
+/// Joins. Twice is the same as once. Answers the role.
+///
+/// # Errors
+/// Unavailable.
+pub async fn join(app: &App, group: GroupId, user: UserId) -> Result<Role> {
+    for attempt in 0..STAFF_REFUSALS {
+        let mut ops: Vec<Op> = joined(app, group, user, Role::Member, None)?.into();
+        ops.push(Op::delete(key::join_request(group, user)));
+        match app.table().transact(ops).await {
+            Ok(()) => return Ok(Role::Member),
+            Err(error) => error.refused()?,
+        };
+        if let Some(member) = member(app, group, user).await?.filter(|member| !member.undone) {
+            return Ok(member.role);
+        }
+        back_off(attempt).await;
+    }
+    Err(changed_each_time())
+}
+
+/// Asks to join. Twice is the same as once. Answers the role of somebody who is a member by now.
+///
+/// # Errors
+/// Unavailable.
+pub async fn ask(app: &App, group: GroupId, user: UserId) -> Result<Option<Role>> {
+    let request = JoinRequest { at: new_ulid(app.now()) };
+    let ops = vec![
+        Op::create(key::join_request(group, user), &request)?.owned_by(user),
+        Op::check(key::member(group, user), is_none()),
+    ];
+    match app.table().transact(ops).await {
+        Ok(()) => return Ok(None),
+        Err(error) => error.refused()?,
+    };
+    Ok(member(app, group, user).await?.filter(|member| !member.undone).map(|member| member.role))
+}
+
+/// Takes back the request to join, where there is one.
+///
+/// # Errors
+/// Unavailable.
+pub async fn withdraw(app: &App, group: GroupId, user: UserId) -> Result<()> {
+    app.table().write(Op::delete(key::join_request(group, user))).await.map(|_| ()).map_err(Error::from)
+}
+
+/// Lets somebody in who asks to. Twice is the same as once. Answers the role.
+///
+/// # Errors
+/// 404 when they don't ask, 409 when they are in as many groups as one may be, 403 when whoever acts may no longer.
+pub async fn approve(app: &App, group: GroupId, user: UserId, by: (UserId, Role)) -> Result<Role> {
+    if memberships(app, user).await?.len() >= MAX_GROUPS {
+        return Err(too_many_groups());
+    }
+    for attempt in 0..STAFF_REFUSALS {
+        let mut ops = vec![Op::delete(key::join_request(group, user)).when(Condition::Exists)];
+        ops.extend(joined(app, group, user, Role::Member, Some(by.0))?);
+        ops.extend(acting(group, by, user));
+        let refused = match app.table().transact(ops).await {
+            Ok(()) => return Ok(Role::Member),
+            Err(error) => error.refused()?,
+        };
+        if refused.has(3) {
+            return Err(no_longer());
+        }
+        if let Some(member) = member(app, group, user).await?.filter(|member| !member.undone) {
+            withdraw(app, group, user).await?;
+            return Ok(member.role);
+        }
+        if refused.has(0) {
+            return Err(Error::not_found());
+        }
+        back_off(attempt).await;
+    }
+    Err(changed_each_time())
+}
+
+fn no_longer() -> Error {
+    Error::forbidden("Your role in the group was changed at the same moment.")
+}
+
+/// Refuses somebody who asks to join.
+///
+/// # Errors
+/// 404 when they don't ask, 403 when whoever acts may no longer.
+pub async fn deny(app: &App, group: GroupId, user: UserId, by: (UserId, Role)) -> Result<()> {
+    let mut ops = vec![Op::delete(key::join_request(group, user)).when(Condition::Exists)];
+    ops.extend(acting(group, by, user));
+    let Err(error) = app.table().transact(ops).await else { return Ok(()) };
+    Err(if error.refused()?.has(0) { Error::not_found() } else { no_longer() })
+}
+
+/// Leaves, or is removed by somebody in a role. Twice is the same as once: false where they were no member.
+///
+/// # Errors
+/// 403 when whoever acts may not remove somebody in this role; 409 for the last owner.
+pub async fn leave(app: &App, group: GroupId, user: UserId, by: Option<(UserId, Role)>) -> Result<bool> {
+    for attempt in 0..STAFF_REFUSALS {
+        let Some(member) = member(app, group, user).await?.filter(|member| !member.undone) else { return Ok(false) };
+        if by.is_some_and(|(by, role)| by != user && !role.removes(member.role)) {
+            return Err(Error::forbidden("Only an owner may remove an owner or a moderator."));
+        }
+        let mut ops = vec![
+            is(Op::update(key::member(group, user)).set("un", true), member.role),
+            Op::delete(key::membership(user, group)),
+        ];
+        if member.role.moderates() {
+            ops.extend(staff(app, group, user, None).await?);
+        }
+        ops.extend(by.and_then(|by| acting(group, by, user)));
+        let last = ops.len() - 1;
+        match app.table().transact(ops).await {
+            Ok(()) => return Ok(true),
+            Err(error) => {
+                let refused = error.refused()?;
+                if by.is_some_and(|(by, _)| by != user) && refused.has(last) {
+                    return Err(no_longer());
+                }
+            }
+        }
+        back_off(attempt).await;
+    }
+    Err(changed_each_time())
+}
+
+/// The write that says who moderates the group once somebody has this role, or has left: held to what was read of it.
+/// None for a group that is gone, where it does not matter.
+async fn staff(app: &App, group: GroupId, user: UserId, role: Option<Role>) -> Result<Option<Op>> {
+    let Some(found) = get(app, group, Read::Strong).await? else { return Ok(None) };
+    let staff: BTreeMap<_, _> = found
+        .staff_with(user, role)
+        .ok_or_else(|| Error::new(Kind::LastOwner).detail("Make somebody else an owner first, or delete the group."))?;
+    if staff.len() > MAX_STAFF {
+        let detail = format!("A group has at most {MAX_STAFF} owners and moderators.");
+        return Err(Error::new(Kind::LimitReached).detail(detail));
+    }
+    let op = Op::update(key::group(group)).set("staff", staff).add("sver", 1);
+    Ok(Some(op.when(Condition::equal("sver", found.sver)).when(Condition::Without("un"))))
+}
+
+/// Gives a member another role. Twice is the same as once.
+///
+/// # Errors
+/// 404 for somebody who is no member; 403 when whoever acts is no owner any more; 409 for the last owner, and where too
+/// many would moderate the group.
+pub async fn set_role(app: &App, group: GroupId, user: UserId, role: Role, by: UserId) -> Result<Member> {
+    for attempt in 0..STAFF_REFUSALS {
+        let found = member(app, group, user).await?.filter(|member| !member.undone);
+        let member = found.ok_or_else(Error::not_found)?;
+        if member.role == role {
+            return Ok(member);
+        }
+        let mut ops = vec![
+            is(Op::update(key::member(group, user)).set("role", role), member.role),
+            Op::put(key::membership(user, group), &Membership { role })?,
+            staff(app, group, user, Some(role)).await?.ok_or_else(Error::not_found)?,
+        ];
+        ops.extend(acting(group, (by, Role::Owner), user));
+        let Err(error) = app.table().transact(ops).await else { return Ok(Member { role, ..member }) };
+        if error.refused()?.has(3) {
+            return Err(no_longer());
+        }
+        back_off(attempt).await;
+    }
+    Err(changed_each_time())
+}
+
+/// What an owner or moderator changes of a group.
+#[derive(Clone, Debug, Default)]
+pub struct Edit {
+    pub name: Option<GroupName>,
+    /// The outer None leaves it as it is.
+    pub description: Option<Option<Description>>,
+}
+
+/// Changes the group as it was read. None when it was changed meanwhile, or is gone.
+///
+/// # Errors
+/// Unavailable.
+pub async fn edit(app: &App, old: &Group, edit: Edit) -> Result<Option<Group>> {
+    let mut op = Op::update(key::group(old.id)).add("ver", 1);
+    if let Some(name) = edit.name {
+        op = op.set("name", name);
+    }
+    op = match edit.description {
+        Some(Some(description)) => op.set("description", description),
+        Some(None) => op.remove("description"),
+        None => op,
+    };
+    match app.table().write(op.when(Condition::equal("ver", old.ver)).when(Condition::Without("un"))).await {
+        Ok(item) => Ok(item.map(|item| item.read()).transpose()?),
+        Err(error) => error.refused().map(|_| None),
+    }
+}
+
+/// Deletes the group as it was read: for everybody it is gone, and the stream has what lies with it removed (see
+/// `group_removal`). False when it was changed meanwhile, is gone, or whoever acts is no owner any more.
+///
+/// # Errors
+/// Unavailable.
+pub async fn delete(app: &App, old: &Group, by: UserId) -> Result<bool> {
+    let gone = Op::update(key::group(old.id)).set("un", true).when(Condition::equal("ver", old.ver));
+    let ops = vec![
+        gone.when(Condition::Without("un")),
+        Op::delete(key::discoverable(old.id)),
+        Op::check(key::membership(by, old.id), Condition::equal("role", Role::Owner)),
+    ];
+    match app.table().transact(ops).await {
+        Ok(()) => Ok(true),
+        Err(error) => error.refused().map(|_| false),
+    }
+}
