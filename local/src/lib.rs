@@ -7,6 +7,8 @@
 pub mod audit;
 /// The data folder.
 mod data;
+/// Demo data.
+pub mod demo;
 /// What goes wrong on AWS, injected.
 mod faults;
 /// The functions' doors.

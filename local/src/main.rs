@@ -1,11 +1,14 @@
 //! `cargo run`: the whole service on this machine.
 
 use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use local::audit::{Target, audit};
+use local::demo::{self, Demo, DemoError, Made, PASSWORD, Size};
 use local::{Data, FaultLayer, Faults, Local, Options, Profile};
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 use tracing_subscriber::EnvFilter;
 
 /// Perch on this machine: the API, its workers and the AWS services they need, in one process.
@@ -18,14 +21,34 @@ struct CommandLine {
     serve: Arguments,
 }
 
+/// Where all data is, unless told otherwise.
+const DATA_DIR: &str = ".perch";
+/// Where the API is, unless told otherwise.
+const PORT: u16 = 3000;
+
 /// What else it can do than serve.
 #[derive(Subcommand)]
 enum Command {
     /// Tell what in a table does not fit together: counters, ledgers, guards, timelines; 1 at the end if anything. No
     /// run may use the folder meanwhile
     Audit(AuditArguments),
+    /// Fill an empty data folder through the API: people, posts with pictures, and what they do with them; then end
+    Demo(DemoArguments),
     /// Make somebody a moderator, who sees reports and decides on them; a host may run meanwhile
     Moderator(ModeratorArguments),
+}
+
+#[derive(Args)]
+struct DemoArguments {
+    /// The data folder: empty, or not there yet
+    #[arg(long, default_value = DATA_DIR, value_name = "FOLDER")]
+    data_dir: PathBuf,
+    /// How many people
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    people: u16,
+    /// How many posts, each with a picture
+    #[arg(long, default_value_t = 2_000, value_name = "N")]
+    posts: u16,
 }
 
 #[derive(Args)]
@@ -43,7 +66,7 @@ struct ModeratorArguments {
 #[derive(Args)]
 struct TableArguments {
     /// The data folder
-    #[arg(long, default_value = ".perch", value_name = "FOLDER", conflicts_with = "table")]
+    #[arg(long, default_value = DATA_DIR, value_name = "FOLDER", conflicts_with = "table")]
     data_dir: PathBuf,
     /// A table on AWS instead, by AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN
     #[arg(long, value_name = "NAME")]
@@ -71,10 +94,10 @@ struct AuditArguments {
 #[derive(Args)]
 struct Arguments {
     /// The port the API listens on, on this machine only; 0 takes any that is free
-    #[arg(long, default_value_t = 3000)]
+    #[arg(long, default_value_t = PORT)]
     port: u16,
     /// The folder that keeps all data; it is made if it does not exist
-    #[arg(long, default_value = ".perch", value_name = "FOLDER")]
+    #[arg(long, default_value = DATA_DIR, value_name = "FOLDER")]
     data_dir: PathBuf,
     /// Keep data in a temporary folder that is removed at the end
     #[arg(long, conflicts_with = "data_dir")]
@@ -161,6 +184,9 @@ impl Arguments {
         writeln!(out, "Docs           {url}/docs")?;
         writeln!(out, "Mail           {url}/_local/mail")?;
         writeln!(out, "Data           {data}")?;
+        if !self.ephemeral && demo::is_unfinished(&self.data_dir) {
+            writeln!(out, "Demo           half filled, for it was stopped; remove the folder and start it again")?;
+        }
         if let Some(Faults { profile, seed }) = local.faults().map(FaultLayer::faults) {
             writeln!(out, "Faults         {profile}, seed {seed}")?;
         }
@@ -174,6 +200,7 @@ async fn main() -> ExitCode {
     let CommandLine { command, serve: arguments } = CommandLine::parse();
     match command {
         Some(Command::Audit(arguments)) => return Box::pin(run_audit(arguments)).await,
+        Some(Command::Demo(arguments)) => return Box::pin(run_demo(&arguments)).await,
         Some(Command::Moderator(arguments)) => return Box::pin(appoint(arguments)).await,
         None => {}
     }
@@ -210,6 +237,58 @@ async fn run_audit(arguments: AuditArguments) -> ExitCode {
         Ok(()) if report.is_clean() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+/// Fills the folder, unless it is told to stop before.
+async fn run_demo(arguments: &DemoArguments) -> ExitCode {
+    let DemoArguments { data_dir, people, posts } = arguments;
+    let size = Size { people: (*people).into(), posts: (*posts).into() };
+    let started = Instant::now();
+    let stop = match stop_signal() {
+        Ok(stop) => stop,
+        Err(error) => return fail(&error),
+    };
+    let demo = match Box::pin(Demo::start(data_dir, &format!("http://localhost:{PORT}"))).await {
+        Ok(demo) => demo,
+        Err(error) => return fail(&error),
+    };
+    let bar = progress_bar();
+    let filled = tokio::select! {
+        filled = demo.fill(size, |progress| {
+            bar.set_length(progress.all);
+            bar.set_position(progress.done);
+            bar.set_message(progress.at);
+        }) => filled,
+        () = stop => Err(DemoError::Unfinished(data_dir.clone())),
+    };
+    bar.finish_and_clear();
+    let stopped = demo.stop(filled.is_ok()).await;
+    match filled.and_then(|made| stopped.map(|()| made)) {
+        // A closed stdout is no reason to call it unfinished.
+        Ok(made) => tell_made(&made, data_dir, started).map_or(ExitCode::SUCCESS, |()| ExitCode::SUCCESS),
+        Err(error) => fail(&error),
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    match ProgressStyle::with_template("{wide_bar} {percent:>3} %, {elapsed}: {msg:<10}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// What there is, and how to see it.
+fn tell_made(made: &Made, folder: &Path, started: Instant) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "Made           {made}")?;
+    writeln!(out, "Took           {} s", started.elapsed().as_secs())?;
+    writeln!(out, "Data           {}", folder.display())?;
+    writeln!(out, "Sign in        username {}, password \"{PASSWORD}\"", made.username)?;
+    let is_default = folder == Path::new(DATA_DIR);
+    let named = if is_default { String::new() } else { format!(" -- --data-dir {}", folder.display()) };
+    writeln!(out, "See it         cargo run{named}, then http://localhost:{PORT}/docs")?;
+    out.flush()
 }
 
 /// Says what the named one is now.
