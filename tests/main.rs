@@ -29,6 +29,7 @@ mod browser;
 mod contract;
 mod conventions;
 mod cursors;
+mod deletion;
 mod faults;
 mod feed;
 mod graph;

@@ -34,7 +34,7 @@ fn build() -> PathBuf {
     folder
 }
 
-pub(crate) const FUNCTIONS: [&str; 13] = [
+pub(crate) const FUNCTIONS: [&str; 14] = [
     "users",
     "posts",
     "media",
@@ -48,4 +48,5 @@ pub(crate) const FUNCTIONS: [&str; 13] = [
     "views",
     "publish",
     "trends",
+    "reap",
 ];

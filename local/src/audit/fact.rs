@@ -61,6 +61,8 @@ pub(super) enum Fact {
     Block { user: UserId, act: Ulid, other: UserId },
     /// The same; what stands between the other and them.
     Blocked { user: UserId, other: UserId },
+    /// A profile that says it is deleted; that it is being removed.
+    Deletion(UserId),
     /// A profile that says so; the credentials that let nobody in.
     Suspended(UserId),
     /// A profile's username; the guard that holds it, by its partition key.
@@ -143,6 +145,8 @@ impl Fact {
             Self::Block { user, other, .. } => format!("{user} does not block {other}, but has a row in the list"),
             Self::Blocked { user, other } if lacks => format!("{user} blocks {other}, who sees nothing of it"),
             Self::Blocked { user, other } => format!("{other} is blocked by {user}, who does not block"),
+            Self::Deletion(user) if lacks => format!("{user} is deleted, but nobody removes what it left"),
+            Self::Deletion(user) => format!("{user} is not deleted, but being removed"),
             Self::Suspended(user) if lacks => format!("{user} is suspended, but may sign in"),
             Self::Suspended(user) => format!("{user} is not suspended, but may not sign in"),
             Self::Name { guard, user } if lacks => {

@@ -20,6 +20,7 @@ pub enum Action {
     EditAccount,
     ResendVerification,
     ChangePassword,
+    DeleteAccount,
     Follow,
     Post,
     Comment,
@@ -56,7 +57,7 @@ pub struct LimitStatus {
 }
 
 impl Action {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::SignUp,
         Self::SignIn,
         Self::UseMailToken,
@@ -65,6 +66,7 @@ impl Action {
         Self::EditAccount,
         Self::ResendVerification,
         Self::ChangePassword,
+        Self::DeleteAccount,
         Self::Follow,
         Self::Post,
         Self::Comment,
@@ -85,6 +87,7 @@ impl Action {
             Self::EditAccount => quota("edit-account", 120, HOUR),
             Self::ResendVerification => quota("resend-verification", 5, HOUR),
             Self::ChangePassword => quota("change-password", 10, HOUR),
+            Self::DeleteAccount => quota("delete-account", 10, HOUR),
             Self::Follow => quota("follow", 600, HOUR),
             Self::Post => quota("post", 300, HOUR),
             Self::Comment => quota("comment", 600, HOUR),
@@ -98,7 +101,10 @@ impl Action {
 
     /// What an account may do before its address is verified, even where that is asked for.
     pub const fn is_open_to_unverified(self) -> bool {
-        matches!(self, Self::EditAccount | Self::ResendVerification | Self::ChangePassword | Self::MarkRead)
+        matches!(
+            self,
+            Self::EditAccount | Self::ResendVerification | Self::ChangePassword | Self::DeleteAccount | Self::MarkRead
+        )
     }
 
     /// Counts one call of `subject`, in windows that begin with the clock's.

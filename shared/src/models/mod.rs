@@ -2,6 +2,7 @@
 
 pub mod audience;
 pub mod days;
+pub mod deletion;
 pub mod fields;
 pub mod following;
 pub mod media;

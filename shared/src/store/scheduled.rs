@@ -64,7 +64,7 @@ pub async fn create(app: &App, user: UserId, scheduled: &Scheduled, first: Optio
         ops.push(Op::put(due_key(user, scheduled), &json!({}))?);
         let attached = &scheduled.draft.media;
         let room = Condition::Any(vec![Condition::Without("waiting"), Condition::less("waiting", MAX_WAITING)]);
-        ops.push(Op::update(key::account(user)).add("waiting", 1).when(Condition::Exists).when(room));
+        ops.push(Op::update(key::account(user)).add("waiting", 1).when(super::users::live()).when(room));
         ops.extend(media::attach(attached, Use::Scheduled(scheduled.id)));
         Ok(ops)
     };

@@ -64,6 +64,7 @@ pub enum EntityKey {
     TagUse { tag: String, author: UserId },
     TagCount { hour: u64, tag: String },
     Top,
+    Deletion(UserId),
 }
 
 impl EntityKey {
@@ -77,6 +78,9 @@ impl EntityKey {
         }
         if pk == key::top().pk() {
             return (sk == key::top().sk()).then_some(Self::Top);
+        }
+        if pk == key::deletions().pk() {
+            return user(sk).map(Self::Deletion);
         }
         let (partition, id) = pk.split_once('#')?;
         match partition {
@@ -236,6 +240,7 @@ impl EntityKey {
             Self::TagUse { .. } => "TagUse",
             Self::TagCount { .. } => "TagCount",
             Self::Top => "Top",
+            Self::Deletion(_) => "Deletion",
         }
     }
 

@@ -75,6 +75,9 @@ fn keys() {
         (key::tag_use("tide", a), "TA#tide _1"),
         (key::tag_count(3, 472_222, "tide"), "TR#3 0472222#tide"),
         (key::top(), "TOP TOP"),
+        (key::deletion(a), "DEL _1"),
+        (key::held_name("hash"), "N#hash N"),
+        (key::held_moderator("hash"), "MOD#hash MOD"),
     ];
     for (key, expected) in keys {
         assert_eq!(shown(key), expected);
