@@ -61,7 +61,6 @@ async fn fate(app: &App, me: UserId, Found { key, entity }: Found) -> Result<Fat
         | EntityKey::Session(..)
         | EntityKey::Merged { .. }
         | EntityKey::Uncounted { .. }
-        | EntityKey::Block { .. }
         | EntityKey::Suggestions(_)
         | EntityKey::ReadMark(_)
         | EntityKey::Notification(..)
@@ -74,8 +73,17 @@ async fn fate(app: &App, me: UserId, Found { key, entity }: Found) -> Result<Fat
             Some(waiting) if waiting.post.is_none() => drop(scheduled::cancel(app, user, &waiting).await?),
             _ => return Ok(Fate::Removed(key)),
         },
+        // With what stands between the two, or for want of that.
+        EntityKey::Block { user, other, .. } => {
+            negatives::unblock(app, user, other).await?;
+            return Ok(Fate::Removed(key));
+        }
         EntityKey::NamesIndexed(user) => return Ok(Fate::Left(Job::Index(IndexJob::Person { user }))),
-        EntityKey::Negative { user, other: _ } if user == me => return Ok(Fate::Removed(key)),
+        // Both sides of a block go together, and with them its row in the list.
+        EntityKey::Negative { user, other } if user == me => {
+            negatives::unblock(app, user, other).await?;
+            return Ok(Fate::Removed(key));
+        }
 
         // ------------------------------------------------ others' partitions, found by the index
         // A block, a muting, or that they unfollowed it: with its posts in their timeline.

@@ -274,14 +274,14 @@ const LAST: [&str; 3] = ["P", "P#f", "P#n"];
 
 /// The account's last items. False when a counter says that something came meanwhile.
 async fn forget(app: &App, user: UserId, pass: usize) -> Result<bool> {
-    let none = |names: &[&'static str]| {
-        let none = |name: &&'static str| Condition::Any(vec![Condition::Without(name), Condition::less(name, 1)]);
-        Condition::All(names.iter().map(none).collect())
+    let none = |op: Op, names: &[&'static str]| {
+        let none = |name| Condition::Any(vec![Condition::Without(name), Condition::less(name, 1)]);
+        names.iter().fold(op, |op, name| op.when(none(name)))
     };
     let ops = vec![
         Op::delete(key::profile(user)),
-        Op::delete(key::account(user)).when(none(&["posts", "following", "waiting", "stored"])),
-        Op::delete(key::followers(user)).when(none(&["n"])),
+        none(Op::delete(key::account(user)), &["posts", "following", "waiting", "stored"]),
+        none(Op::delete(key::followers(user)), &["n"]),
         Op::delete(key::deletion(user)).when(Condition::equal("pass", pass)),
     ];
     match app.table().transact(ops).await {

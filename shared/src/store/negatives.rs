@@ -155,15 +155,16 @@ pub async fn unblock(app: &App, user: UserId, other: UserId) -> Result<()> {
 /// # Errors
 /// Unavailable.
 pub async fn forget(app: &App, user: UserId, gone: UserId) -> Result<bool> {
+    // Both sides of a block go together.
+    unblock(app, user, gone).await?;
     let Some(known) = app.table().get::<Negative>(&key::negative(user, gone), Read::Strong).await? else {
         return Ok(false);
     };
     let unfollowed = known.unf_until.map(|until| until.millis().saturating_sub(millis(TOMBSTONE)));
     let is_fresh = unfollowed.is_some_and(|at| at + millis(IN_FLIGHT) > app.now().millis());
     if !is_fresh {
-        let mut ops = vec![as_known(Op::delete(key::negative(user, gone)), &known)];
-        ops.extend(known.out.map(|act| Op::delete(key::block(user, act, gone))));
-        if let Err(error) = app.table().transact(ops).await {
+        let op = as_known(Op::delete(key::negative(user, gone)), &known);
+        if let Err(error) = app.table().transact(vec![op]).await {
             error.refused()?;
         }
     }
