@@ -89,10 +89,10 @@ async fn accounts() {
     let sign_up =
         |name: &str| json!({"username": name, "email": format!("{name}@example.com"), "password": "rock pools"});
     let made = cost(&app, anon.post("/users", sign_up("gull"))).await;
-    assert_eq!(made, "3 rounds, 0 read, 16 written: PutItem AL, TransactWriteItems x7, UpdateItem RL");
+    assert_eq!(made, "3 rounds, 0 read, 19 written: PutItem AL, TransactWriteItems x8, UpdateItem RL");
     let keyed = anon.post("/users", sign_up("tern")).header("idempotency-key", "k");
     let keyed = cost(&app, keyed).await;
-    assert_eq!(keyed, "3 rounds, 0.5 read, 18 written: GetItem IA/I, PutItem AL, TransactWriteItems x8, UpdateItem RL");
+    assert_eq!(keyed, "3 rounds, 0.5 read, 22 written: GetItem IA/I, PutItem AL, TransactWriteItems x9, UpdateItem RL");
 
     let login = json!({"username": "gull", "password": "rock pools"});
     let signed_in = cost(&app, anon.post("/login", login.clone())).await;
@@ -115,7 +115,7 @@ async fn accounts() {
         }
     }
 
-    let tokens = anon.post("/login", login).await.expect(200).json();
+    let tokens = anon.post("/login", login.clone()).await.expect(200).json();
     let me = anon.with_token(tokens["access_token"].as_str().expect("a token"));
     let refreshed = cost(&app, anon.post("/users/refresh", json!({"refresh_token": tokens["refresh_token"]}))).await;
     assert_eq!(refreshed, "1 rounds, 0 read, 1 written: UpdateItem U/H");
@@ -123,6 +123,12 @@ async fn accounts() {
     assert_eq!(cost(&app, me.get("/activity-log")).await, "1 rounds, 2 read, 0 written: Query AL!, Query U/H!");
     let out = cost(&app, me.post("/users/logout", None)).await;
     assert_eq!(out, "2 rounds, 0 read, 3 written: PutItem AL, TransactWriteItems x1");
+
+    let tokens = anon.post("/login", login).await.expect(200).json();
+    let me = anon.with_token(tokens["access_token"].as_str().expect("a token"));
+    let deleted = cost(&app, me.post("/users/delete", json!({"password": "rock pools"}))).await;
+    let calls = "PutItem AL, Query U/G!, Query U/H!, Query U/P!, TransactWriteItems x9, UpdateItem RL";
+    assert_eq!(deleted, format!("3 rounds, 3 read, 20 written: {calls}"), "with two sessions");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,7 +146,7 @@ async fn profiles_and_the_graph() {
     assert_eq!(followed, format!("3 rounds, 2 read, 6 written: {calls}"));
     app.settle().await;
     let unfollowed = cost(&app, me.delete(&format!("/users/{}/follow", gull.id))).await;
-    assert_eq!(unfollowed, format!("3 rounds, 2 read, 6 written: {calls}"));
+    assert_eq!(unfollowed, format!("3 rounds, 2 read, 6 written: {calls}"), "the tombstone is listed");
     app.settle().await;
     let one = "BatchGetItem U/P x1!, PutItem AL, Query U/H!";
     let muted = cost(&app, me.post(&format!("/users/{}/mute", gull.id), None)).await;

@@ -211,6 +211,7 @@ fn the_limits_in_force_are_those_set_on_purpose() {
         ("FilesQueue", limits::FILES),
         ("IndexQueue", limits::INDEX),
         ("NotifyQueue", limits::NOTIFY),
+        ("ReapQueue", limits::REAP),
         ("ViewsQueue", limits::VIEWS),
     ];
     assert_eq!(readings, expected.into());
@@ -515,5 +516,6 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::tag_use("tide", ann),
         key::tag_count(0, 7, "tide"),
         key::top(),
+        key::deletion(ann),
     ]
 }

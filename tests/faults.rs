@@ -22,7 +22,8 @@ async fn life(profile: Profile, kinds: &[Fault]) {
     for kind in kinds {
         assert!(faults.counts().contains_key(kind), "{kind:?} of {:?}", faults.counts());
     }
-    for queue in ["FanoutDlq", "FilesDlq", "IndexDlq", "NotifyDlq", "ViewsDlq", "DispatchDlq", "PublishDlq"] {
+    for queue in ["FanoutDlq", "FilesDlq", "IndexDlq", "NotifyDlq", "ReapDlq", "ViewsDlq", "DispatchDlq", "PublishDlq"]
+    {
         assert_eq!(app.queue(queue).await.unwrap(), Default::default(), "{queue}");
     }
     app.stop().await;

@@ -40,6 +40,7 @@ async fn following(app: &App, author: UserId, count: usize) -> Vec<UserId> {
             stored: 0,
             moderator: false,
             settings,
+            deleted: false,
         };
         let edge = Edge { at: long_ago(n), counted: true, undone: false };
         ops.push(Op::put(key::account(*fan), &account));

@@ -31,6 +31,7 @@ mod browser;
 mod contract;
 mod conventions;
 mod cursors;
+mod deletion;
 mod demo;
 mod faults;
 mod feed;

@@ -69,7 +69,7 @@ fn assert_same(now: &Items, before: &Items, what: &str) {
 async fn work_twice(app: &TestApp, seed: u64) {
     loop {
         let mut worked = false;
-        for function in ["fanout", "files", "index", "notify", "views"] {
+        for function in ["fanout", "files", "index", "notify", "reap", "views"] {
             let variable = &format!("{}_QUEUE_URL", function.to_uppercase());
             let messages = app.take_messages(variable).await;
             worked |= !messages.is_empty();

@@ -31,6 +31,7 @@ pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
         "notify" => worker(app, |app, event| async move { notify::handle(&app, event).await }),
         "views" => worker(app, |app, event| async move { views::handle(&app, event).await }),
         "publish" => schedule(app, |app, event| async move { publish::handle(&app, event).await }),
+        "reap" => schedule(app, |app, event| async move { reap::handle(&app, event).await }),
         "trends" => schedule(app, |app, event| async move { trends::handle(&app, event).await }),
         _ => return None,
     })

@@ -149,6 +149,14 @@ pub const VIEWS_WINDOW: Duration = Duration::from_secs(20);
 /// new table takes.
 pub const VIEWS_AT_ONCE: usize = 8;
 const _: () = assert!(VIEWS.concurrency * VIEWS_AT_ONCE * 200 < NEW_TABLE_WRITES, "5 ms each");
+/// One message is a bounded part of one account's removal: some hundreds of writes, ten at once. Nobody waits for it.
+pub const REAP: Reading = Reading { batch: 1, concurrency: 2 };
+/// Pages of one message: each a read and what follows from it, within a second or two.
+pub const REAP_PAGES: usize = 20;
+/// Items of a page, each of which takes a transaction or two.
+pub const REAP_PAGE: usize = 50;
+/// Items of a page that are worked on at once.
+pub const REAPED_AT_ONCE: usize = 8;
 /// What the stream has set aside; each is a transaction of eight operations, and few at once, for many may be one hot
 /// item's.
 pub const SET_ASIDE: Reading = Reading { batch: 10, concurrency: 2 };
@@ -221,7 +229,7 @@ mod tests {
             let rows = FANOUT.concurrency * FANOUT.batch * of_one;
             assert!(rows * 2 <= NEW_TABLE_WRITES, "{rows}");
         }
-        for reading in [FANOUT, NOTIFY, SET_ASIDE] {
+        for reading in [FANOUT, NOTIFY, REAP, SET_ASIDE] {
             assert!(reading.batch <= MESSAGES_AT_ONCE, "{reading:?}");
             assert!((2..=1_000).contains(&reading.concurrency), "Lambda takes no other: {reading:?}");
         }

@@ -17,6 +17,7 @@ pub struct Config {
     pub files_queue: String,
     pub index_queue: String,
     pub notify_queue: String,
+    pub reap_queue: String,
     pub views_queue: String,
     /// None in functions that read no queue.
     pub own_queue: Option<OwnQueue>,
@@ -94,12 +95,13 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 24] = [
+pub const GIVEN_TO_ALL: [&str; 25] = [
     "TABLE_NAME",
     "FANOUT_QUEUE_URL",
     "FILES_QUEUE_URL",
     "INDEX_QUEUE_URL",
     "NOTIFY_QUEUE_URL",
+    "REAP_QUEUE_URL",
     "VIEWS_QUEUE_URL",
     "MEDIA_BUCKET",
     "MEDIA_URL",
@@ -153,6 +155,7 @@ impl Config {
             files_queue: vars.text("FILES_QUEUE_URL"),
             index_queue: vars.text("INDEX_QUEUE_URL"),
             notify_queue: vars.text("NOTIFY_QUEUE_URL"),
+            reap_queue: vars.text("REAP_QUEUE_URL"),
             views_queue: vars.text("VIEWS_QUEUE_URL"),
             own_queue: vars.own_queue(),
             function: vars.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),

@@ -23,7 +23,12 @@ pub enum FanoutJob {
     /// A post is to reach its author's followers, in a group those who are members; `after` is where an earlier message of this job stopped.
     PostCreated { post: PostId, after: Option<Stop> },
     /// A post or comment is gone; its likes and comments go too.
-    PostDeleted { post: PostId },
+    PostDeleted {
+        post: PostId,
+        /// Whom it mentioned.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        mentioned: Vec<UserId>,
+    },
     /// `from` follows `to` now: the newest posts come into the timeline.
     Followed { from: UserId, to: UserId },
     /// `from` does not follow `to` any more: their posts leave the timeline.
@@ -101,6 +106,58 @@ pub enum ViewsJob {
     Viewed { post: PostId, viewer: ViewerHash, at: Timestamp },
 }
 
+/// Work for the `reap` function: a pass over all that a deleted account left, a bounded part of it in each message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum ReapJob {
+    Reap {
+        user: UserId,
+        pass: usize,
+        step: ReapStep,
+        /// Where an earlier message stopped in the step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+    },
+}
+
+/// What a pass goes through, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReapStep {
+    /// Nobody follows the account any more, or finds it.
+    Close,
+    /// Its posts, and with them all that stands below.
+    Posts,
+    /// Its own partition: what it follows, likes, waits with.
+    Own,
+    Followers,
+    /// What it left in others' partitions.
+    Elsewhere,
+    /// What it was told.
+    Told,
+    /// Its activity log.
+    Acts,
+    Timeline,
+    Media,
+    /// Others' posts that mention it.
+    Mentions,
+    Reports,
+    Moderation,
+    /// Counted calls.
+    Limits,
+    /// What is left of its files.
+    Files,
+    /// The pass ends.
+    End,
+}
+
+impl ReapJob {
+    /// A pass from its beginning.
+    pub const fn pass(user: UserId, pass: usize) -> Self {
+        Self::Reap { user, pass, step: ReapStep::Close, after: None }
+    }
+}
+
 /// Any job, with the queue it goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Job {
@@ -108,6 +165,7 @@ pub enum Job {
     Files(FilesJob),
     Index(IndexJob),
     Notify(NotifyJob),
+    Reap(ReapJob),
 }
 
 /// Sends jobs. Cheap to clone; the client is made at first use.
@@ -121,6 +179,7 @@ struct Inner {
     files_queue: String,
     index_queue: String,
     notify_queue: String,
+    reap_queue: String,
     views_queue: String,
     own_queue: Option<OwnQueue>,
     dropped_views: AtomicU64,
@@ -141,6 +200,7 @@ impl Jobs {
             files_queue: config.files_queue.clone(),
             index_queue: config.index_queue.clone(),
             notify_queue: config.notify_queue.clone(),
+            reap_queue: config.reap_queue.clone(),
             views_queue: config.views_queue.clone(),
             own_queue: config.own_queue.clone(),
             dropped_views: AtomicU64::new(0),
@@ -160,13 +220,15 @@ impl Jobs {
     /// # Errors
     /// Unavailable.
     pub async fn send(&self, jobs: Vec<Job>) -> Result<()> {
-        let (mut fanout, mut files, mut index, mut notify) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut fanout, mut files, mut index) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut notify, mut reap) = (Vec::new(), Vec::new());
         for job in jobs {
             match job {
                 Job::Fanout(job) => fanout.push(body(&job)?),
                 Job::Files(job) => files.push(body(&job)?),
                 Job::Index(job) => index.push(body(&job)?),
                 Job::Notify(job) => notify.push(body(&job)?),
+                Job::Reap(job) => reap.push(body(&job)?),
             }
         }
         let to = [
@@ -174,6 +236,7 @@ impl Jobs {
             (&self.0.files_queue, files),
             (&self.0.index_queue, index),
             (&self.0.notify_queue, notify),
+            (&self.0.reap_queue, reap),
         ];
         futures::future::try_join_all(to.map(|(queue, bodies)| self.send_to(queue, bodies))).await.map(|_| ())
     }

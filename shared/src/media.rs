@@ -7,7 +7,7 @@ use crate::aws::{Aws, sdk_config};
 use crate::backpressure::{CONNECT_TIMEOUT, FILE_TIMEOUT};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ids::MediaId;
+use crate::ids::{MediaId, UserId};
 use crate::models::media::ORIGINAL;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation, timeout::TimeoutConfig};
@@ -165,6 +165,25 @@ impl Media {
     pub async fn remove_all(&self, id: MediaId) -> Result<()> {
         let names = formats::RENDITIONS.into_iter().chain([ORIGINAL]);
         self.remove(names.map(|name| file_key(id, name)).chain([upload_key(id)])).await
+    }
+
+    /// Removes a page of all that lies there of an account's: uploads and files, whatever tells of them. True when more may.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn remove_owned(&self, owner: UserId) -> Result<bool> {
+        let mut more = false;
+        for folder in ["uploads", "media"] {
+            let prefix = format!("{folder}/{}/", owner.ulid());
+            let list = self.client().list_objects_v2().bucket(&self.0.bucket).prefix(prefix);
+            let page = list.send().await.map_err(Error::unavailable)?;
+            let keys: Vec<String> = page.contents().iter().filter_map(|one| one.key().map(str::to_owned)).collect();
+            if !keys.is_empty() {
+                self.remove(keys).await?;
+            }
+            more |= page.is_truncated().unwrap_or(false);
+        }
+        Ok(more)
     }
 
     async fn remove(&self, keys: impl IntoIterator<Item = String>) -> Result<()> {

@@ -90,14 +90,16 @@ impl Crowd {
             avatar: None,
             ver: 1,
             suspended: None,
+            deleted: None,
         };
         put(items, key::profile(id), &profile);
         let found_by = NamesIndexed { done: Some((1, Rank::by(0))), n: 2, ..NamesIndexed::default() };
         put(items, key::names_indexed(id), &found_by);
         let (posts, following) = (AROUND as u64, AROUND as u64);
         let (waiting, stored, settings) = (0, 0, Default::default());
+        let (moderator, deleted) = (false, false);
         let account =
-            Account { id, email, verified: true, posts, following, waiting, stored, moderator: false, settings };
+            Account { id, email, verified: true, posts, following, waiting, stored, moderator, settings, deleted };
         put(items, key::account(id), &account);
         put(items, key::followers(id), &Followers { n: following, ..Followers::new(id) });
         let (hash, known) = ("no password".into(), Vec::new());

@@ -385,6 +385,14 @@ fn of_accounts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     let nobodys = json!({"PK": {"S": "U#01HF7YAT000000000000000001"}, "SK": {"S": "NM"}, "unread": number(0)});
     let log = json!({"PK": {"S": "AL#01HF7YAT000000000000000001"}, "SK": {"S": "01HF7YAT000000000000000002"},
         "id": {"S": "act_01HF7YAT000000000000000002"}, "type": {"S": "follow"}, "ttl": number(9_999_999_999)});
+    let nobody = "01HF7YAT000000000000000001";
+    let removed = json!({"PK": {"S": "DEL"}, "SK": {"S": gull}, "at": number(1), "next": number(2), "pass": number(0)});
+    let tombstone = json!({"PK": {"S": format!("U#{nobody}")}, "SK": {"S": "P"}, "id": {"S": format!("usr_{nobody}")},
+        "username": {"S": ""}, "ver": number(2), "deleted": number(1)});
+    let password = json!({"PK": {"S": format!("U#{nobody}")}, "SK": {"S": "G#K"}, "id": {"S": format!("usr_{nobody}")},
+        "hash": {"S": "any"}});
+    let held = json!({"PK": {"S": format!("N#{}", "x".repeat(43))}, "SK": {"S": "N"}, "free_at": number(1),
+        "ttl": number(9_999_999_999)});
     let failures = json!({"PK": {"S": "U#01HF7YAT000000000000000001"}, "SK": {"S": "G#F"}, "ttl": number(9_999_999_999),
         "window": number(1), "n": number(1)});
     vec![
@@ -424,6 +432,15 @@ fn of_accounts(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
         ),
         // A failed sign-in at a name that nobody has.
         (vec![Put(failures)], vec![]),
+        (vec![Put(removed.clone())], vec!["gull is not deleted, but being removed"]),
+        (vec![Put(tombstone.clone())], vec!["usr__ is deleted, but nobody removes what it left"]),
+        (vec![Put(tombstone.clone()), Put(with(&removed, "SK", json!({"S": nobody})))], vec![]),
+        (
+            vec![Put(tombstone), Put(with(&removed, "SK", json!({"S": nobody}))), Put(password)],
+            vec!["usr__ is deleted, but may sign in"],
+        ),
+        // A name that is held, whose it was nobody knows.
+        (vec![Put(held)], vec![]),
     ]
 }
 

@@ -34,12 +34,13 @@ fn build() -> PathBuf {
     folder
 }
 
-pub(crate) const FUNCTIONS: [&str; 14] = [
+pub(crate) const FUNCTIONS: [&str; 16] = [
     "users",
     "posts",
     "media",
     "groups",
     "notifications",
+    "realtime",
     "docs",
     "dispatch",
     "fanout",
@@ -49,4 +50,5 @@ pub(crate) const FUNCTIONS: [&str; 14] = [
     "views",
     "publish",
     "trends",
+    "reap",
 ];

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use shared::backpressure::{GROUPS_AT_ONCE, SETTLE_TIMEOUT};
 use shared::error::Result;
 use shared::ids::{ActivityId, GroupId, PostId, UserId};
-use shared::jobs::{FanoutJob, FilesJob, IndexJob, Job, NotifyJob};
+use shared::jobs::{FanoutJob, FilesJob, IndexJob, Job, NotifyJob, ReapJob};
 use shared::lambda::{each_message, guarded};
 use shared::models::group::Member;
 use shared::models::media::Media;
@@ -25,6 +25,7 @@ use shared::models::names::Rank;
 use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::models::post::Post;
 use shared::models::socket::Channel;
+use shared::models::user::Profile;
 use shared::store::edges::Edge;
 use shared::store::ledgers::Settled;
 use shared::store::notifications::most_acts;
@@ -81,9 +82,17 @@ async fn batch(app: &App, records: &[Value]) -> SqsBatchResponse {
     if failed.is_empty() {
         return failures([]);
     }
-    // No images: what an edge is now is read anyway, and a mail's has secrets.
-    let name =
-        |record: &Value| json!({"eventName": record["eventName"], "dynamodb": {"Keys": record["dynamodb"]["Keys"]}});
+    // No images: what an edge is now is read anyway, and a mail's has secrets. Whom a post mentioned that is gone, nothing
+    // else tells.
+    let name = |record: &Value| {
+        let mut dynamodb = json!({"Keys": record["dynamodb"]["Keys"]});
+        if let Some(mentions) =
+            record["dynamodb"]["OldImage"].get("mentions").filter(|_| record["eventName"] == "REMOVE")
+        {
+            dynamodb["OldImage"] = json!({ "mentions": mentions });
+        }
+        json!({"eventName": record["eventName"], "dynamodb": dynamodb})
+    };
     let bodies = failed.iter().map(|place| name(&records[*place]).to_string()).collect();
     match app.jobs().set_aside(bodies).await {
         Ok(()) => failures([]),
@@ -129,9 +138,13 @@ async fn again(app: &App, record: Value) -> Result<()> {
             texts.extend(store::posts::get(app, id, Read::Strong).await?.map(|post| Text::of(&post, appeared)));
             Vec::new()
         }
-        Subject::Gone(id) => gone(id),
+        Subject::Gone(id) => gone(id, record.mentioned),
         Subject::Media(id) => store::media::any(app, id).await?.as_ref().and_then(media).into_iter().collect(),
         Subject::Did { by, act } => did(app, by, vec![act]).await?,
+        Subject::Person(user) => {
+            let profile = store::users::profile(app, user).await?;
+            person(user, profile.is_some_and(|profile| profile.deleted.is_some()))
+        }
         Subject::Other(job) => vec![job],
         Subject::Nothing => Vec::new(),
     };
@@ -141,9 +154,16 @@ async fn again(app: &App, record: Value) -> Result<()> {
 }
 
 /// What follows when a post or comment is gone.
-fn gone(post: PostId) -> Vec<Job> {
-    let indexed = store::search::is_found(post).then_some(Job::Index(IndexJob::Post { post }));
-    std::iter::once(Job::Fanout(FanoutJob::PostDeleted { post })).chain(indexed).collect()
+fn gone(post: PostId, mentioned: Vec<UserId>) -> Vec<Job> {
+    let is_indexed = store::search::is_found(post) || !mentioned.is_empty();
+    let indexed = is_indexed.then_some(Job::Index(IndexJob::Post { post }));
+    std::iter::once(Job::Fanout(FanoutJob::PostDeleted { post, mentioned })).chain(indexed).collect()
+}
+
+/// What follows when a profile is new or was changed.
+fn person(user: UserId, is_deleted: bool) -> Vec<Job> {
+    let reaped = is_deleted.then_some(Job::Reap(ReapJob::pass(user, 0)));
+    std::iter::once(Job::Index(IndexJob::Person { user })).chain(reaped).collect()
 }
 
 /// Whom one's own acts are told: one's open sockets, if there are any. Few have one, so that is looked at before a job is
@@ -189,7 +209,9 @@ impl Text {
         let id = post.id;
         let pushed = appeared.then_some(Job::Fanout(FanoutJob::PostCreated { post: id, after: None }));
         let told = (!post.mentions.is_empty()).then_some(Job::Notify(NotifyJob::Mentioned { post: id }));
-        let indexed = store::search::is_found(id).then_some(Job::Index(IndexJob::Post { post: id }));
+        // A comment, for whom it mentions or did before.
+        let is_indexed = store::search::is_found(id) || post.todo || !post.mentions.is_empty();
+        let indexed = is_indexed.then_some(Job::Index(IndexJob::Post { post: id }));
         Self {
             jobs: pushed.into_iter().chain(told).chain(indexed).collect(),
             id,
@@ -263,7 +285,13 @@ impl Changes {
                 self.texts.push((place, Text::of(&record.image()?, false)));
             }
             Subject::Post { id: _, appeared } => self.texts.push((place, Text::of(&record.image()?, appeared))),
-            Subject::Gone(id) => self.jobs.extend(gone(id).into_iter().map(|job| (vec![place], job))),
+            Subject::Gone(id) => {
+                self.jobs.extend(gone(id, record.mentioned).into_iter().map(|job| (vec![place], job)));
+            }
+            Subject::Person(user) => {
+                let is_deleted = record.image::<Profile>()?.deleted.is_some();
+                self.jobs.extend(person(user, is_deleted).into_iter().map(|job| (vec![place], job)));
+            }
             Subject::Media(_) => self.jobs.extend(media(&record.image()?).map(|job| (vec![place], job))),
             Subject::Did { by, act } => {
                 let (places, acts) = self.acts.entry(by).or_default();

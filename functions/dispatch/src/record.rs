@@ -6,13 +6,16 @@ use serde_dynamo::{AttributeValue, Item};
 use serde_json::Value;
 use shared::error::{Error, Result};
 use shared::ids::{ActivityId, GroupId, MediaId, PostId, UserId};
-use shared::jobs::{FanoutJob, IndexJob, Job, NotifyJob};
+use shared::jobs::{FanoutJob, Job, NotifyJob};
+use shared::models::post::Mention;
 use shared::table::design::EntityKey;
 
 /// A record of what the stream is read for.
 pub(crate) struct Record {
     pub(crate) subject: Subject,
     image: Option<Item>,
+    /// Whom a post or comment that is gone mentioned.
+    pub(crate) mentioned: Vec<UserId>,
 }
 
 /// What changed.
@@ -33,6 +36,8 @@ pub(crate) enum Subject {
     Media(MediaId),
     /// Somebody did something that is in their activity log.
     Did { by: UserId, act: ActivityId },
+    /// A profile is new or was changed.
+    Person(UserId),
     /// What has this job for its only consequence.
     Other(Job),
     /// A session has begun, of which nothing follows; the filter can't tell its beginning from its end.
@@ -52,6 +57,14 @@ struct Wire {
 struct Images {
     keys: Item,
     new_image: Option<Item>,
+    old_image: Option<Item>,
+}
+
+/// What is looked at of a post that is gone.
+#[derive(Default, Deserialize)]
+struct Gone {
+    #[serde(default)]
+    mentions: Vec<Mention>,
 }
 
 impl Record {
@@ -87,7 +100,7 @@ impl Record {
                 Subject::Comment { on, id }
             }
             (Some(EntityKey::Media(id)), _) => Subject::Media(id),
-            (Some(EntityKey::Profile(user)), _) => Subject::Other(Job::Index(IndexJob::Person { user })),
+            (Some(EntityKey::Profile(user)), _) => Subject::Person(user),
             (Some(EntityKey::Activity(by, act)), _) => Subject::Did { by, act },
             (Some(EntityKey::Session(user, session)), "REMOVE") => {
                 Subject::Other(Job::Notify(NotifyJob::SessionEnded { user, session }))
@@ -96,7 +109,10 @@ impl Record {
             (Some(EntityKey::MailToken(id)), _) => Subject::Other(Job::Notify(NotifyJob::MailToken { id })),
             _ => return Err(Error::internal("a record of what the stream is not read for")),
         };
-        Ok(Self { subject, image: dynamodb.new_image })
+        let gone = dynamodb.old_image.filter(|_| matches!(subject, Subject::Gone(_)));
+        let gone: Gone = gone.map(serde_dynamo::from_item).transpose().map_err(Error::internal)?.unwrap_or_default();
+        let mentioned = gone.mentions.into_iter().map(|mention| mention.id).collect();
+        Ok(Self { subject, image: dynamodb.new_image, mentioned })
     }
 
     /// The edge, or the post, as the record has it.

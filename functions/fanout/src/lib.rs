@@ -27,9 +27,14 @@ pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
 async fn run(app: &App, job: FanoutJob) -> Result<()> {
     match job {
         FanoutJob::PostCreated { post, after } => Box::pin(push(app, post, after)).await,
-        FanoutJob::PostDeleted { post } => {
+        FanoutJob::PostDeleted { post, mentioned } => {
             let counts = store::analytics::forget(app, post);
-            try_join3(forget_likes(app, post), forget_comments(app, post), counts).await.map(|_| ())
+            try_join3(forget_likes(app, post), forget_comments(app, post), counts).await?;
+            // Its id names who wrote it and what it stood below: of a deleted account that is to be read nowhere.
+            match store::deletions::is_gone(app, &post.authors()).await?.is_empty() {
+                true => Ok(()),
+                false => store::untold::forget_post(app, post, &mentioned).await,
+            }
         }
         FanoutJob::Followed { from, to } => back_fill(app, from, to).await,
         FanoutJob::Unfollowed { from, to } => remove(app, from, to).await,

@@ -64,7 +64,7 @@ pub(crate) async fn report_post(
     let report = Report {
         id: ReportId::new(app.now()),
         post: id,
-        reporter: bearer.id(),
+        reporter: Some(bearer.id()),
         reason: body.reason,
         details: body.details,
         content: post.content,
@@ -82,7 +82,9 @@ pub(crate) struct ReportView {
     id: ReportId,
     post_id: PostId,
     author_id: UserId,
-    reporter_id: UserId,
+    /// Null once that account is deleted.
+    #[schema(required = true)]
+    reporter_id: Option<UserId>,
     reason: Reason,
     #[schema(value_type = Option<String>)]
     details: Option<Details>,
@@ -115,7 +117,7 @@ impl From<Report> for ReportView {
             content: report.content,
             status: report.status,
             action,
-            handled_by: handled.map(|handled| handled.by),
+            handled_by: handled.and_then(|handled| handled.by),
             handled_at: handled.map(|handled| handled.at.rfc3339()),
             created_at: report.id.created_at().rfc3339(),
         }
@@ -247,7 +249,7 @@ pub(crate) async fn decide_report(
     let report = store::reports::get(&app, id);
     let (_, report) = try_join(bearer.moderating(&app, Action::Moderate), report).await?;
     let report = report.filter(|report| is_for(report, me)).ok_or_else(Error::not_found)?;
-    let is_mine = report.handled.is_some_and(|handled| handled.by == me && handled.action == action);
+    let is_mine = report.handled.is_some_and(|handled| handled.by == Some(me) && handled.action == action);
     if is_mine && report.status == status {
         // Sent again: it is so already.
         return Ok(tagged(report));

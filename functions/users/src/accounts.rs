@@ -88,7 +88,8 @@ pub(crate) async fn register_user(
         };
         let created =
             Created::new(format!("/users/{}", new.id), &Me::new(store::users::preview(&new), &Links::new(&app)?))?;
-        let first = request.keep(&app, None, &created)?;
+        // Whose answer it is, the key does not say.
+        let first = request.keep(&app, None, &created)?.map(|op| op.owned_by(new.id));
         let mail = store::mail_tokens::issue(&app, new.id, email, MailAction::VerifyEmail, None)?;
         match store::users::create(&app, &new, first, vec![mail]).await {
             Ok(_) => {
@@ -107,12 +108,16 @@ pub(crate) async fn register_user(
 async fn sign_up_quietly(app: &App, body: &SignUp, hash: String) -> Result<Response> {
     let holder = async {
         match &body.username {
-            Some(name) => store::users::by_name(app, name, Read::Strong).await,
-            None => Ok(None),
+            Some(name) => {
+                let (holder, held) =
+                    try_join(store::users::by_name(app, name, Read::Strong), store::users::is_held(app, name)).await?;
+                Ok(held || holder.is_some())
+            }
+            None => Ok(false),
         }
     };
     let (registered, name_taken) = try_join(store::users::by_email(app, &body.email), holder).await?;
-    if name_taken.is_some() {
+    if name_taken {
         return Err(Error::taken("username"));
     }
     let pending =

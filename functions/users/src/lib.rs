@@ -2,6 +2,7 @@
 
 mod accounts;
 mod blocks;
+mod deletion;
 mod graph;
 mod pages;
 mod passwords;
@@ -18,7 +19,7 @@ use utoipa_axum::routes;
 /// Every endpoint of this function.
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(profiles::get_me, profiles::update_me, accounts::register_user))
+        .routes(routes!(profiles::get_me, profiles::update_me, accounts::register_user, deletion::delete_me))
         .routes(routes!(accounts::show_verify_page, accounts::verify_email))
         .routes(routes!(accounts::resend_verification))
         .routes(routes!(sessions::login))
@@ -29,6 +30,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(passwords::forgot_password))
         .routes(routes!(passwords::show_reset_page, passwords::reset_password))
         .routes(routes!(passwords::change_password))
+        .routes(routes!(deletion::delete_me_by_post))
         .routes(routes!(settings::get_settings, settings::update_settings))
         .routes(routes!(unsubscribe::show_unsubscribe_page, unsubscribe::unsubscribe))
         .routes(routes!(profiles::get_user))

@@ -72,6 +72,8 @@ pub(super) enum Fact {
     Blocked { user: UserId, other: UserId },
     /// An open socket in a user's place; whose it is, by its name.
     Socket { socket: String, user: UserId, slot: usize },
+    /// A profile that says it is deleted; that it is being removed.
+    Deletion(UserId),
     /// A profile that says so; the credentials that let nobody in.
     Suspended(UserId),
     /// A profile's username; the guard that holds it, by its partition key.
@@ -173,6 +175,8 @@ impl Fact {
                 format!("{user} has a socket in place {slot}, whose name is not theirs")
             }
             Self::Socket { user, slot, .. } => format!("a socket's name is {user}'s in place {slot}, where it is not"),
+            Self::Deletion(user) if lacks => format!("{user} is deleted, but nobody removes what it left"),
+            Self::Deletion(user) => format!("{user} is not deleted, but being removed"),
             Self::Suspended(user) if lacks => format!("{user} is suspended, but may sign in"),
             Self::Suspended(user) => format!("{user} is not suspended, but may not sign in"),
             Self::Name { guard, user } if lacks => {

@@ -19,6 +19,7 @@ pub(super) struct Person {
     belongings: u64,
     sessions: u64,
     is_suspended: bool,
+    is_deleted: bool,
     mark: ReadMark,
     unread: u64,
 }
@@ -49,6 +50,11 @@ impl Person {
         self.is_suspended = true;
     }
 
+    /// It says no more than that it is deleted: it has no password, and its belongings are on their way out.
+    pub(super) const fn deleted(&mut self) {
+        self.is_deleted = true;
+    }
+
     /// The mark, which sorts before the notifications that are held to it.
     pub(super) fn mark(&mut self, mark: ReadMark) {
         self.mark = mark;
@@ -61,6 +67,12 @@ impl Person {
     /// What is wrong, now that all has passed.
     pub(super) fn close(self, now: Timestamp, findings: &mut Findings) {
         let Some(id) = self.id else { return };
+        if self.is_deleted {
+            if self.parts[PARTS.len() - 1] || self.sessions > 0 {
+                findings.push(format!("{id} is deleted, but may sign in"));
+            }
+            return;
+        }
         let missing: Vec<_> =
             PARTS.iter().zip(self.parts).filter(|(_, is_there)| !is_there).map(|(part, _)| *part).collect();
         if missing.len() == PARTS.len() {

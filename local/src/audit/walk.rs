@@ -13,6 +13,7 @@ use shared::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, UserId
 use shared::models::activity::Activity;
 use shared::models::audience::{Audience, HourAudience};
 use shared::models::days::{Counted, Day, Days, Month};
+use shared::models::deletion::{Deletion, HeldName};
 use shared::models::following::{Delivery, Followers, MergedRow};
 use shared::models::group::{JoinRequest, Membership};
 use shared::models::media::Media;
@@ -28,7 +29,7 @@ use shared::models::session::{Failures, MailToken, Session};
 use shared::models::socket::{Socket, SocketOwner};
 use shared::models::suggestions::Suggestions;
 use shared::models::trend::{self, TagCount, Top};
-use shared::models::user::{Account, Credentials, Guard, Profile};
+use shared::models::user::{Account, Credentials, Guard, Profile, Username};
 use shared::store::edges::Edge;
 use shared::store::idempotency::Kept;
 use shared::store::media::Sweeper;
@@ -228,6 +229,8 @@ impl<B: Book> Walk<B> {
                 self.questions.acting(user);
                 is_of(id, read::<Activity>(row)?.id)?;
             }
+            // By a hash, which no name is as long as.
+            EntityKey::NameGuard if is_held(pk) => readable::<HeldName>(row)?,
             EntityKey::NameGuard | EntityKey::EmailGuard => self.guard(&entity, pk, &read(row)?),
             other => self.account(&other, row)?,
         }
@@ -240,6 +243,12 @@ impl<B: Book> Walk<B> {
             EntityKey::Profile(id) => {
                 let profile: Profile = read(row)?;
                 is_of(id, profile.id)?;
+                if profile.deleted.is_some() {
+                    // Nothing else is left of it, but for what says so.
+                    self.person.deleted();
+                    self.said(Fact::Deletion(id), 1);
+                    return Ok(());
+                }
                 profile.avatar.iter().for_each(|avatar| self.found(Fact::Held(avatar.id)));
                 let guard = key::name_guard(&profile.username).pk().to_owned();
                 self.said(Fact::Name { guard, user: id }, 1);
@@ -251,8 +260,10 @@ impl<B: Book> Walk<B> {
             EntityKey::Account(id) => {
                 let account: Account = read(row)?;
                 is_of(id, account.id)?;
-                let guard = key::email_guard(&account.email).pk().to_owned();
-                self.said(Fact::Address { guard, user: id }, 1);
+                if !account.deleted {
+                    let guard = key::email_guard(&account.email).pk().to_owned();
+                    self.said(Fact::Address { guard, user: id }, 1);
+                }
                 self.said(Fact::Posts(id), account.posts);
                 self.said(Fact::Following(id), account.following);
                 self.said(Fact::Waiting(id), account.waiting);
@@ -279,13 +290,17 @@ impl<B: Book> Walk<B> {
                 is_of(user, session.user)?;
                 is_of(id, session.id)?;
             }
+            EntityKey::Deletion(id) => {
+                readable::<Deletion>(row)?;
+                self.found(Fact::Deletion(id));
+            }
             EntityKey::MailToken(id) => is_of(id, read::<MailToken>(row)?.id)?,
             EntityKey::Failures(_) => readable::<Failures>(row)?,
             EntityKey::Idempotency(_) => readable::<Kept>(row)?,
             EntityKey::NotificationDone(_) => readable::<NotificationDone>(row)?,
             EntityKey::NotificationGroup(_) => readable::<NotificationGroup>(row)?,
             EntityKey::Moderation(id) => is_of(id, read::<Moderation>(row)?.id)?,
-            EntityKey::ModeratorNamed => readable::<Guard>(row)?,
+            EntityKey::ModeratorNamed => readable::<IgnoredAny>(row)?,
             EntityKey::Suggestions(_) => readable::<Suggestions>(row)?,
             // Rows whose key says it all, and counts of calls.
             _ => readable::<IgnoredAny>(row)?,
@@ -335,6 +350,7 @@ impl<B: Book> Walk<B> {
 
     fn comment(&mut self, id: PostId, edge: Edge, comment: &Post) -> Result<(), String> {
         self.counters(id, comment)?;
+        self.said(Fact::Indexed(id), u64::from(!comment.mentions.is_empty()));
         let counted = self.edge(edge, || format!("{id}"));
         if let (Some(on), Some(edge)) = (id.parent(), counted) {
             self.found(Fact::Comments(on));
@@ -369,7 +385,9 @@ impl<B: Book> Walk<B> {
         if report.status != status {
             return Err(format!("says it is {}", report.status.as_str()));
         }
-        self.said(Fact::Reported { report: id, post: report.post, reporter: report.reporter }, 1);
+        if let Some(reporter) = report.reporter {
+            self.said(Fact::Reported { report: id, post: report.post, reporter }, 1);
+        }
         Ok(())
     }
 
@@ -485,6 +503,11 @@ impl<B: Book> Walk<B> {
             last.close(self.now, &mut self.findings);
         }
     }
+}
+
+/// Whether a name's guard says nothing but that a deleted account had it.
+fn is_held(pk: &str) -> bool {
+    pk.len() > "N#".len() + Username::MAX
 }
 
 /// Seconds since the epoch.

@@ -20,6 +20,7 @@ pub enum Action {
     EditAccount,
     ResendVerification,
     ChangePassword,
+    DeleteAccount,
     Follow,
     Post,
     Comment,
@@ -58,7 +59,7 @@ pub struct LimitStatus {
 }
 
 impl Action {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::SignUp,
         Self::SignIn,
         Self::UseMailToken,
@@ -67,6 +68,7 @@ impl Action {
         Self::EditAccount,
         Self::ResendVerification,
         Self::ChangePassword,
+        Self::DeleteAccount,
         Self::Follow,
         Self::Post,
         Self::Comment,
@@ -89,6 +91,7 @@ impl Action {
             Self::EditAccount => quota("edit-account", 120, HOUR),
             Self::ResendVerification => quota("resend-verification", 5, HOUR),
             Self::ChangePassword => quota("change-password", 10, HOUR),
+            Self::DeleteAccount => quota("delete-account", 10, HOUR),
             Self::Follow => quota("follow", 600, HOUR),
             Self::Post => quota("post", 300, HOUR),
             Self::Comment => quota("comment", 600, HOUR),
@@ -106,7 +109,12 @@ impl Action {
     pub const fn is_open_to_unverified(self) -> bool {
         matches!(
             self,
-            Self::EditAccount | Self::ResendVerification | Self::ChangePassword | Self::MarkRead | Self::Connect
+            Self::EditAccount
+                | Self::ResendVerification
+                | Self::ChangePassword
+                | Self::DeleteAccount
+                | Self::MarkRead
+                | Self::Connect
         )
     }
 

@@ -34,11 +34,12 @@ const fn alias(method: Method, form: &'static str, path: &'static str) -> Alias 
 }
 
 /// Single forms. `/tweets…` is `/posts…` throughout, but for `GET /tweets`.
-pub static ALIASES: [Alias; 13] = [
+pub static ALIASES: [Alias; 14] = [
     alias(Method::POST, "/users/register", "/users"),
     alias(Method::POST, "/login", "/users/login"),
     alias(Method::GET, "/users/me", "/users"),
     alias(Method::PATCH, "/users/me", "/users"),
+    alias(Method::DELETE, "/users/me", "/users"),
     alias(Method::POST, "/users/follow/{user}", "/users/{user}/follow"),
     alias(Method::POST, "/users/unfollow/{user}", "/users/{user}/unfollow"),
     alias(Method::POST, "/posts/videos", "/media/uploads"),

@@ -94,7 +94,9 @@ types! {
 }
 
 /// Writes that leave no row, by their operation's id, and why.
-pub const UNLOGGED: [(&str, &str); 2] = [
+pub const UNLOGGED: [(&str, &str); 4] = [
+    ("delete_me", "there is nobody any more who could read it"),
+    ("delete_me_by_post", "likewise"),
     ("refresh_session", "no act: a client does it every quarter of an hour by itself, for a session that is logged"),
     ("forgot_password", "anybody may ask it for any address, and is answered alike whether somebody has it"),
 ];

@@ -30,11 +30,14 @@ pub struct Followers {
     /// The walk through the followers that the newest turn asks for is yet to be sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub walk_due: bool,
+    /// The account is deleted: nobody begins to follow it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
 }
 
 impl Followers {
     pub const fn new(id: UserId) -> Self {
-        Self { id, n: 0, mode: Delivery::Push, epoch: 0, walk_due: false }
+        Self { id, n: 0, mode: Delivery::Push, epoch: 0, walk_due: false, gone: false }
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod audience;
 pub mod days;
+pub mod deletion;
 pub mod fields;
 pub mod following;
 pub mod group;

@@ -154,15 +154,20 @@ impl Content {
 
     /// Names after `@` that an account could have, each once.
     pub fn mentioned(&self) -> Vec<Username> {
-        let mut names: Vec<Username> = Vec::new();
-        for name in text::mentions(&self.0).into_iter().filter_map(Username::from_path) {
-            if !names.iter().any(|known| known.folded() == name.folded()) {
-                names.push(name);
-            }
-        }
-        names.truncate(Self::MAX_MENTIONS);
-        names
+        mentioned(&self.0)
     }
+}
+
+/// The names in a text, each once, so many as it may mention.
+pub fn mentioned(content: &str) -> Vec<Username> {
+    let mut names: Vec<Username> = Vec::new();
+    for name in text::mentions(content).into_iter().filter_map(Username::from_path) {
+        if !names.iter().any(|known| known.folded() == name.folded()) {
+            names.push(name);
+        }
+    }
+    names.truncate(Content::MAX_MENTIONS);
+    names
 }
 
 impl FieldValue for Content {

@@ -103,7 +103,9 @@ pub struct Report {
     pub id: ReportId,
     pub post: PostId,
     /// Told to moderators alone, and never to the post's author, who may be one.
-    pub reporter: UserId,
+    /// None once that account is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reporter: Option<UserId>,
     pub reason: Reason,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Details>,
@@ -119,7 +121,9 @@ pub struct Report {
 /// The last decision on a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handled {
-    pub by: UserId,
+    /// None once that account is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<UserId>,
     pub at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<ReportAction>,
@@ -133,7 +137,7 @@ impl Report {
     /// The same once it is decided.
     #[must_use]
     pub fn decided(&self, decision: Decision, by: UserId, at: Timestamp) -> Self {
-        let handled = Some(Handled { by, at, action: decision.action });
+        let handled = Some(Handled { by: Some(by), at, action: decision.action });
         Self { status: decision.status, handled, ver: self.ver + 1, ..self.clone() }
     }
 }
@@ -156,11 +160,12 @@ pub struct Reported {
 pub struct Moderation {
     pub id: Ulid,
     pub act: Act,
-    /// None for whoever runs the service.
+    /// None for whoever runs the service, and for a moderator whose account is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<UserId>,
-    /// Whom it concerns.
-    pub user: UserId,
+    /// Whom it concerns; None once that account is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<PostId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

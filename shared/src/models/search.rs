@@ -32,6 +32,11 @@ impl Term {
         Self(format!("@{}", id.ulid()))
     }
 
+    /// That a post mentions somebody: by this the posts are found when the account is deleted.
+    pub fn mention(id: UserId) -> Self {
+        Self(format!("~{}", id.ulid()))
+    }
+
     /// Reads what a key holds.
     pub fn from_key(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self(text.to_owned()))
@@ -75,9 +80,14 @@ fn cut(word: &str) -> &str {
     &word[..end]
 }
 
-/// All that a post is found by.
+/// All that a post is found by. A comment is found by whom it mentions alone.
 pub fn terms(post: &Post) -> BTreeSet<Term> {
+    let mentions = post.mentions.iter().map(|mention| Term::mention(mention.id));
+    if post.id.parent().is_some() {
+        return mentions.collect();
+    }
     let mut terms = words(&post.content);
+    terms.extend(mentions);
     terms.extend(post.hashtags.iter().map(|tag| Term::hashtag(tag)));
     terms.insert(Term::author(post.id.author));
     terms

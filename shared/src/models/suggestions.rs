@@ -14,8 +14,9 @@ pub const DAILY_UNITS: u64 = 500;
 /// Computed again no sooner than this, however little it costs.
 const SOONEST: Duration = Duration::from_secs(600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
-/// Suggestions that nobody asks for any more end.
-pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// Suggestions that nobody asks for any more end. No longer than it takes to remove a deleted account, whom others' may
+/// name: nothing tells whose.
+pub const LIFETIME: Duration = Duration::from_secs(48 * 3_600);
 
 /// What was computed for somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,12 +32,33 @@ pub struct Profile {
     /// Since when a moderator keeps this account from being seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<Timestamp>,
+    /// Since when the account is deleted: nothing else of the profile is left then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Timestamp>,
 }
 
 impl Profile {
     /// Whether others may see the account and what it wrote.
     pub const fn is_standing(&self) -> bool {
-        self.suspended.is_none()
+        self.suspended.is_none() && self.deleted.is_none()
+    }
+
+    /// What is left of it when the account is deleted, until all else is removed.
+    #[must_use]
+    pub fn tombstone(&self, at: Timestamp) -> Self {
+        Self {
+            id: self.id,
+            username: Username(String::new()),
+            full_name: None,
+            bio: None,
+            location: None,
+            website: None,
+            interests: Vec::new(),
+            avatar: None,
+            ver: self.ver + 1,
+            suspended: None,
+            deleted: Some(at),
+        }
     }
 }
 
@@ -79,6 +100,9 @@ pub struct Account {
     pub moderator: bool,
     #[serde(default)]
     pub settings: Settings,
+    /// Nothing is made in its name any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
 }
 
 /// The password hash, an item of its own that only signing in reads.

@@ -51,6 +51,7 @@ pub enum Purpose {
     File,
     Nobody,
     Viewer,
+    HeldName,
 }
 
 /// The signing keys: the first signs, all verify, so that a key can be replaced while its tokens live.
@@ -84,6 +85,11 @@ impl Keys {
     /// HMAC-SHA-256 of the parts under the current key, for one purpose.
     pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
         self.current().mac(purpose, parts)
+    }
+
+    /// The same under each of the keys, the current one first: for what is looked for by its MAC.
+    pub fn macs(&self, purpose: Purpose, parts: &[&[u8]]) -> Vec<[u8; 32]> {
+        self.0.iter().map(|key| key.mac(purpose, parts)).collect()
     }
 
     /// Whether any of the keys made this MAC (or its beginning, of at least 16 bytes); in constant time.

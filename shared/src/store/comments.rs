@@ -141,6 +141,17 @@ pub(super) fn removal(id: PostId) -> Op {
     Op::update(key::post(id)).set("un", true).when(Condition::Exists).when(Condition::Without("un"))
 }
 
+/// Has a comment go whose author's account is deleted. Twice is the same as once.
+///
+/// # Errors
+/// Unavailable.
+pub async fn end(app: &App, id: PostId) -> Result<()> {
+    match app.table().transact(vec![removal(id)]).await {
+        Ok(()) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
+    }
+}
+
 /// Once because it was counted between the read and the write; and once more.
 const REFUSALS: usize = 3;
 

@@ -83,6 +83,14 @@ pub async fn unfollow(app: &App, from: UserId, to: UserId, mut known: Negative) 
     Err(negatives::changed_each_time())
 }
 
+/// Ends a follow of somebody whose account is deleted. Twice is the same as once.
+///
+/// # Errors
+/// Unavailable.
+pub async fn end(app: &App, from: UserId, to: UserId) -> Result<()> {
+    edges::write(app, edges::unmake(key::follow(from, to))).await.map(|_| ())
+}
+
 /// Who follows them, newest first. Access pattern 8.
 ///
 /// # Errors

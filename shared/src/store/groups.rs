@@ -436,3 +436,49 @@ pub async fn delete(app: &App, old: &Group, by: UserId) -> Result<bool> {
         Err(error) => error.refused().map(|_| false),
     }
 }
+
+/// Takes somebody out of a group for good, whose account is gone. The last owner leaves it to a moderator, or else to a
+/// member; with the last member it goes.
+///
+/// # Errors
+/// Unavailable.
+pub async fn end(app: &App, group: GroupId, user: UserId) -> Result<()> {
+    match leave(app, group, user, None).await {
+        Err(error) if error.kind() == Kind::LastOwner => {}
+        left => return left.map(|_| ()),
+    }
+    let Some(found) = get(app, group, Read::Strong).await? else { return Ok(()) };
+    let moderator = found.staff.keys().copied().find(|other| *other != user);
+    let heir = match moderator {
+        Some(moderator) => Some(moderator),
+        None => heir(app, group, user).await?,
+    };
+    let done = match heir {
+        Some(heir) => set_role(app, group, heir, Role::Owner, user).await.map(|_| ()),
+        None => delete(app, &found, user).await.map(|_| ()),
+    };
+    match done {
+        // Whoever was to have it has left meanwhile.
+        Err(error) if !error.is_passing() => Err(Error::unavailable(error)),
+        Err(error) => Err(error),
+        Ok(()) => leave(app, group, user, None).await.map(|_| ()),
+    }
+}
+
+/// A member other than this one.
+async fn heir(app: &App, group: GroupId, user: UserId) -> Result<Option<UserId>> {
+    let mut after = None::<String>;
+    loop {
+        let (members, next) = members(app, group, HEIRS, after.as_deref()).await?;
+        if let Some((heir, _)) = members.into_iter().find(|(other, _)| *other != user) {
+            return Ok(Some(heir));
+        }
+        match next {
+            Some(next) => after = Some(next),
+            None => return Ok(None),
+        }
+    }
+}
+
+/// Rows read at once in search of one.
+const HEIRS: usize = 20;

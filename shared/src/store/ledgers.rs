@@ -57,6 +57,7 @@ pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -
                 let gone = work.take().into_iter().map(|(user, _)| Op::delete(key::like(user, post)));
                 app.table().batch_write(gone.collect()).await?;
             }
+            Outcome::ActorGone => work.again()?,
         }
     }
     Ok(())
@@ -87,6 +88,7 @@ pub async fn settle_comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) 
                 comments::forget(app, gone.iter().copied()).await?;
                 comments::forget_uncounted(app, gone).await?;
             }
+            Outcome::ActorGone => work.again()?,
         }
     }
     Ok(())
@@ -116,6 +118,7 @@ pub async fn settle_members(app: &App, group: GroupId, edges: Vec<(UserId, Edge)
                 let gone: Vec<UserId> = work.take().into_iter().map(|(user, _)| user).collect();
                 group_removal::forget_members(app, group, &gone).await?;
             }
+            Outcome::ActorGone => work.again()?,
         }
     }
     Ok(())
@@ -142,13 +145,19 @@ pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -
         return Ok(Settled { turn: followers.turn_due(), followers: followers.n });
     }
     let mut settled = Settled::default();
-    while let Some(batch) = work.batch((TRANSACTION_OPS - 1) / OPS_PER_FOLLOW) {
+    while !work.is_empty() {
         let followers: Option<Followers> = app.table().get(&key::followers(to), Read::Strong).await?;
         let Some(followers) = followers else {
-            let gone = work.take().into_iter().map(|(from, _)| Op::delete(key::follow(from, to)));
+            let gone = work.take_all().into_iter().map(|(from, _)| Op::delete(key::follow(from, to)));
             app.table().batch_write(gone.collect()).await?;
             continue;
         };
+        if followers.gone {
+            // Nobody begins to follow an account that is deleted.
+            let new = work.take_if(|_, edge| edge.pending() > 0);
+            drop_uncounted(app, &mut work, new, to).await?;
+        }
+        let Some(batch) = work.batch((TRANSACTION_OPS - 1) / OPS_PER_FOLLOW) else { break };
         // Of an earlier run, which may have ended before it sent the walk.
         settled.turn = followers.turn_due().or(settled.turn);
         let mut ops = Ops::new();
@@ -165,9 +174,41 @@ pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -
             }
             Outcome::Refused(users) => drop(work.reread(app, &users).await?),
             Outcome::CounterGone => work.again()?,
+            Outcome::ActorGone => {
+                // What an account that was deleted meanwhile did last.
+                let actors: Vec<UserId> = work.edges.iter().map(|(from, _)| *from).collect();
+                let accounts: Vec<Key> = actors.iter().map(|from| key::account(*from)).collect();
+                let found = app.table().batch_items(&accounts, Read::Strong).await?;
+                let gone: Vec<UserId> =
+                    actors.into_iter().zip(found).filter(|(_, item)| item.is_none()).map(|(from, _)| from).collect();
+                let theirs = work.take_if(|from, _| gone.contains(&from));
+                drop_uncounted(app, &mut work, theirs, to).await?;
+                work.again()?;
+            }
         }
     }
     Ok(settled)
+}
+
+/// Removes follows that no counter holds, and never will. One that is counted or changed meanwhile is looked at again.
+async fn drop_uncounted<K: Fn(UserId) -> Key>(
+    app: &App,
+    work: &mut Work<UserId, K>,
+    edges: Vec<(UserId, Edge)>,
+    to: UserId,
+) -> Result<()> {
+    let mut changed = Vec::new();
+    for (from, edge) in edges {
+        let gone = Op::delete(key::follow(from, to)).when(Condition::equal("at", edge.at));
+        if let Err(error) = app.table().transact(vec![gone.when(Condition::Without("counted"))]).await {
+            error.refused()?;
+            changed.push(from);
+        }
+    }
+    if !changed.is_empty() {
+        work.reread(app, &changed).await?;
+    }
+    Ok(())
 }
 
 /// The edge, two ledger rows, the actor's count, and two rows of how it is delivered.
@@ -227,6 +268,14 @@ impl<I: Copy + PartialEq, K: Fn(I) -> Key> Work<I, K> {
         self.refusals = 0;
     }
 
+    fn take_all(&mut self) -> Vec<(I, Edge)> {
+        std::mem::take(&mut self.edges)
+    }
+
+    fn take_if(&mut self, which: impl Fn(I, Edge) -> bool) -> Vec<(I, Edge)> {
+        self.edges.extract_if(.., |(id, edge)| which(*id, *edge)).collect()
+    }
+
     fn take(&mut self) -> Vec<(I, Edge)> {
         self.edges.drain(..self.size).collect()
     }
@@ -276,6 +325,8 @@ enum Outcome<I> {
     Refused(Vec<I>),
     /// The item that holds the counter is gone or changed.
     CounterGone,
+    /// An actor has no account any more.
+    ActorGone,
 }
 
 impl<I> Ops<I> {
@@ -305,8 +356,7 @@ impl<I> Ops<I> {
         match (changed.is_empty(), refused.has(counter_at)) {
             (false, _) => Ok(Outcome::Refused(changed)),
             (true, true) => Ok(Outcome::CounterGone),
-            // An actor's own account is gone: its edges are for the reaper.
-            (true, false) => Err(Error::internal("an actor has no account")),
+            (true, false) => Ok(Outcome::ActorGone),
         }
     }
 }

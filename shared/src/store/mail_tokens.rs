@@ -24,7 +24,7 @@ pub fn issue(
     let now = app.now();
     let ttl = (now + action.lifetime()).seconds();
     let token = MailToken { id: new_ulid(now), user, action, email: email.clone(), pending, mailed: false, ttl };
-    Ok(Op::create(key::mail_token(token.id), &token)?)
+    Ok(Op::create(key::mail_token(token.id), &token)?.owned_by(user))
 }
 
 /// Makes a token, and so sends its mail.

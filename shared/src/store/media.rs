@@ -46,7 +46,7 @@ pub async fn load(app: &App, ids: &[MediaId]) -> Result<Vec<Option<Media>>> {
 pub async fn create(app: &App, media: &Media, field: &str, first: Option<Op>) -> Result<(), NotMade> {
     let quota = app.config().media_quota;
     let has_first = first.is_some();
-    let kept = |size: i64| Op::update(key::account(media.id.owner)).add("stored", size).when(Condition::Exists);
+    let kept = |size: i64| Op::update(key::account(media.id.owner)).add("stored", size).when(super::users::live());
     let room = Condition::Any(vec![
         Condition::Without("stored"),
         Condition::less("stored", quota.saturating_sub(media.size).saturating_add(1)),
@@ -217,6 +217,32 @@ pub async fn remove_loose(app: &App, id: MediaId) -> Result<bool> {
     match app.table().transact(vec![let_go(id).when(free), Op::delete(key::loose(id))]).await {
         Ok(()) => Ok(true),
         Err(error) => error.refused().map(|_| false),
+    }
+}
+
+/// Some of an account's, those whose files are still to go as well. Access pattern 26.
+///
+/// # Errors
+/// Unavailable.
+pub async fn all_of(
+    app: &App,
+    owner: UserId,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<(Vec<Media>, Option<String>)> {
+    let rows = app.table().query(&key::media_of(owner), Order::OldestFirst, Read::Strong, limit, after).await?;
+    Ok((rows.items.iter().map(|item| item.read()).collect::<Result<_, _>>()?, rows.next))
+}
+
+/// Lets go of one whose owner is gone, whatever held it.
+///
+/// # Errors
+/// Unavailable.
+pub async fn abandon(app: &App, id: MediaId) -> Result<()> {
+    let gone = let_go(id).when(Condition::Without("un"));
+    match app.table().transact(vec![gone, Op::delete(key::loose(id))]).await {
+        Ok(()) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
     }
 }
 

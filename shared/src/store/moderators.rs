@@ -7,7 +7,7 @@ use crate::ids::{UserId, new_ulid};
 use crate::models::report::{Act, Moderation};
 use crate::models::user::{Account, Guard};
 use crate::table::design::key;
-use crate::table::{Condition, Op, Read};
+use crate::table::{Condition, Op, Order, Read};
 
 /// Is this a moderator? Access pattern 31.
 ///
@@ -28,11 +28,14 @@ pub async fn appoint_named(app: &App, me: UserId) -> Result<bool> {
     if users::by_name(app, name, Read::Strong).await? != Some(me) {
         return Ok(false);
     }
+    if super::deletions::is_moderator_held(app, name).await? {
+        return Ok(false);
+    }
     let moderation = change(app, me, true);
     let holder = Guard { id: me, free_at: None };
     let still_mine = Condition::All(vec![Condition::equal("id", me), Condition::Without("free_at")]);
     let ops = vec![
-        Op::create(key::moderator_named(name), &holder)?,
+        Op::create(key::moderator_named(name), &holder)?.owned_by(me),
         Op::check(key::name_guard(name), still_mine),
         role(me, true),
         logged(&moderation)?,
@@ -66,7 +69,7 @@ pub async fn appoint(app: &App, id: UserId, is_moderator: bool) -> Result<bool> 
 
 fn change(app: &App, user: UserId, is_moderator: bool) -> Moderation {
     let act = if is_moderator { Act::AppointModerator } else { Act::ReleaseModerator };
-    Moderation { id: new_ulid(app.now()), act, by: None, user, post: None, report: None }
+    Moderation { id: new_ulid(app.now()), act, by: None, user: Some(user), post: None, report: None }
 }
 
 fn role(id: UserId, is_moderator: bool) -> Op {
@@ -76,6 +79,32 @@ fn role(id: UserId, is_moderator: bool) -> Op {
         false => op.remove("moderator").when(Condition::equal("moderator", true)),
     }
 }
+
+/// Takes a deleted account out of the log of a month: what was done stays, without whom it was done to, or by. Access
+/// pattern 64.
+///
+/// # Errors
+/// Unavailable.
+pub async fn forget(app: &App, user: UserId, month: &str, after: Option<&str>) -> Result<Option<String>> {
+    let range = key::moderations(month);
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, ENTRIES, after).await?;
+    let mut ops = Vec::new();
+    for item in &rows.items {
+        let old: Moderation = item.read()?;
+        let post = old.post.filter(|post| !post.authors().contains(&user));
+        let other = |id: &UserId| *id != user;
+        let new = Moderation { by: old.by.filter(other), user: old.user.filter(other), post, ..old };
+        if new != old {
+            ops.push(Op::put(key::moderation(old.id), &new)?);
+        }
+    }
+    // Nobody else writes an entry that is there.
+    app.table().batch_write(ops).await?;
+    Ok(rows.next)
+}
+
+/// Entries looked through at once.
+const ENTRIES: usize = 500;
 
 /// The write that keeps a moderator's doing for ever, in the transaction that does it.
 pub(super) fn logged(moderation: &Moderation) -> Result<Op> {
@@ -91,7 +120,7 @@ pub(super) fn tell(moderation: &Moderation) {
         entry = %id,
         ?act,
         by = text(by.map(|by| by.to_string())),
-        %user,
+        user = text(user.map(|user| user.to_string())),
         post = text(post.map(|post| post.to_string())),
         report = text(report.map(|report| report.to_string())),
         "moderation"

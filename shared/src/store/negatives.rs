@@ -10,6 +10,7 @@ use crate::backpressure::EDGE_REFUSALS;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::ids::{UserId, new_ulid};
+use crate::models::deletion::IN_FLIGHT;
 use crate::models::post::TIMELINE_LIFETIME;
 use crate::models::viewer::Negative;
 use crate::table::client::back_off;
@@ -68,7 +69,7 @@ pub(super) fn followed(from: UserId, to: UserId, known: &Negative) -> Op {
 
 /// A tombstone.
 pub(super) fn unfollowed(from: UserId, to: UserId, known: &Negative, until: Timestamp) -> Op {
-    let op = Op::update(key::negative(from, to)).set("unf_until", until);
+    let op = Op::update(key::negative(from, to)).set("unf_until", until).owned_by(to);
     as_known(if known.mute { op } else { op.set(TTL, until.seconds()) }, known)
 }
 
@@ -96,7 +97,8 @@ pub async fn block(app: &App, user: UserId, other: UserId) -> Result<()> {
         }
         let act = new_ulid(app.now());
         let until = app.now() + TOMBSTONE;
-        let sided = |user, other| Op::update(key::negative(user, other)).set("unf_until", until).remove(TTL);
+        let sided =
+            |user, other| Op::update(key::negative(user, other)).set("unf_until", until).remove(TTL).owned_by(other);
         let mut ops = vec![
             sided(user, other).set("out", act).when(Condition::Without("out")),
             sided(other, user).set("in", true),
@@ -147,12 +149,38 @@ pub async fn unblock(app: &App, user: UserId, other: UserId) -> Result<()> {
     Err(changed_each_time())
 }
 
+/// Takes away what stands between somebody and an account that is deleted. Where they unfollowed it just now, a post may
+/// still be on its way into their timeline: then it stays, for a later pass. Answers whether they are to be rid of its posts.
+///
+/// # Errors
+/// Unavailable.
+pub async fn forget(app: &App, user: UserId, gone: UserId) -> Result<bool> {
+    // Both sides of a block go together.
+    unblock(app, user, gone).await?;
+    let Some(known) = app.table().get::<Negative>(&key::negative(user, gone), Read::Strong).await? else {
+        return Ok(false);
+    };
+    let unfollowed = known.unf_until.map(|until| until.millis().saturating_sub(millis(TOMBSTONE)));
+    let is_fresh = unfollowed.is_some_and(|at| at + millis(IN_FLIGHT) > app.now().millis());
+    if !is_fresh {
+        let op = as_known(Op::delete(key::negative(user, gone)), &known);
+        if let Err(error) = app.table().transact(vec![op]).await {
+            error.refused()?;
+        }
+    }
+    Ok(known.unf_until.is_some())
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Hears no more of somebody. Twice is the same as once.
 ///
 /// # Errors
 /// Unavailable.
 pub async fn mute(app: &App, user: UserId, other: UserId) -> Result<()> {
-    let op = Op::update(key::negative(user, other)).set("mute", true).remove(TTL);
+    let op = Op::update(key::negative(user, other)).set("mute", true).remove(TTL).owned_by(other);
     app.table().write(op).await.map(|_| ()).map_err(Error::from)
 }
 

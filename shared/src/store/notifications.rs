@@ -27,11 +27,11 @@ fn moved_each_time() -> Error {
     Error::unavailable("the read mark was moved by others at each attempt")
 }
 
-/// Acts told at once: each takes two operations of the transaction, or three for a comment; and the group, its pointer
-/// and the mark take three.
+/// Acts told at once: each takes two operations of the transaction, or three for a comment; and the post, the
+/// group, its pointer and the mark take four.
 pub const fn most_acts(kind: NotificationKind) -> usize {
     let operations = if matches!(kind, NotificationKind::Comment) { 3 } else { 2 };
-    (TRANSACTION_OPS - 3) / operations
+    (TRANSACTION_OPS - 4) / operations
 }
 
 /// Tells the topic's owner of acts, at most [`most_acts`]: each once per kind, target and actor (a comment is a target of
@@ -55,6 +55,9 @@ pub async fn tell(app: &App, topic: &Topic, acts: &[Act], ways: Ways) -> Result<
         let group = open.as_ref().map_or(first, |group| group.id);
         new.iter_mut().for_each(|one| one.group = ways.list.then_some(group));
         let mut ops = new.iter().map(|one| note(app, topic, one)).collect::<Result<Vec<_>>>()?;
+        let noted = ops.len();
+        // What is told of a post goes with it: none may come after.
+        ops.extend(topic.post.map(|post| Op::check(key::post(post), Condition::Exists)));
         if ways.list {
             ops.extend(listing(app, topic, &new, &mark, &moved, open, joined)?);
         }
@@ -63,8 +66,12 @@ pub async fn tell(app: &App, topic: &Topic, acts: &[Act], ways: Ways) -> Result<
                 told.extend(new);
                 return Ok(told);
             }
-            Err(error) => error.refused()?,
-        };
+            Err(error) => {
+                if error.refused()?.has(noted) && topic.post.is_some() {
+                    return Ok(Vec::new());
+                }
+            }
+        }
         back_off(attempt).await;
     }
     Err(moved_each_time())
@@ -114,7 +121,7 @@ fn note(app: &App, topic: &Topic, told: &Told) -> Result<Op> {
     let done = NotificationDone { event: act.event, id: Some(id), group, seq, mailed, ttl };
     // Expired ones may lie there for days yet.
     let first = Condition::Any(vec![Condition::Missing, Condition::less("ttl", now.seconds())]);
-    Ok(Op::put(done_key(topic, &act), &done)?.when(first))
+    Ok(Op::put(done_key(topic, &act), &done)?.when(first).owned_by(act.actor))
 }
 
 /// The writes that put acts into the list: their events, the group they open or join, and the mark, moved from what was
@@ -133,34 +140,34 @@ fn listing(
     let ttl = (now + NOTIFICATION_LIFETIME).seconds();
     let as_read = Condition::All(vec![unchanged("last", read.last), unchanged("upto", read.upto)]);
     let Some(first) = told.first() else { return Ok(Vec::new()) };
-    let is_open = open.is_some();
+    let was = open.as_ref().map(|group| group.n);
     let mut group = open.unwrap_or_else(|| Notification::opened(first.id, topic, ttl));
     let mut ops = Vec::new();
     for Told { act, id, seq, .. } in told {
         let (id, seq, actor, comment) = (*id, *seq, act.actor, topic.comment(act));
         let event = NotificationEvent { id, group: group.id, kind, post, comment, of, actor, seq, ttl };
-        ops.push(Op::create(key::notification_event(owner, id), &event)?);
+        ops.push(Op::create(key::notification_event(owner, id), &event)?.owned_by(actor));
         let again = joined.insert(actor, group.id.ulid()) == Some(group.id.ulid());
         group.join(&event, again);
         if comment.is_some() && !again {
             let row = NotificationDone { event: group.id.ulid(), id: None, group: None, seq: None, mailed: false, ttl };
-            ops.push(Op::put(joined_key(topic, actor), &row)?);
+            ops.push(Op::put(joined_key(topic, actor), &row)?.owned_by(actor));
         }
     }
-    if is_open {
-        ops.push(grown(owner, &group));
+    if let Some(was) = was {
+        ops.push(grown(owner, &group, was));
     } else {
         let pointer = NotificationGroup { id: group.id, ttl: (now + GROUP_WINDOW).seconds() };
         ops.push(Op::create(key::notification(owner, group.id), &group)?);
         ops.push(Op::put(key::notification_group(owner, kind, topic), &pointer)?);
     }
-    let mark = Op::update(key::read_mark(owner)).set("last", group.last).add("unread", i64::from(!is_open));
+    let mark = Op::update(key::read_mark(owner)).set("last", group.last).add("unread", i64::from(was.is_none()));
     ops.push(mark.set("seq", moved.seq).when(as_read));
     Ok(ops)
 }
 
-/// The write of a group that events have joined.
-fn grown(owner: UserId, group: &Notification) -> Op {
+/// The write of a group that events have joined, which had so many.
+fn grown(owner: UserId, group: &Notification, was: u64) -> Op {
     let op = Op::update(key::notification(owner, group.id));
     let op = op.set("n", group.n).set("again", group.again).set("actors", &group.actors);
     let op = op.set("last", group.last);
@@ -168,10 +175,11 @@ fn grown(owner: UserId, group: &Notification) -> Op {
         Some(comment) => op.set("comment", comment),
         None => op,
     };
-    op.when(Condition::Exists).when(Condition::Without("read"))
+    // None was taken out of it meanwhile, either.
+    op.when(Condition::equal("n", was)).when(Condition::Without("read"))
 }
 
-fn unchanged(name: &'static str, value: Option<NotificationId>) -> Condition {
+pub(super) fn unchanged(name: &'static str, value: Option<NotificationId>) -> Condition {
     value.map_or(Condition::Without(name), |value| Condition::equal(name, value))
 }
 

@@ -188,7 +188,8 @@ pub(super) fn made(post: &Post) -> Result<[Op; 2]> {
 
 /// The write that counts an author's posts: those that are shared in no group, for the author's page shows no others.
 pub(super) fn counted(author: UserId, n: i64) -> Op {
-    Op::update(key::account(author)).add("posts", n).when(Condition::Exists)
+    let op = Op::update(key::account(author)).add("posts", n);
+    op.when(if n > 0 { users::live() } else { Condition::Exists })
 }
 
 /// Why a post was not made.
@@ -248,6 +249,50 @@ pub async fn delete(app: &App, post: &Post) -> Result<bool> {
     match app.table().transact(removal(post, Condition::equal("ver", post.ver))).await {
         Ok(()) => Ok(true),
         Err(error) => error.refused().map(|_| false),
+    }
+}
+
+/// Deletes posts of one author that were read just now, at most [`TOGETHER`], with all that goes with each. What changed
+/// meanwhile may stay.
+///
+/// # Errors
+/// Unavailable.
+pub async fn delete_all(app: &App, author: UserId, posts: &[Post]) -> Result<()> {
+    if posts.is_empty() {
+        return Ok(());
+    }
+    let mut ops = vec![counted(author, -i64::try_from(posts.len()).map_err(Error::internal)?)];
+    for post in posts {
+        ops.extend([
+            Op::delete(key::post(post.id)).when(Condition::Exists),
+            Op::delete(key::timeline_row(author, post.id)),
+        ]);
+        ops.extend(post.media.iter().map(|one| media::let_go(one.id)));
+    }
+    let Err(error) = app.table().transact(ops).await else { return Ok(()) };
+    error.refused()?;
+    for post in posts {
+        delete(app, post).await?;
+    }
+    Ok(())
+}
+
+/// Each takes six operations at most, and their count one.
+pub const TOGETHER: usize = 15;
+
+/// Takes somebody out of whom a post mentions; its text stays as it is. False when there was nothing to take out.
+///
+/// # Errors
+/// Unavailable.
+pub async fn forget_mention(app: &App, id: PostId, user: UserId) -> Result<bool> {
+    let found: Option<Post> = app.table().get(&key::post(id), Read::Strong).await?;
+    let Some(post) = found.filter(|post| post.mentions.iter().any(|one| one.id == user)) else { return Ok(false) };
+    let left: Vec<Mention> = post.mentions.into_iter().filter(|one| one.id != user).collect();
+    // A new version, for what the post is found by follows from it.
+    let op = Op::update(key::post(id)).set("mentions", left).set(TODO, true).add("ver", 1);
+    match app.table().write(op.when(Condition::equal("ver", post.ver))).await {
+        Ok(_) => Ok(true),
+        Err(error) => error.refused().map(|_| true),
     }
 }
 

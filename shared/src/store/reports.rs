@@ -6,7 +6,7 @@ use crate::App;
 use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, ReportId, UserId, new_ulid};
-use crate::models::report::{Decision, Moderation, Report, ReportAction, ReportStatus, Reported};
+use crate::models::report::{Decision, Handled, Moderation, Report, ReportAction, ReportStatus, Reported};
 use crate::table::design::key;
 use crate::table::{Condition, Item, Op, Order, Read};
 
@@ -15,8 +15,9 @@ use crate::table::{Condition, Item, Op, Order, Read};
 /// # Errors
 /// Unavailable.
 pub async fn create(app: &App, report: &Report) -> Result<()> {
-    let reported = Op::create(key::reported(report.post, report.reporter), &Reported { id: report.id })?;
-    let ops = vec![reported.owned_by(report.reporter), Op::create(key::report(report.status, report.id), report)?];
+    let Some(reporter) = report.reporter else { return Err(Error::internal("a report by nobody")) };
+    let reported = Op::create(key::reported(report.post, reporter), &Reported { id: report.id })?;
+    let ops = vec![reported.owned_by(reporter), Op::create(key::report(report.status, report.id), report)?];
     match app.table().transact(ops).await {
         Ok(()) => Ok(()),
         Err(error) => error.refused().map(|_| ()),
@@ -58,7 +59,7 @@ pub async fn decide(app: &App, old: &Report, decision: Decision, by: UserId) -> 
         id: new_ulid(app.now()),
         act: decision.into(),
         by: Some(by),
-        user: old.post.author,
+        user: Some(old.post.author),
         post: Some(old.post),
         report: Some(old.id),
     };
@@ -87,6 +88,41 @@ fn moved(old: &Report, new: &Report) -> Result<Vec<Op>> {
     }
     Ok(vec![Op::delete(key::report(old.status, old.id)).when(as_read), put])
 }
+
+/// Takes a deleted account out of the reports of a status, by the page: those of what it wrote, or what stood below that,
+/// go; of those it made, and of those it decided on as a moderator, it goes.
+///
+/// # Errors
+/// Unavailable.
+pub async fn forget(app: &App, user: UserId, status: ReportStatus, after: Option<&str>) -> Result<Option<String>> {
+    let rows = app.table().query(&key::reports(status), Order::OldestFirst, Read::Strong, LOOKED_AT, after).await?;
+    for item in &rows.items {
+        let old: Report = item.read()?;
+        let reported = old.reporter.map(|reporter| Op::delete(key::reported(old.post, reporter)));
+        let as_read = Condition::equal("ver", old.ver);
+        let mut ops = Vec::new();
+        if old.post.authors().contains(&user) {
+            ops.push(Op::delete(key::report(status, old.id)).when(as_read));
+            ops.extend(reported);
+        } else if old.reporter == Some(user) || old.handled.is_some_and(|handled| handled.by == Some(user)) {
+            let handled = old.handled.map(|one| Handled { by: one.by.filter(|by| *by != user), ..one });
+            let reporter = old.reporter.filter(|reporter| *reporter != user);
+            let new = Report { reporter, handled, ver: old.ver + 1, ..old.clone() };
+            ops.push(Op::put(key::report(status, old.id), &new)?.when(as_read));
+            ops.extend(reported.filter(|_| new.reporter.is_none()));
+        } else {
+            continue;
+        }
+        // One that is decided on at this moment is found by the next pass.
+        if let Err(error) = app.table().transact(ops).await {
+            error.refused()?;
+        }
+    }
+    Ok(rows.next)
+}
+
+/// Reports looked through at once.
+const LOOKED_AT: usize = 500;
 
 /// What an action writes; nothing where it is so already.
 async fn consequences(app: &App, post: PostId, action: Option<ReportAction>) -> Result<Vec<Op>> {

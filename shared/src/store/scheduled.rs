@@ -6,13 +6,15 @@
 
 use super::media;
 use super::posts::{self, NotMade};
+use super::users;
 use crate::App;
 use crate::backpressure::{EDGE_REFUSALS, PUBLISH_LEASE};
 use crate::error::{Error, FieldError, Result};
 use crate::ids::{PostId, ScheduledId, UserId, new_ulid};
 use crate::models::media::Use;
-use crate::models::post::Post;
+use crate::models::post::{Mention, Post, mentioned};
 use crate::models::scheduled::{Due, KEPT, MAX_WAITING, Publisher, Scheduled};
+use crate::rules;
 use crate::table::client::TRANSACTION_OPS;
 use crate::table::design::{Key, key};
 use crate::table::{Condition, Item, Op, Order, Read};
@@ -34,7 +36,32 @@ fn due_key(user: UserId, scheduled: &Scheduled) -> Key {
 /// # Errors
 /// Unavailable.
 pub async fn get(app: &App, user: UserId, id: ScheduledId) -> Result<Option<Scheduled>> {
-    Ok(app.table().get(&key::scheduled(user, id), Read::Strong).await?)
+    let found: Option<Scheduled> = app.table().get(&key::scheduled(user, id), Read::Strong).await?;
+    match found {
+        Some(found) => naming(app, user, found).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// With those whom it names as it stands: a post that waits does not keep whom, for an account may be deleted till then.
+async fn naming(app: &App, user: UserId, mut scheduled: Scheduled) -> Result<Scheduled> {
+    let names = mentioned(&scheduled.draft.content);
+    if names.is_empty() {
+        return Ok(scheduled);
+    }
+    let ids = users::by_names(app, &names).await?;
+    let found = names.into_iter().zip(ids).filter_map(|(username, id)| Some(Mention { id: id?, username }));
+    let found: Vec<Mention> = found.collect();
+    let sight = rules::sight_of(app, user, rules::mentioned(&found).collect::<Vec<_>>()).await?;
+    scheduled.draft.mentions = sight.named(found);
+    Ok(scheduled)
+}
+
+/// As it is kept.
+fn kept(scheduled: &Scheduled) -> Scheduled {
+    let mut kept = scheduled.clone();
+    kept.draft.mentions.clear();
+    kept
 }
 
 /// Posts that wait, newest first, and where the next page starts. Access pattern 23.
@@ -49,7 +76,11 @@ pub async fn page(
 ) -> Result<(Vec<Scheduled>, Option<String>)> {
     let rows = app.table().query(&key::scheduled_by(user), Order::NewestFirst, Read::Strong, limit, after).await?;
     let waiting = rows.items.iter().filter_map(Item::readable).filter(|one: &Scheduled| one.post.is_none());
-    Ok((waiting.collect(), rows.next))
+    let mut named = Vec::new();
+    for one in waiting.collect::<Vec<_>>() {
+        named.push(naming(app, user, one).await?);
+    }
+    Ok((named, rows.next))
 }
 
 /// Has a post wait, in one transaction with, first, an answer to be kept.
@@ -60,11 +91,11 @@ pub async fn create(app: &App, user: UserId, scheduled: &Scheduled, first: Optio
     let has_first = first.is_some();
     let ops = || -> Result<Vec<Op>> {
         let mut ops: Vec<Op> = first.into_iter().collect();
-        ops.push(Op::create(key::scheduled(user, scheduled.id), scheduled)?);
+        ops.push(Op::create(key::scheduled(user, scheduled.id), &kept(scheduled))?);
         ops.push(Op::put(due_key(user, scheduled), &json!({}))?);
         let attached = &scheduled.draft.media;
         let room = Condition::Any(vec![Condition::Without("waiting"), Condition::less("waiting", MAX_WAITING)]);
-        ops.push(Op::update(key::account(user)).add("waiting", 1).when(Condition::Exists).when(room));
+        ops.push(Op::update(key::account(user)).add("waiting", 1).when(super::users::live()).when(room));
         ops.extend(media::attach(attached, Use::Scheduled(scheduled.id)));
         Ok(ops)
     };
@@ -90,7 +121,7 @@ fn waits(old: &Scheduled) -> Condition {
 /// # Errors
 /// Unavailable.
 pub async fn edit(app: &App, user: UserId, old: &Scheduled, new: &Scheduled) -> Result<bool> {
-    let mut ops = vec![Op::put(key::scheduled(user, new.id), new)?.when(waits(old))];
+    let mut ops = vec![Op::put(key::scheduled(user, new.id), &kept(new))?.when(waits(old))];
     if old.at != new.at {
         ops.push(Op::delete(due_key(user, old)));
         ops.push(Op::put(due_key(user, new), &json!({}))?);
@@ -201,6 +232,9 @@ impl Turn {
             forget(app, lost.iter().map(|(due, _)| *due), "is not there, or can't be read").await?;
             let mut batch: Vec<_> = batch.into_iter().filter_map(|(due, found)| Some((due, found?))).collect();
             let later = batch.split_off(fitting(&batch));
+            for (due, found) in &mut batch {
+                *found = naming(app, due.user, found.clone()).await?;
+            }
             left = later.into_iter().map(|(due, _)| due).collect();
             if batch.is_empty() {
                 return Ok(());

@@ -7,7 +7,7 @@ use super::trends::{self, Uses};
 use crate::App;
 use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
-use crate::ids::PostId;
+use crate::ids::{PostId, UserId};
 use crate::models::post::Post;
 use crate::models::search::{Indexed, Posting, Term, terms};
 use crate::table::design::key;
@@ -77,6 +77,21 @@ fn size(rows: &Rows) -> usize {
     bytes.next_multiple_of(4 * 1024)
 }
 
+/// Posts and comments that mention an account, and where the next page starts. Read strongly. Access pattern 63.
+///
+/// # Errors
+/// Unavailable.
+pub async fn mentioning(
+    app: &App,
+    user: UserId,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<(Vec<PostId>, Option<String>)> {
+    let range = key::postings(&Term::mention(user));
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, limit, after).await?;
+    Ok((rows.items.iter().filter_map(|row| PostId::from_suffix(row.sk()).ok()).collect(), rows.next))
+}
+
 /// Whether a post has all of these.
 pub fn has(post: &Post, wanted: &BTreeSet<Term>) -> bool {
     wanted.is_subset(&terms(post))
@@ -115,7 +130,8 @@ pub async fn index(app: &App, id: PostId) -> Result<()> {
             false => Ok(Op::delete(key::posting(term, id))),
         };
         app.table().batch_write(all.terms.iter().map(write).collect::<Result<_, _>>()?).await?;
-        let Uses { ops, noted, is_all } = trends::uses(app, id, post.as_ref(), all.used).await?;
+        let Uses { ops, noted, is_all } =
+            trends::uses(app, id, post.as_ref().filter(|_| id.parent().is_none()), all.used).await?;
         let is_gone = post.is_none() && is_all;
         let done = Indexed { terms: wanted, done: ver.filter(|_| is_all), used: noted, n: all.n + 1 };
         // Edited or deleted meanwhile, it has another version in the next round.
@@ -127,7 +143,9 @@ pub async fn index(app: &App, id: PostId) -> Result<()> {
 async fn both(app: &App, id: PostId) -> Result<(Option<Post>, Option<Indexed>)> {
     let (post, indexed) = (key::post(id), key::indexed(id));
     let known = app.table().get::<Indexed>(&indexed, Read::Strong);
-    Ok(try_join(app.table().get::<Post>(&post, Read::Strong), known).await?)
+    let (post, known) = try_join(app.table().get::<Post>(&post, Read::Strong), known).await?;
+    // A comment that mentions nobody is found by nothing.
+    Ok((post.filter(|post| !post.undone && !terms(post).is_empty()), known))
 }
 
 /// Writes what a post is found by, and what goes with it, if nobody else did since it was read.

@@ -83,3 +83,14 @@ pub async fn forget(app: &App, user: UserId, slot: usize, id: &str) -> Result<()
         Err(error) => error.refused().map(|_| ()),
     }
 }
+
+/// Forgets all of somebody's sockets.
+///
+/// # Errors
+/// Unavailable.
+pub async fn forget_all(app: &App, user: UserId) -> Result<()> {
+    for socket in of_user(app, user).await? {
+        forget(app, user, socket.slot, &socket.id).await?;
+    }
+    Ok(())
+}

@@ -3,12 +3,14 @@
 use crate::App;
 use crate::error::{Error, FieldError, Result};
 use crate::ids::UserId;
+use crate::models::deletion::HeldName;
 use crate::models::fields::Patch;
 use crate::models::following::Followers;
 use crate::models::session::MailAction;
 use crate::models::settings::Settings;
 use crate::models::user::{Account, Avatar, Credentials, Email, Guard, Profile, Username};
-use crate::table::design::key;
+use crate::secrets::{Purpose, base64url};
+use crate::table::design::{Key, key};
 use crate::table::{Condition, Op, Order, Read, Refused};
 use std::time::Duration;
 
@@ -58,6 +60,7 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
         avatar: None,
         ver: 1,
         suspended: None,
+        deleted: None,
     };
     let account = Account {
         id,
@@ -69,6 +72,7 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
         stored: 0,
         moderator: false,
         settings: Settings::default(),
+        deleted: false,
     };
     let followers = Followers::new(id);
     let known = new.known_address.iter().cloned().collect();
@@ -96,14 +100,20 @@ pub async fn create(app: &App, new: &NewAccount, first: Option<Op>, last: Vec<Op
         Ok(ops)
     })()
     .map_err(NotCreated::Other)?;
+    let held = ops.len();
+    let ops: Vec<Op> = ops.into_iter().chain(not_held(app, &new.username).map_err(NotCreated::Other)?).collect();
+    let places = ops.len();
     match app.table().transact(ops).await {
         Ok(()) => Ok(()),
-        Err(error) => Err(why_not(&error.refused().map_err(NotCreated::Other)?, offset)),
+        Err(error) => {
+            let refused = error.refused().map_err(NotCreated::Other)?;
+            Err(why_not(&refused, offset, (held..places).any(|place| refused.has(place))))
+        }
     }
 }
 
-fn why_not(refused: &Refused, offset: usize) -> NotCreated {
-    match (refused.has(offset), refused.has(offset + 1)) {
+fn why_not(refused: &Refused, offset: usize, is_held: bool) -> NotCreated {
+    match (is_held || refused.has(offset), refused.has(offset + 1)) {
         _ if offset == 1 && refused.has(0) => NotCreated::First,
         (true, true) => NotCreated::Both,
         (true, false) => NotCreated::UsernameTaken,
@@ -126,6 +136,28 @@ impl From<NotCreated> for Error {
             NotCreated::Other(error) => error,
         }
     }
+}
+
+/// That no deleted account had the name lately. Availability is decided here, by the transaction, and times are compared:
+/// a row whose time is over may lie there for days.
+fn not_held(app: &App, name: &Username) -> Result<Vec<Op>> {
+    let free = || Condition::Any(vec![Condition::Missing, Condition::less("free_at", app.now())]);
+    Ok(held_names(app, name)?.into_iter().map(|key| Op::check(key, free())).collect())
+}
+
+/// Where it is kept that a deleted account had the name: under each of the keys, for one may have been replaced.
+pub(super) fn held_names(app: &App, name: &Username) -> Result<Vec<Key>> {
+    let macs = app.keys()?.macs(Purpose::HeldName, &[name.folded().as_bytes()]);
+    Ok(macs.iter().map(|mac| key::held_name(&base64url(mac))).collect())
+}
+
+/// Whether a deleted account had the name lately; for an answer that comes before the name is taken.
+///
+/// # Errors
+/// Unavailable.
+pub async fn is_held(app: &App, name: &Username) -> Result<bool> {
+    let found = app.table().batch_get::<HeldName>(&held_names(app, name)?, Read::Strong).await?;
+    Ok(found.into_iter().flatten().any(|held| held.free_at > app.now()))
 }
 
 /// Takes a name that is free, one's own, or given up long enough ago. TTL is no help here: it deletes days late.
@@ -258,6 +290,10 @@ pub async fn change(app: &App, old: &UserPage, change: ProfileChange) -> Result<
     if new.profile.username.folded() != old.profile.username.folded() {
         rename(app, old, &new, &mut ops)?;
         names.push((1, "username"));
+        for op in not_held(app, &new.profile.username)? {
+            names.push((ops.len(), "username"));
+            ops.push(op);
+        }
     }
     if let Some(email) = change.email.filter(|email| email.folded() != old.account.email.folded()) {
         names.push((ops.len(), "email"));
@@ -290,6 +326,11 @@ pub async fn change(app: &App, old: &UserPage, change: ProfileChange) -> Result<
     Err(taken.map_or(Changed::Meanwhile, |(_, field)| Changed::Error(Error::taken(field))))
 }
 
+/// An account that is there, and not deleted.
+pub(super) fn live() -> Condition {
+    Condition::All(vec![Condition::Exists, Condition::Without("deleted")])
+}
+
 /// Why a change was not made.
 #[derive(Debug)]
 pub enum Changed {
@@ -309,7 +350,7 @@ fn rename(app: &App, old: &UserPage, new: &UserPage, ops: &mut Vec<Op>) -> Resul
     let id = old.profile.id;
     ops.push(take_name(app, &new.profile.username, &Guard { id, free_at: None })?);
     let kept = Guard { id, free_at: Some(app.now() + NAME_KEPT) };
-    ops.push(Op::put(key::name_guard(&old.profile.username), &kept)?);
+    ops.push(Op::put(key::name_guard(&old.profile.username), &kept)?.owned_by(id));
     Ok(())
 }
 
@@ -331,7 +372,7 @@ fn readdress(app: &App, old: &UserPage, new: &UserPage, ops: &mut Vec<Op>) -> Re
 /// False when they changed meanwhile.
 pub async fn change_settings(app: &App, id: UserId, old: &Settings, new: &Settings) -> Result<bool> {
     let same = Condition::Any(vec![Condition::Without("settings"), Condition::equal("settings", old)]);
-    let op = Op::update(key::account(id)).set("settings", new).when(Condition::Exists).when(same);
+    let op = Op::update(key::account(id)).set("settings", new).when(live()).when(same);
     match app.table().write(op).await {
         Ok(_) => Ok(true),
         Err(error) => error.refused().map(|_| false),

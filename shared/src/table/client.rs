@@ -1,6 +1,6 @@
 //! The only user of the DynamoDB SDK: few verbs, retries in one place.
 
-use super::design::{Key, PARTITION_KEY, Range, SORT_KEY, WRITE};
+use super::design::{INDEXES, Key, PARTITION_KEY, Range, SORT_KEY, WRITE, key};
 use super::expression::{Change, Expression, Op};
 use super::failure::{Failure, Outcome, classify};
 use super::item::Item;
@@ -149,6 +149,38 @@ impl Table {
         let now = self.now();
         let items = output.items.unwrap_or_default().into_iter().map(Item);
         Ok(Rows { items: items.filter(|item| !item.is_expired(now)).collect(), next })
+    }
+
+    /// The keys that the index lists under a value, and where the next page starts. An index is read eventually: what was
+    /// written in the last moments may be missing.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn listed(&self, under: &str, limit: usize, after: Option<&str>) -> Result<(Vec<Key>, Option<String>)> {
+        let index = &INDEXES[0];
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let start = after.and_then(|after| after.split_once('\n')).map(|(pk, sk)| {
+            let key = [(index.partition_key, under), (PARTITION_KEY, pk), (SORT_KEY, sk)];
+            HashMap::from(key.map(|(name, value)| (name.to_owned(), text(value))))
+        });
+        let call = || {
+            self.client()
+                .query()
+                .table_name(self.name())
+                .index_name(index.name)
+                .key_condition_expression(format!("{} = :under", index.partition_key))
+                .expression_attribute_values(":under", text(under))
+                .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start.clone())
+                .return_consumed_capacity(sdk::ReturnConsumedCapacity::Total)
+                .send()
+        };
+        let output = self.retried(call).await?;
+        count_reads(output.consumed_capacity());
+        let next = output.last_evaluated_key.map(Item).map(|item| item.key());
+        let keys = output.items.unwrap_or_default().into_iter().map(|item| Item(item).key());
+        let keys = keys.map(|(pk, sk)| key::listed(pk, sk)).collect();
+        Ok((keys, next.map(|(pk, sk)| format!("{pk}\n{sk}"))))
     }
 
     /// Many items by their keys, in the keys' order; each item costs as a read of its own.

@@ -45,7 +45,7 @@
 //! | HourAudience | V#post | H#hour | yes | who has read it in an hour: its views |
 //! | Days | V#post | D#month | yes | likes and comments of thirty days, by the day on which they were made |
 //! | TimelineRow | TL#u | ulid.author | yes | a post in u's timeline |
-//! | NameGuard | N#name | N | | who has the username |
+//! | NameGuard | N#name or N#hash | N | may | who has the username; or, by a keyed hash alone, that a deleted account had it lately |
 //! | EmailGuard | E#hash | E | | who has the address |
 //! | MailToken | X#ulid | X | yes | what a mail's token allows |
 //! | Idempotency | U#u or IA#hash | I#hash | yes | an answer kept for repeats |
@@ -58,13 +58,14 @@
 //! | Reported | R#post | u | | that u has reported the post: once |
 //! | Report | RQ#status | ulid | | a report, in the list of its status; it is kept |
 //! | Moderation | ML#month | ulid | | who did what as a moderator, and when |
-//! | ModeratorNamed | MOD#name | MOD | | who was made a moderator for having the name that the configuration tells |
+//! | ModeratorNamed | MOD#name or MOD#hash | MOD | | who was made a moderator for having the name that the configuration tells |
 //! | TagUse | TA#tag | u | yes | that u uses the hashtag since an hour, and in how many posts |
 //! | TagCount | TR#slot | hour#tag | yes | how many authors began to use the hashtag in the hour: the number of such rows |
 //! | Top | TOP | TOP | yes | the hashtags used most, counted anew every five minutes |
 //! | Socket | U#u | W#slot | yes | an open WebSocket in one of u's ten places |
 //! | SocketOwner | WS#socket | WS | yes | whose it is: all that is known when it closes is its name |
 //! | Activity | AL#u | ulid | yes | what u did, or that somebody signed in as u, or failed to |
+//! | Deletion | DEL | u | | an account that is being removed, and when it is looked for again what was in flight |
 //!
 //! GSI1 (KEYS_ONLY, sparse: `GSI1PK` = `O#u`) lists what an account left in other partitions; for deletion and export.
 //!
@@ -128,6 +129,11 @@
 //! | 55 | who asks to join a group? | G#g, begins_with q# | S | store::groups::requests |
 //! | 56 | what is shared in a group? | G#g, begins_with T# | S | store::posts::in_group |
 //! | 59 | what does a deleted group leave? | G#g | S | store::group_removal::remove_group |
+//! | 60 | what did an account leave elsewhere? | GSI1: O#u | E | store::deletions::elsewhere |
+//! | 61 | which accounts are being removed? | DEL | S | store::deletions::due |
+//! | 62 | all of one's own partition | U#u | S | store::deletions::own |
+//! | 63 | which posts mention an account? | W#~u | S | store::search::mentioning |
+//! | 64 | what did moderators do in a month? | ML#month | S | store::moderators::forget |
 
 mod entity;
 pub mod key;

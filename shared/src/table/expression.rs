@@ -91,11 +91,14 @@ impl Op {
         Ok(Self::put(key, value)?.when(Condition::Missing))
     }
 
-    /// Of a put: has the index list the item as one that this user left in another partition.
+    /// Of a put or an update: has the index list the item as one that this user left in another partition.
     #[must_use]
     pub fn owned_by(mut self, user: UserId) -> Self {
-        if let Change::Put(item) = &mut self.change {
-            item.0.insert(INDEXES[0].partition_key.to_owned(), AttributeValue::S(owner(user)));
+        let (name, value) = (INDEXES[0].partition_key.to_owned(), AttributeValue::S(owner(user)));
+        match &mut self.change {
+            Change::Put(item) => drop(item.0.insert(name, value)),
+            Change::Update(steps) => steps.push(Step::Set(name, value)),
+            Change::Delete | Change::Check => {}
         }
         self
     }

@@ -76,6 +76,7 @@ pub enum EntityKey {
     Socket(UserId, usize),
     SocketOwner,
     Activity(UserId, ActivityId),
+    Deletion(UserId),
 }
 
 impl EntityKey {
@@ -92,6 +93,9 @@ impl EntityKey {
         }
         if pk == key::discoverables().pk() {
             return group(sk).filter(|group| !group.is_private()).map(Self::Discoverable);
+        }
+        if pk == key::deletions().pk() {
+            return user(sk).map(Self::Deletion);
         }
         let (partition, id) = pk.split_once('#')?;
         match partition {
@@ -282,6 +286,7 @@ impl EntityKey {
             Self::Socket(..) => "Socket",
             Self::SocketOwner => "SocketOwner",
             Self::Activity(..) => "Activity",
+            Self::Deletion(_) => "Deletion",
         }
     }
 

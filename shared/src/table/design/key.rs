@@ -19,6 +19,16 @@ fn user(id: UserId) -> String {
     format!("U#{}", id.ulid())
 }
 
+/// All that lies in a user's own partition.
+pub fn own(id: UserId) -> Range {
+    Range::starting(user(id), "")
+}
+
+/// A key as the index, or a row of a range, has it.
+pub fn listed(pk: impl Into<String>, sk: impl Into<String>) -> Key {
+    Key::new(pk, sk)
+}
+
 /// Where nothing lies, for asking whether the table answers.
 pub fn ping() -> Key {
     Key::new("PING", "PING")
@@ -406,6 +416,11 @@ pub fn name_guard(name: &Username) -> Key {
     Key::new(format!("N#{}", name.folded()), "N")
 }
 
+/// A name that nobody may take for a while, by a keyed hash of it: longer than any name, so that it is never one's.
+pub fn held_name(hash: &str) -> Key {
+    Key::new(format!("N#{hash}"), "N")
+}
+
 pub fn email_guard(email: &Email) -> Key {
     Key::new(format!("E#{}", base64url(&sha256(&[email.folded().as_bytes()])[..16])), "E")
 }
@@ -421,6 +436,11 @@ pub fn idempotency(scope: Option<UserId>, hash: &str) -> Key {
 
 pub fn rate_limit(scope: &str, window: u64) -> Key {
     Key::new(format!("RL#{scope}"), format!("{window:012}"))
+}
+
+/// Its windows.
+pub fn rate_limits(scope: &str) -> Range {
+    Range::starting(format!("RL#{scope}"), "")
 }
 
 pub fn read_mark(owner: UserId) -> Key {
@@ -470,6 +490,16 @@ pub fn notification_done(owner: UserId, kind: NotificationKind, about: impl Into
     Key::new(told(owner), format!("D#{}#{}", target(kind, about), actor.ulid()))
 }
 
+/// All that is kept of what was told to a user.
+pub fn told_to(owner: UserId) -> Range {
+    Range::starting(told(owner), "")
+}
+
+/// Who was told of as having done this to a post.
+pub fn notifications_done(owner: UserId, kind: NotificationKind, post: PostId) -> Range {
+    Range::starting(told(owner), &format!("D#{}#", target(kind, Some(post))))
+}
+
 pub fn notification_group(owner: UserId, kind: NotificationKind, about: impl Into<Target>) -> Key {
     Key::new(told(owner), format!("G#{}", target(kind, about)))
 }
@@ -491,6 +521,25 @@ pub fn reports(status: ReportStatus) -> Range {
 pub fn moderation(id: Ulid) -> Key {
     let at = Timestamp::from_millis(id.timestamp_ms()).rfc3339();
     Key::new(format!("ML#{}", at.get(.."2026-11".len()).unwrap_or_default()), id.to_string())
+}
+
+/// The entries of a month, such as `2026-11`.
+pub fn moderations(month: &str) -> Range {
+    Range::starting(format!("ML#{month}"), "")
+}
+
+/// The same when that account is gone: a keyed hash of the name, so that its next holder is not made one.
+pub fn held_moderator(hash: &str) -> Key {
+    Key::new(format!("MOD#{hash}"), "MOD")
+}
+
+/// An account that is being removed.
+pub fn deletion(user_id: UserId) -> Key {
+    Key::new(deletions().pk, user_id.ulid().to_string())
+}
+
+pub fn deletions() -> Range {
+    Range::starting("DEL".to_owned(), "")
 }
 
 /// Who was made a moderator for having the name that the configuration tells.

@@ -89,6 +89,9 @@ fn keys() {
         (key::socket(a, 7), "U#_1 W#07"),
         (key::socket_owner("c="), "WS#c= WS"),
         (key::activity(a, ActivityId::from_ulid(edge)), "AL#_1 _4"),
+        (key::deletion(a), "DEL _1"),
+        (key::held_name("hash"), "N#hash N"),
+        (key::held_moderator("hash"), "MOD#hash MOD"),
     ];
     for (key, expected) in keys {
         assert_eq!(shown(key), expected);

@@ -1,0 +1,150 @@
+//! What becomes of each kind of item that an account leaves. A new one is asked for by the compiler.
+
+use futures::{StreamExt, TryStreamExt};
+use shared::App;
+use shared::backpressure::REAPED_AT_ONCE;
+use shared::error::Result;
+use shared::ids::UserId;
+use shared::jobs::{FanoutJob, IndexJob, Job};
+use shared::store::{comments, deletions, follows, groups, likes, negatives, posts, scheduled, sockets, untold};
+use shared::table::Read;
+use shared::table::design::{EntityKey, Key};
+
+/// An item of the account's own partition, or one that the index lists, of which the key alone is known.
+pub(crate) struct Found {
+    key: Key,
+    entity: EntityKey,
+}
+
+impl Found {
+    /// None where the key is of no row of the chart; the audit tells of such.
+    pub(crate) fn new(key: Key) -> Option<Self> {
+        let entity = EntityKey::read(key.pk(), key.sk())?;
+        Some(Self { key, entity })
+    }
+}
+
+/// Removes, or makes say nothing of the account, what was found.
+pub(crate) async fn undo(app: &App, user: UserId, found: Vec<Found>) -> Result<()> {
+    let fates = found.into_iter().map(|found| fate(app, user, found)).collect::<Vec<_>>();
+    let done = futures::stream::iter(fates).buffer_unordered(REAPED_AT_ONCE);
+    let done: Vec<Fate> = done.try_collect().await?;
+    let (mut keys, mut jobs) = (Vec::new(), Vec::new());
+    for one in done {
+        match one {
+            Fate::Removed(key) => keys.push(key),
+            Fate::Left(job) => jobs.push(job),
+            Fate::Done => {}
+        }
+    }
+    // First: what is removed tells nobody any more that there was something to do.
+    app.jobs().send(jobs).await?;
+    deletions::remove(app, keys).await
+}
+
+enum Fate {
+    /// It goes as it stands.
+    Removed(Key),
+    /// A worker does the rest.
+    Left(Job),
+    /// It is done, or another step does it.
+    Done,
+}
+
+/// **What becomes of each entity of the chart.**
+async fn fate(app: &App, me: UserId, Found { key, entity }: Found) -> Result<Fate> {
+    match entity {
+        // ------------------------------------------------ its own partition
+        // They say that the account is deleted, and go last.
+        EntityKey::Profile(_) | EntityKey::Account(_) | EntityKey::Followers(_) | EntityKey::Deletion(_) => {}
+        EntityKey::Failures(_)
+        | EntityKey::Credentials(_)
+        | EntityKey::Session(..)
+        | EntityKey::Merged { .. }
+        | EntityKey::Uncounted { .. }
+        | EntityKey::Suggestions(_)
+        | EntityKey::ReadMark(_)
+        | EntityKey::Notification(..)
+        | EntityKey::Idempotency(_) => return Ok(Fate::Removed(key)),
+        // As if it took them back itself, so that the stream's consumer takes them off the counters.
+        EntityKey::Follow { from, to } => follows::end(app, from, to).await?,
+        EntityKey::Like { user, post } => drop(likes::set(app, user, post, false).await?),
+        EntityKey::Scheduled(user, id) => match scheduled::get(app, user, id).await? {
+            // One that is published at this moment is a post for the next pass.
+            Some(waiting) if waiting.post.is_none() => drop(scheduled::cancel(app, user, &waiting).await?),
+            _ => return Ok(Fate::Removed(key)),
+        },
+        EntityKey::Membership { group, .. } => groups::end(app, group, me).await?,
+        EntityKey::Socket(user, _) => sockets::forget_all(app, user).await?,
+        // With what stands between the two, or for want of that.
+        EntityKey::Block { user, other, .. } => {
+            negatives::unblock(app, user, other).await?;
+            return Ok(Fate::Removed(key));
+        }
+        EntityKey::NamesIndexed(user) => return Ok(Fate::Left(Job::Index(IndexJob::Person { user }))),
+        // Both sides of a block go together, and with them its row in the list.
+        EntityKey::Negative { user, other } if user == me => {
+            negatives::unblock(app, user, other).await?;
+            return Ok(Fate::Removed(key));
+        }
+
+        // ------------------------------------------------ others' partitions, found by the index
+        // A block, a muting, or that they unfollowed it: with its posts in their timeline.
+        EntityKey::Negative { user, other } => {
+            if negatives::forget(app, user, other).await? {
+                return Ok(Fate::Left(Job::Fanout(FanoutJob::Unfollowed { from: user, to: other })));
+            }
+        }
+        EntityKey::Comment(id) => comments::end(app, id).await?,
+        EntityKey::GroupPost(id) => {
+            if let Some(post) = posts::get(app, id, Read::Strong).await? {
+                posts::delete(app, &post).await?;
+            }
+        }
+        EntityKey::Member { group, .. } => groups::end(app, group, me).await?,
+        EntityKey::JoinRequest { .. } => return Ok(Fate::Removed(key)),
+        EntityKey::NotificationEvent(owner, id) => untold::forget_event(app, owner, id).await?,
+        EntityKey::NotificationDone(_) | EntityKey::MailToken(_) => return Ok(Fate::Removed(key)),
+        // A former name, held for the rest of its time.
+        EntityKey::NameGuard => deletions::hold_former_name(app, me, &key).await?,
+        EntityKey::ModeratorNamed => deletions::hold_moderator(app, &key).await?,
+
+        // ------------------------------------------------ steps of their own
+        // With its posts go their timeline row, and by the stream likes, comments, counts and postings; its tag uses are
+        // taken back with the posts, or over before the last pass.
+        EntityKey::Post(_)
+        | EntityKey::TimelineRow { .. }
+        | EntityKey::LikeRow { .. }
+        | EntityKey::Audience(_)
+        | EntityKey::HourAudience { .. }
+        | EntityKey::Days { .. }
+        | EntityKey::Posting { .. }
+        | EntityKey::Indexed(_)
+        | EntityKey::TagUse { .. } => {}
+        // With its follows, or its followers', counted down by the stream's consumer.
+        EntityKey::FollowerRow { .. } | EntityKey::FollowingRow { .. } | EntityKey::Overflow { .. } => {}
+        // With its media: the files, and then the item.
+        EntityKey::Media(_) | EntityKey::Loose(_) => {}
+        // With what waits.
+        EntityKey::Due(_) => {}
+        // By the job that is sent when the profile says it is deleted.
+        EntityKey::NameRow { .. } => {}
+        // What it was told, as one range.
+        EntityKey::NotificationGroup(_) => {}
+        // With the lists of reports, which are looked through: of what it wrote they go, of what it did it goes.
+        EntityKey::Reported { .. } | EntityKey::Report(..) | EntityKey::Moderation(_) => {}
+        // With the socket.
+        EntityKey::SocketOwner => {}
+        // A range of its own; what others did to it stays in their logs until it expires there.
+        EntityKey::Activity(..) => {}
+        // By the request itself.
+        EntityKey::EmailGuard => {}
+        // Ranges that its id names.
+        EntityKey::RateLimit => {}
+
+        // ------------------------------------------------ nobody's
+        EntityKey::Group(_) | EntityKey::Discoverable(_) => {}
+        EntityKey::Publisher | EntityKey::Sweeper | EntityKey::TagCount { .. } | EntityKey::Top => {}
+    }
+    Ok(Fate::Done)
+}

@@ -1,0 +1,156 @@
+//! What a pass goes through. Each page is read strongly where it can be, and is done again without harm.
+
+use crate::fate::{self, Found};
+use futures::{StreamExt, TryStreamExt};
+use shared::App;
+use shared::backpressure::{REAP_PAGE, REAPED_AT_ONCE};
+use shared::clock::Timestamp;
+use shared::error::{Error, Result};
+use shared::http::limits::Action;
+use shared::ids::UserId;
+use shared::jobs::{FilesJob, IndexJob, Job, ReapStep};
+use shared::models::report::ReportStatus;
+use shared::store::{deletions, follows, media, moderators, negatives, posts, reports, search};
+use shared::table::Read;
+use shared::table::design::key;
+
+pub(crate) const fn next(step: ReapStep) -> ReapStep {
+    match step {
+        ReapStep::Close => ReapStep::Posts,
+        ReapStep::Posts => ReapStep::Own,
+        ReapStep::Own => ReapStep::Followers,
+        ReapStep::Followers => ReapStep::Elsewhere,
+        ReapStep::Elsewhere => ReapStep::Told,
+        ReapStep::Told => ReapStep::Acts,
+        ReapStep::Acts => ReapStep::Timeline,
+        ReapStep::Timeline => ReapStep::Media,
+        ReapStep::Media => ReapStep::Mentions,
+        ReapStep::Mentions => ReapStep::Reports,
+        ReapStep::Reports => ReapStep::Moderation,
+        ReapStep::Moderation => ReapStep::Limits,
+        ReapStep::Limits => ReapStep::Files,
+        ReapStep::Files | ReapStep::End => ReapStep::End,
+    }
+}
+
+/// Does a page of a step, and answers where the next one begins; None when the step is done.
+pub(crate) async fn page(app: &App, user: UserId, step: ReapStep, after: Option<&str>) -> Result<Option<String>> {
+    match step {
+        ReapStep::Close => {
+            deletions::close_following(app, user).await?;
+            app.jobs().send(vec![Job::Index(IndexJob::Person { user })]).await.map(|()| None)
+        }
+        ReapStep::Posts => {
+            let (mine, next) = posts::by_author(app, user, posts::TOGETHER, after, Read::Strong).await?;
+            posts::delete_all(app, user, &mine).await.map(|()| next)
+        }
+        ReapStep::Own => {
+            let (rows, next) = deletions::own(app, user, REAP_PAGE, after).await?;
+            let found = rows.into_iter().filter_map(|(key, _)| Found::new(key)).collect();
+            fate::undo(app, user, found).await.map(|()| next)
+        }
+        ReapStep::Elsewhere => {
+            let (keys, next) = deletions::elsewhere(app, user, REAP_PAGE, after).await?;
+            let found = keys.into_iter().filter_map(Found::new).collect();
+            fate::undo(app, user, found).await.map(|()| next)
+        }
+        ReapStep::Followers => followers(app, user, after).await,
+        ReapStep::Told => deletions::wipe(app, &key::told_to(user), after).await,
+        ReapStep::Acts => deletions::wipe(app, &key::activities(user), after).await,
+        ReapStep::Timeline => deletions::wipe(app, &key::timeline(user), after).await,
+        ReapStep::Media => files_of(app, user, after).await,
+        ReapStep::Mentions => mentions(app, user, after).await,
+        ReapStep::Reports => {
+            list(ReportStatus::ALL, after, |status, after| {
+                let after = after.map(str::to_owned);
+                async move { reports::forget(app, user, status, after.as_deref()).await }
+            })
+            .await
+        }
+        ReapStep::Moderation => {
+            list(&months(user.created_at(), app.now()), after, |month, after| {
+                let after = after.map(str::to_owned);
+                async move { moderators::forget(app, user, &month, after.as_deref()).await }
+            })
+            .await
+        }
+        ReapStep::Limits => {
+            let names = Action::ALL.map(|action| action.quota().name);
+            let scopes: Vec<String> = names.into_iter().chain(["notification-mail"]).map(str::to_owned).collect();
+            list(&scopes, after, |name, after| {
+                let (range, after) = (key::rate_limits(&format!("{name}#{}", user.ulid())), after.map(str::to_owned));
+                async move { deletions::wipe(app, &range, after.as_deref()).await }
+            })
+            .await
+        }
+        ReapStep::Files => Ok(app.media().remove_owned(user).await?.then(String::new)),
+        ReapStep::End => Ok(None),
+    }
+}
+
+/// Goes through several lists, a page at a time: `n|after` is where, in the list of this number.
+async fn list<T: Clone, F: Future<Output = Result<Option<String>>>>(
+    lists: &[T],
+    after: Option<&str>,
+    page: impl Fn(T, Option<&str>) -> F,
+) -> Result<Option<String>> {
+    let (n, after) = match after.and_then(|after| after.split_once('|')) {
+        Some((n, after)) => (n.parse::<usize>().map_err(Error::internal)?, Some(after).filter(|text| !text.is_empty())),
+        None => (0, None),
+    };
+    let Some(one) = lists.get(n) else { return Ok(None) };
+    Ok(match page(one.clone(), after).await? {
+        Some(next) => Some(format!("{n}|{next}")),
+        None if n + 1 < lists.len() => Some(format!("{}|", n + 1)),
+        None => None,
+    })
+}
+
+/// The months from one moment to another, such as `2026-11`.
+fn months(from: Timestamp, to: Timestamp) -> Vec<String> {
+    let month = |at: Timestamp| {
+        let text = at.rfc3339();
+        let mut parts = text.split('-').filter_map(|part| part.parse::<u32>().ok());
+        parts.next().unwrap_or(1970) * 12 + parts.next().unwrap_or(1) - 1
+    };
+    (month(from)..=month(to)).map(|month| format!("{:04}-{:02}", month / 12, month % 12 + 1)).collect()
+}
+
+/// Its followers unfollow it, as they would themselves: what that leaves tells a later pass whose timeline is to be cleaned
+/// once more.
+async fn followers(app: &App, user: UserId, after: Option<&str>) -> Result<Option<String>> {
+    let rows = follows::follower_rows(app, user, REAP_PAGE, after).await?;
+    let followers: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();
+    let unfollow = async |from: UserId| -> Result<()> {
+        let known = negatives::get(app, from, user).await?;
+        if known.is_block() {
+            return follows::end(app, from, user).await;
+        }
+        follows::unfollow(app, from, user, known).await
+    };
+    let unfollowed = followers.into_iter().map(unfollow).collect::<Vec<_>>();
+    futures::stream::iter(unfollowed).buffer_unordered(REAPED_AT_ONCE).try_collect::<()>().await?;
+    Ok(rows.next)
+}
+
+async fn files_of(app: &App, user: UserId, after: Option<&str>) -> Result<Option<String>> {
+    let (found, next) = media::all_of(app, user, REAP_PAGE, after).await?;
+    let jobs = found.iter().filter(|one| one.undone).map(|one| Job::Files(FilesJob::Remove { media: one.id }));
+    app.jobs().send(jobs.collect()).await?;
+    let left = found.iter().filter(|one| !one.undone).map(|one| media::abandon(app, one.id)).collect::<Vec<_>>();
+    futures::stream::iter(left).buffer_unordered(REAPED_AT_ONCE).try_collect::<()>().await?;
+    Ok(next)
+}
+
+/// Others' posts keep their text, and mention it no more. What they are found by follows by the stream, and for one that
+/// says nothing of it any more by a job.
+async fn mentions(app: &App, user: UserId, after: Option<&str>) -> Result<Option<String>> {
+    let (found, next) = search::mentioning(app, user, REAP_PAGE, after).await?;
+    let mut stale = Vec::new();
+    for post in found {
+        if !posts::forget_mention(app, post, user).await? {
+            stale.push(Job::Index(IndexJob::Post { post }));
+        }
+    }
+    app.jobs().send(stale).await.map(|()| next)
+}

@@ -1,0 +1,83 @@
+//! Deleting my account.
+
+use axum::extract::State;
+use futures::future::try_join;
+use http::StatusCode;
+use shared::error::{Error, Kind, Result};
+use shared::http::extract::Json;
+use shared::http::limits::Action;
+use shared::http::{Address, Bearer};
+use shared::models::fields::{Fields, FromFields};
+use shared::models::user::Password;
+use shared::secrets::password;
+use shared::table::Read;
+use shared::{App, store};
+
+/// What proves that it is I.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct Farewell {
+    #[schema(value_type = String, example = "tern on the rock")]
+    password: Password,
+}
+
+impl FromFields for Farewell {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { password: Password::presented(fields.required("password")?) })
+    }
+}
+
+/// Delete my account.
+///
+/// From the very next request on nobody sees it or what it wrote, and nobody signs in; from lists it is gone within 30
+/// seconds. All that is its own is removed in the background, and so is its name from what others wrote. The address is
+/// free at once; nobody may take the username for 30 days.
+#[utoipa::path(
+    delete, path = "/users", tag = "profiles", security(("bearer" = [])), request_body = Farewell,
+    extensions(("x-limit" = json!("delete-account")), ("x-problems" = json!("wrong-password"))),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 403, description = "The password is wrong", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn delete_me(
+    State(app): State<App>,
+    bearer: Bearer,
+    address: Address,
+    Json(body): Json<Farewell>,
+) -> Result<StatusCode> {
+    let viewer = bearer.acting(&app, Action::DeleteAccount).await?;
+    let page = store::users::page(&app, viewer.id, Read::Strong);
+    let (found, page) = try_join(store::sessions::credentials(&app, viewer.id), page).await?;
+    let from = address.hashed();
+    if let Some(wait) = found.throttled(&from, app.now()) {
+        return Err(Error::new(Kind::RateLimited).detail("Too many wrong passwords.").retry_after(wait));
+    }
+    let wrong = || Error::new(Kind::WrongPassword).detail("This is not your password.");
+    if !password::verify(body.password.as_str(), found.hash()).await? {
+        store::sessions::record_failure(&app, viewer.id, &from).await?;
+        return Err(wrong());
+    }
+    let page = page.ok_or_else(Error::not_found)?;
+    match store::deletions::begin(&app, found, page).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(wrong()),
+    }
+}
+
+/// Delete my account. The same as `DELETE /users`.
+#[utoipa::path(
+    post, path = "/users/delete", tag = "profiles", security(("bearer" = [])), request_body = Farewell,
+    extensions(("x-limit" = json!("delete-account")), ("x-problems" = json!("wrong-password"))),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 403, description = "The password is wrong", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn delete_me_by_post(
+    state: State<App>,
+    bearer: Bearer,
+    address: Address,
+    body: Json<Farewell>,
+) -> Result<StatusCode> {
+    delete_me(state, bearer, address, body).await
+}
