@@ -7,6 +7,7 @@ use shared::http::body::MAX_BODY;
 use shared::http::etag::Tagged;
 use shared::http::limits::Action;
 use shared::http::{DEFAULT_LIMIT, MAX_LIMIT};
+use shared::models::group::{Description, GroupName, MAX_GROUPS, MAX_STAFF};
 use shared::models::media::{MAX_DIRECT, MAX_IMAGE, MAX_PER_POST, MAX_VIDEO};
 use shared::models::post::Content;
 use shared::models::scheduled::MAX_WAITING;
@@ -25,6 +26,7 @@ pub(crate) struct ClientConfig {
     password: PasswordRule,
     profile: ProfileSizes,
     post: PostSizes,
+    group: GroupSizes,
     media: MediaSizes,
     lists: ListSizes,
     sessions: SessionTimes,
@@ -85,6 +87,17 @@ pub(crate) struct PostSizes {
     max_hashtags: usize,
     /// Posts of one account that may wait for their time.
     max_scheduled: u64,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct GroupSizes {
+    /// As people count: grapheme clusters.
+    name: usize,
+    description: usize,
+    /// Groups that somebody may be in.
+    max_groups: usize,
+    /// Owners and moderators of a group.
+    max_moderating: usize,
 }
 
 /// Bytes, unless it says otherwise.
@@ -191,6 +204,12 @@ impl ClientConfig {
                 max_mentions: Content::MAX_MENTIONS,
                 max_hashtags: Content::MAX_HASHTAGS,
                 max_scheduled: MAX_WAITING,
+            },
+            group: GroupSizes {
+                name: GroupName::MAX,
+                description: Description::MAX,
+                max_groups: MAX_GROUPS,
+                max_moderating: MAX_STAFF,
             },
             media: MediaSizes {
                 content_types: FileType::ALL.map(FileType::content_type),

@@ -1,6 +1,6 @@
 //! The entity chart, read from the key.
 
-use super::key;
+use super::{Key, key};
 use crate::backpressure::TREND_SLOTS;
 use crate::ids::{
     ActivityId, GroupId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid,
@@ -105,7 +105,11 @@ impl EntityKey {
             "LK" => ledger_row(sk).and_then(|(edge, user)| Some(Self::LikeRow { post: post(id)?, edge, user })),
             "FO" => Some(Self::Overflow { author: user(id)?, follower: user(sk)? }),
             "A" => Some(Self::Post(PostId::of(parse_ulid(sk.strip_prefix("T#")?).ok()?, user(id)?))),
-            "C" => Some(Self::Comment(post(&format!("{}.{id}", sk.strip_prefix(key::COMMENT)?))?)),
+            "C" => {
+                let comment = post(&format!("{}.{id}", sk.strip_prefix(key::COMMENT)?))?;
+                // A half of one and the post itself would read as something shared in a group.
+                (key::post(comment) == Key::new(pk, sk)).then_some(Self::Comment(comment))
+            }
             "G" => Self::of_group(group(id)?, sk),
             "DUE" => key::read_due(sk).filter(|due| key::due(*due).pk() == pk).map(Self::Due),
             "W" => Some(Self::Posting { term: Term::from_key(id)?, post: post(sk)? }),
