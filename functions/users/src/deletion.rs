@@ -1,7 +1,7 @@
 //! Deleting my account.
 
 use axum::extract::State;
-use futures::future::try_join;
+use futures::future::try_join3;
 use http::StatusCode;
 use shared::error::{Error, Kind, Result};
 use shared::http::extract::Json;
@@ -45,9 +45,9 @@ pub(crate) async fn delete_me(
     address: Address,
     Json(body): Json<Farewell>,
 ) -> Result<StatusCode> {
-    let viewer = bearer.acting(&app, Action::DeleteAccount).await?;
-    let page = store::users::page(&app, viewer.id, Read::Strong);
-    let (found, page) = try_join(store::sessions::credentials(&app, viewer.id), page).await?;
+    let page = store::users::page(&app, bearer.id(), Read::Strong);
+    let found = store::sessions::credentials(&app, bearer.id());
+    let (viewer, found, page) = try_join3(bearer.acting(&app, Action::DeleteAccount), found, page).await?;
     let from = address.hashed();
     if let Some(wait) = found.throttled(&from, app.now()) {
         return Err(Error::new(Kind::RateLimited).detail("Too many wrong passwords.").retry_after(wait));

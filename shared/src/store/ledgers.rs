@@ -57,7 +57,6 @@ pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -
                 let gone = work.take().into_iter().map(|(user, _)| Op::delete(key::like(user, post)));
                 app.table().batch_write(gone.collect()).await?;
             }
-            Outcome::ActorGone => work.again()?,
         }
     }
     Ok(())
@@ -88,7 +87,6 @@ pub async fn settle_comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) 
                 comments::forget(app, gone.iter().copied()).await?;
                 comments::forget_uncounted(app, gone).await?;
             }
-            Outcome::ActorGone => work.again()?,
         }
     }
     Ok(())
@@ -174,17 +172,6 @@ pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -
             }
             Outcome::Refused(users) => drop(work.reread(app, &users).await?),
             Outcome::CounterGone => work.again()?,
-            Outcome::ActorGone => {
-                // What an account that was deleted meanwhile did last.
-                let actors: Vec<UserId> = work.edges.iter().map(|(from, _)| *from).collect();
-                let accounts: Vec<Key> = actors.iter().map(|from| key::account(*from)).collect();
-                let found = app.table().batch_items(&accounts, Read::Strong).await?;
-                let gone: Vec<UserId> =
-                    actors.into_iter().zip(found).filter(|(_, item)| item.is_none()).map(|(from, _)| from).collect();
-                let theirs = work.take_if(|from, _| gone.contains(&from));
-                drop_uncounted(app, &mut work, theirs, to).await?;
-                work.again()?;
-            }
         }
     }
     Ok(settled)
@@ -325,8 +312,6 @@ enum Outcome<I> {
     Refused(Vec<I>),
     /// The item that holds the counter is gone or changed.
     CounterGone,
-    /// An actor has no account any more.
-    ActorGone,
 }
 
 impl<I> Ops<I> {
@@ -356,7 +341,8 @@ impl<I> Ops<I> {
         match (changed.is_empty(), refused.has(counter_at)) {
             (false, _) => Ok(Outcome::Refused(changed)),
             (true, true) => Ok(Outcome::CounterGone),
-            (true, false) => Ok(Outcome::ActorGone),
+            // An account that is deleted keeps its item until nothing of it is left to count.
+            (true, false) => Err(Error::internal("an actor has no account")),
         }
     }
 }
