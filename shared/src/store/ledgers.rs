@@ -116,7 +116,6 @@ pub async fn settle_members(app: &App, group: GroupId, edges: Vec<(UserId, Edge)
                 let gone: Vec<UserId> = work.take().into_iter().map(|(user, _)| user).collect();
                 group_removal::forget_members(app, group, &gone).await?;
             }
-            Outcome::ActorGone => work.again()?,
         }
     }
     Ok(())
