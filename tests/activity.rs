@@ -116,9 +116,11 @@ async fn every_write_is_in_the_log_of_whoever_made_it() {
     people(&mut walk, &ann, &bob).await;
     let post = posts(&mut walk, &ann, &bob).await;
     media(&app, &mut walk, &ann).await;
+    groups(&mut walk, &ann, &bob).await;
+    let before_ann = types(&log(&bob).await).len() - 1;
     let call = ann.post("/notifications/read", json!({"all": true}));
     walk.logged(&ann, call, "mark_notifications_read", Target::None).await;
-    assert_eq!(types(&log(&bob).await).len(), before_ann + 1, "bob posted, and nothing of ann's is his");
+    assert_eq!(types(&log(&bob).await).len(), before_ann + 1, "nothing of ann's is his");
     bob.get(&format!("/posts/{post}")).await.expect(404);
 
     let refreshed = walk.done(anon.post("/users/refresh", json!({"refresh_token": ann.refresh_token}))).await;
@@ -126,6 +128,7 @@ async fn every_write_is_in_the_log_of_whoever_made_it() {
     walk.done(anon.post("/users/password/forgot", json!({"email": "ann@example.com"}))).await;
     assert_eq!(log(&ann).await[0]["type"], "mark_notifications_read", "no row of what is no act");
     leaving(&app, &mut walk).await;
+    deletions(&app, &mut walk).await;
 
     let unlogged = UNLOGGED.map(|(operation, _)| operation.to_owned());
     let missing: Vec<_> = walk.writes().difference(&walk.walked).cloned().collect();
@@ -226,6 +229,43 @@ async fn media(app: &TestApp, walk: &mut Walk, ann: &User) {
     let film = begun["id"].as_str().unwrap();
     let complete = ann.post(&format!("/media/{film}/complete"), None);
     walk.logged(ann, complete, "complete_upload", Is("media", film)).await;
+}
+
+async fn groups(walk: &mut Walk, ann: &User, bob: &User) {
+    let made = json!({"name": "Waders", "visibility": "private"});
+    let group = id(&walk.logged(ann, ann.post("/groups", made), "create_group", Made("group")).await);
+    let path = format!("/groups/{group}");
+    let is_group = || Is("group", &group);
+    walk.logged(ann, ann.patch(&path, json!({"name": "Gulls"})), "update_group", is_group()).await;
+    let text = json!({"content": "Shared."});
+    walk.logged(ann, ann.post(&format!("{path}/posts"), text), "create_post", Made("post")).await;
+    for (answer, kind) in [("deny", "deny_request"), ("approve", "approve_request")] {
+        walk.logged(bob, bob.post(&format!("{path}/join"), None), "join_group", is_group()).await;
+        let answer = ann.post(&format!("{path}/requests/bob/{answer}"), None);
+        walk.logged(ann, answer, kind, Is("user", &bob.id)).await;
+    }
+    let member = format!("{path}/members/bob");
+    let role = ann.put(&member, json!({"role": "moderator"}));
+    walk.logged(ann, role, "set_role", Is("user", &bob.id)).await;
+    walk.logged(bob, bob.post(&format!("{path}/leave"), None), "leave_group", is_group()).await;
+    walk.logged(bob, bob.post(&format!("{path}/join"), None), "join_group", is_group()).await;
+    walk.done(ann.post(&format!("{path}/requests/bob/approve"), None)).await;
+    walk.logged(ann, ann.delete(&member), "remove_member", Is("user", &bob.id)).await;
+    walk.logged(ann, ann.delete(&path), "delete_group", is_group()).await;
+}
+
+/// Accounts that are deleted leave no row, for nobody could read it.
+async fn deletions(app: &TestApp, walk: &mut Walk) {
+    let (dan, eve) = (app.user("dan").await, app.user("eve").await);
+    let password = json!({"password": PASSWORD});
+    walk.done(dan.post("/users/delete", password.clone())).await;
+    walk.done(eve.call(reqwest::Method::DELETE, "/users").json(&password)).await;
+    app.settle().await;
+    let logs: BTreeSet<_> =
+        app.table().await.into_keys().filter(|(pk, _)| pk.starts_with("AL#")).map(|key| key.0).collect();
+    for gone in [dan, eve] {
+        assert!(!logs.contains(&format!("AL#{}", gone.id.trim_start_matches("usr_"))), "{}", gone.username);
+    }
 }
 
 /// What ends sessions, and what needs none.

@@ -139,6 +139,7 @@ pub(crate) async fn set_role(
     let asked = acting(&app, &bearer, id).await?;
     let (asked, _) = asked.allowed(&app, owns, "Only its owners give others a role.").await?;
     let user = named(&app, &asked.viewer, &user).await?;
+    bearer.notes().set_target(user);
     let member = store::groups::set_role(&app, id, user, role, bearer.id()).await?;
     let user = cards(&app, Some(&asked.viewer), &[user]).await?.pop();
     Ok(View(MemberView { joined_at: user.is_some().then(|| member.joined.rfc3339()), user, role: member.role }))
@@ -163,6 +164,7 @@ pub(crate) async fn remove_member(
     let moderates = Role::moderates;
     let (asked, role) = asked.allowed(&app, moderates, "Only its owners and moderators remove members.").await?;
     let user = named(&app, &asked.viewer, &user).await?;
+    bearer.notes().set_target(user);
     match store::groups::leave(&app, id, user, Some((bearer.id(), role))).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Error::not_found()),

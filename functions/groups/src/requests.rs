@@ -53,6 +53,7 @@ pub(crate) async fn approve_request(
 ) -> Result<View<MembershipState>> {
     let (asked, role) = moderating(&app, acting(&app, &bearer, id).await?).await?;
     let user = named(&app, &asked.viewer, &user).await?;
+    bearer.notes().set_target(user);
     let role = store::groups::approve(&app, id, user, (bearer.id(), role)).await?;
     Ok(View(MembershipState::new(Some(role), false)))
 }
@@ -73,6 +74,7 @@ pub(crate) async fn deny_request(
 ) -> Result<StatusCode> {
     let (asked, role) = moderating(&app, acting(&app, &bearer, id).await?).await?;
     let user = named(&app, &asked.viewer, &user).await?;
+    bearer.notes().set_target(user);
     store::groups::deny(&app, id, user, (bearer.id(), role)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
