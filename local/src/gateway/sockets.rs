@@ -128,7 +128,7 @@ async fn converse(socket: Socket, mut line: Line, function: &Arc<Function>, cont
                     Some(Ok(_)) => {}
                 },
                 text = line.backlog.recv() => {
-                    let Some(text) = text else { return None };
+                    let text = text?;
                     idle = Instant::now() + times.idle;
                     if out.send(Message::Text(text.into())).await.is_err() {
                         return None;

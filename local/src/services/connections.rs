@@ -3,10 +3,11 @@
 use super::listen;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use percent_encoding::percent_decode_str;
 use serde_json::json;
 use shared::backpressure::SOCKET_BACKLOG;
 use std::collections::HashMap;
@@ -73,8 +74,11 @@ impl Connections {
         lock(&self.open).values().for_each(|handle| handle.close.notify_one());
     }
 
-    fn find(&self, stage: &str, id: &str) -> Option<Handle> {
-        lock(&self.open).get(id).filter(|handle| handle.stage == stage).cloned()
+    /// The one that `/{stage}/@connections/{id}` names.
+    fn find(&self, uri: &Uri) -> Option<Handle> {
+        let (stage, id) = uri.path().strip_prefix('/')?.split_once("/@connections/")?;
+        let id = percent_decode_str(id).decode_utf8().ok()?;
+        lock(&self.open).get(id.as_ref()).filter(|handle| handle.stage == stage).cloned()
     }
 }
 
@@ -88,12 +92,8 @@ fn lock(open: &Mutex<HashMap<String, Handle>>) -> MutexGuard<'_, HashMap<String,
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn send(
-    State(connections): State<Connections>,
-    Path((stage, id)): Path<(String, String)>,
-    body: Bytes,
-) -> Response {
-    let Some(handle) = connections.find(&stage, &id) else { return gone() };
+async fn send(State(connections): State<Connections>, uri: Uri, body: Bytes) -> Response {
+    let Some(handle) = connections.find(&uri) else { return gone() };
     match handle.backlog.try_send(String::from_utf8_lossy(&body).into_owned()) {
         Ok(()) => StatusCode::OK.into_response(),
         Err(TrySendError::Full(_)) => {
@@ -105,8 +105,8 @@ async fn send(
     }
 }
 
-async fn close(State(connections): State<Connections>, Path((stage, id)): Path<(String, String)>) -> Response {
-    match connections.find(&stage, &id) {
+async fn close(State(connections): State<Connections>, uri: Uri) -> Response {
+    match connections.find(&uri) {
         Some(handle) => {
             handle.close.notify_one();
             StatusCode::NO_CONTENT.into_response()
