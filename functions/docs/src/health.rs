@@ -77,7 +77,7 @@ mod tests {
             // Port 1 is nobody's.
             let value = match name {
                 "AWS_SESSION_TOKEN" | "SIGNING_KEYS" => return None,
-                "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" => "1",
+                "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" => "1",
                 "PUBLIC_READING" | "REQUIRE_VERIFIED_EMAIL" | "HIDE_REGISTERED_EMAILS" | "RATE_LIMITS" => "off",
                 name if name.contains("URL") => "http://127.0.0.1:1/x",
                 _ => "nothing",
