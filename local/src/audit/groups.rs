@@ -52,7 +52,7 @@ impl<B: Book> Walk<B> {
     pub(super) fn group_post(&mut self, id: PostId, post: &Post) -> Result<(), String> {
         self.counters(id, post)?;
         post.media.iter().for_each(|one| self.found(Fact::Held(one.id)));
-        self.stands_in_lists(id);
+        self.stands_in_lists(post);
         Ok(())
     }
 }

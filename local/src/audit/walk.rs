@@ -437,14 +437,13 @@ impl<B: Book> Walk<B> {
         self.counters(id, post)?;
         self.found(Fact::Posts(id.author));
         post.media.iter().for_each(|one| self.found(Fact::Held(one.id)));
-        self.stands_in_lists(id);
+        self.stands_in_lists(post);
         Ok(())
     }
 
-    pub(super) fn stands_in_lists(&mut self, id: PostId) {
-        if is_found(id) {
-            self.said(Fact::Indexed(id), 1);
-        }
+    pub(super) fn stands_in_lists(&mut self, post: &Post) {
+        let id = post.id;
+        self.said(Fact::Indexed(id), u64::from(is_found(id) || !post.mentions.is_empty()));
         if self.lasts(id.created_at() + TIMELINE_LIFETIME) {
             self.said(Fact::OwnRow(id), 1);
         }

@@ -4,7 +4,7 @@
 //! accents, alike in a post and in a question.
 
 use super::post::Post;
-use crate::ids::UserId;
+use crate::ids::{PostId, UserId};
 use crate::secrets::{base64url, from_base64url, sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,10 +80,16 @@ fn cut(word: &str) -> &str {
     &word[..end]
 }
 
-/// All that a post is found by. A comment is found by whom it mentions alone.
+/// Whether people find a post: neither a comment, nor what is shared in a private group.
+pub const fn is_found(id: PostId) -> bool {
+    id.parent().is_none() && id.is_open()
+}
+
+/// All that a post is found by. What people don't find is found by whom it mentions alone, which nobody can search for: it
+/// is for the day on which that account is deleted.
 pub fn terms(post: &Post) -> BTreeSet<Term> {
     let mentions = post.mentions.iter().map(|mention| Term::mention(mention.id));
-    if post.id.parent().is_some() {
+    if !is_found(post.id) {
         return mentions.collect();
     }
     let mut terms = words(&post.content);

@@ -9,6 +9,7 @@ use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
 use crate::models::post::Post;
+pub use crate::models::search::is_found;
 use crate::models::search::{Indexed, Posting, Term, terms};
 use crate::table::design::key;
 use crate::table::{Condition, Op, Order, Read, Rows};
@@ -97,19 +98,11 @@ pub fn has(post: &Post, wanted: &BTreeSet<Term>) -> bool {
     wanted.is_subset(&terms(post))
 }
 
-/// Whether a post is found at all: neither a comment is, nor what is shared in a private group.
-pub const fn is_found(id: PostId) -> bool {
-    id.parent().is_none() && id.is_open()
-}
-
 /// Has a post be found by what it says now, and by nothing that it said before; one that is gone, by nothing.
 ///
 /// # Errors
 /// Unavailable: doing it again is right.
 pub async fn index(app: &App, id: PostId) -> Result<()> {
-    if !is_found(id) {
-        return Ok(());
-    }
     for _ in 0..EDGE_REFUSALS {
         let (post, known) = both(app, id).await?;
         let ver = post.as_ref().map(|post| post.ver);
@@ -131,7 +124,7 @@ pub async fn index(app: &App, id: PostId) -> Result<()> {
         };
         app.table().batch_write(all.terms.iter().map(write).collect::<Result<_, _>>()?).await?;
         let Uses { ops, noted, is_all } =
-            trends::uses(app, id, post.as_ref().filter(|_| id.parent().is_none()), all.used).await?;
+            trends::uses(app, id, post.as_ref().filter(|_| is_found(id)), all.used).await?;
         let is_gone = post.is_none() && is_all;
         let done = Indexed { terms: wanted, done: ver.filter(|_| is_all), used: noted, n: all.n + 1 };
         // Edited or deleted meanwhile, it has another version in the next round.
@@ -144,7 +137,7 @@ async fn both(app: &App, id: PostId) -> Result<(Option<Post>, Option<Indexed>)> 
     let (post, indexed) = (key::post(id), key::indexed(id));
     let known = app.table().get::<Indexed>(&indexed, Read::Strong);
     let (post, known) = try_join(app.table().get::<Post>(&post, Read::Strong), known).await?;
-    // A comment that mentions nobody is found by nothing.
+    // What is not found, and mentions nobody, is found by nothing.
     Ok((post.filter(|post| !post.undone && !terms(post).is_empty()), known))
 }
 
