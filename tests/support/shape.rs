@@ -37,6 +37,10 @@ impl Shape {
                 // How often it was written.
                 item.as_object_mut().expect("an item").remove("n");
             }
+            if pk.starts_with("NE#") {
+                // Which was told as the how-manieth; how many were is in the read mark.
+                item.as_object_mut().expect("an item").remove("seq");
+            }
             if pk.starts_with("IX#") {
                 // How often it was written, and since when its hashtags count.
                 for name in ["n", "used"] {
