@@ -12,8 +12,11 @@ use shared::views;
 
 /// Tells the owner's sockets what was told. A repeated message tells the same again, under the same ids.
 pub(crate) async fn notifications(app: &App, topic: &Topic, told: &[Told]) -> Result<()> {
+    if told.is_empty() {
+        return Ok(());
+    }
     let open = open(app, topic.owner, Channel::Notifications).await?;
-    if open.is_empty() || told.is_empty() {
+    if open.is_empty() {
         return Ok(());
     }
     let messages = views::notification::messages(app, topic, told).await?;
