@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::models::socket::{Channel, MAX_SOCKETS, SOCKET_IDLE, SOCKET_LIFETIME, Socket, SocketOwner};
 use crate::models::viewer::Viewer;
+use crate::table::client::back_off;
 use crate::table::design::key;
 use crate::table::{Condition, Op, Order, Read};
 
@@ -24,9 +25,12 @@ pub async fn of_user(app: &App, user: UserId) -> Result<Vec<Socket>> {
 /// # Errors
 /// 401 when the session has ended.
 pub async fn open(app: &App, viewer: &Viewer, channel: Channel, id: &str) -> Result<Option<Socket>> {
-    for _ in 0..EDGE_REFUSALS {
+    // Those that open at once begin to look at different places.
+    let first = id.bytes().fold(0, |sum, byte| sum + usize::from(byte));
+    for attempt in 0..EDGE_REFUSALS {
         let open = of_user(app, viewer.id).await?;
-        let free = (0..MAX_SOCKETS).find(|slot| open.iter().all(|one| one.slot != *slot));
+        let mut slots = (0..MAX_SOCKETS).map(|n| (first + n) % MAX_SOCKETS);
+        let free = slots.find(|slot| open.iter().all(|one| one.slot != *slot));
         let oldest = match free {
             Some(_) => None,
             None => open.into_iter().min_by_key(|one| one.opened),
@@ -55,6 +59,7 @@ pub async fn open(app: &App, viewer: &Viewer, channel: Channel, id: &str) -> Res
                 }
             }
         }
+        back_off(attempt).await;
     }
     Err(Error::unavailable("sockets open faster than they get places"))
 }
@@ -84,13 +89,18 @@ pub async fn forget(app: &App, user: UserId, slot: usize, id: &str) -> Result<()
     }
 }
 
-/// Forgets all of somebody's sockets.
+/// The socket in one of somebody's places.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn forget_all(app: &App, user: UserId) -> Result<()> {
-    for socket in of_user(app, user).await? {
-        forget(app, user, socket.slot, &socket.id).await?;
-    }
-    Ok(())
+pub async fn at(app: &App, user: UserId, slot: usize) -> Result<Option<Socket>> {
+    Ok(app.table().get(&key::socket(user, slot), Read::Strong).await?)
+}
+
+/// Whether a socket has a place. One that opened while its session ended, or while another took its place, has none.
+///
+/// # Errors
+/// Unavailable.
+pub async fn is_known(app: &App, id: &str) -> Result<bool> {
+    Ok(app.table().get::<SocketOwner>(&key::socket_owner(id), Read::Strong).await?.is_some())
 }

@@ -92,7 +92,7 @@
 //! | 14 | what do I like? | U#u, begins_with L# | S | store::likes::by_user |
 //! | 15 | who likes this post? | LK#post | E (deleted: S) | store::likes::of_post |
 //! | 16 | my notifications | U#u, begins_with NT# | S | store::notifications::page |
-//! | 17 | what is newer than this one? | NE#u, E#ulid upwards | E | store::notifications::after |
+//! | 17 | what is newer than this one? | NE#u, E#ulid upwards | S | store::notifications::after |
 //! | 18 | how many are unread? | U#u, NM | S | store::notifications::read_mark |
 //! | 19 | was this asked before? | U#u / IA#hash, I#hash | C | store::idempotency::find |
 //! | 20 | how often lately? | RL#scope, window | update | store::limits::count |

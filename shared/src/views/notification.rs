@@ -78,17 +78,18 @@ pub struct NotificationEventView {
 
 type Cards = HashMap<UserId, Arc<Profile>>;
 
-/// Whether its owner still may know of what it is about: they may have left the group since.
+/// Whether its owner still may know of what it is about: they may have left the group since, or one of those whom the
+/// post stands below blocks them now.
 fn may_read(sight: &Sight<'_>, kind: NotificationKind, post: Option<PostId>, group: Option<GroupId>) -> bool {
     let asked = kind == NotificationKind::GroupRequest;
     let group_too = group.is_none_or(|group| !asked || sight.role_in(group).is_some_and(Role::moderates));
-    group_too && post.and_then(PostId::group).is_none_or(|group| sight.sees_group(group))
+    group_too && post.is_none_or(|post| sight.sees_post(post))
 }
 
-/// What is to be asked of what somebody is told: who did it, and in which group.
+/// What is to be asked of what somebody is told: who did it, and to what.
 fn subjects(actors: &[UserId], post: Option<PostId>, group: Option<GroupId>) -> impl Iterator<Item = Subject> {
-    let groups = group.into_iter().chain(post.and_then(PostId::group));
-    actors.iter().copied().map(Subject::from).chain(groups.map(Subject::from))
+    let about = post.into_iter().flat_map(rules::of_post).chain(group.map(Subject::from));
+    actors.iter().copied().map(Subject::from).chain(about)
 }
 
 impl NotificationView {
