@@ -220,6 +220,10 @@ async fn world(app: &TestApp, flock: &[Person]) -> World {
         cat.post(&format!("/posts/{shared}/like"), None).await.expect(200);
     }
     me.post(&format!("/groups/{closed}/join"), None).await.expect(202);
+    // Somebody whom I let into a private one.
+    let hidden = group(&me, "private").await;
+    cat.post(&format!("/groups/{hidden}/join"), None).await.expect(202);
+    me.post(&format!("/groups/{hidden}/requests/{}/approve", cat.id), None).await.expect(200);
     // An open socket.
     std::mem::forget(me.listen(app).await);
     // Suggestions: mine, and others' that may name me.

@@ -14,6 +14,7 @@ use crate::ids::{GroupId, UserId, new_ulid};
 use crate::models::group::{
     Description, Group, GroupName, JoinRequest, MAX_GROUPS, MAX_STAFF, Member, Membership, Role,
 };
+use crate::models::notification::Act;
 use crate::models::viewer::Viewer;
 use crate::table::client::back_off;
 use crate::table::design::{INDEXES, key, owner};
@@ -303,6 +304,21 @@ pub async fn approve(app: &App, group: GroupId, user: UserId, by: (UserId, Role)
 
 fn no_longer() -> Error {
     Error::forbidden("Your role in the group was changed at the same moment.")
+}
+
+/// Takes out of a member's row who let them in, once that is told: nobody asks any more, and whoever let them in may go,
+/// whom nothing would find there.
+///
+/// # Errors
+/// Unavailable.
+pub async fn forget_approval(app: &App, group: GroupId, user: UserId, told: Act) -> Result<()> {
+    let op = Op::update(key::member(group, user)).remove("by").repeatable();
+    // They may have been let in anew since.
+    let op = op.when(Condition::equal("at", told.event)).when(Condition::equal("by", told.actor));
+    match app.table().write(op).await {
+        Ok(_) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
+    }
 }
 
 /// Refuses somebody who asks to join.
