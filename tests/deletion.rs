@@ -120,6 +120,26 @@ async fn wrong_passwords_are_throttled_as_failed_sign_ins_are() {
     ann.get("/users").await.expect(200);
 }
 
+#[tokio::test]
+async fn the_others_whom_a_post_mentions_hear_nothing_again() {
+    let app = TestApp::start().await;
+    let (ann, bob, cat) = (app.user("ann").await, app.user("bob").await, app.user("cat").await);
+    cat.patch("/users/settings", json!({"notify": {"mention": {"mail": true}}})).await.expect(200);
+    let mut socket = cat.listen(&app).await;
+    let post = bob.post_text("Ask @ann, or @cat.").await;
+    socket.expect("mention").await;
+    app.settle().await;
+    let told = async || (cat.get("/notifications").await.expect(200).json(), app.mails_to(&cat.email).await.len());
+    let before = told().await;
+    assert_eq!(delete(&ann, PASSWORD).await, 204);
+    app.settle().await;
+    let mentions = bob.get(&format!("/posts/{post}")).await.expect(200).json()["mentions"].clone();
+    assert_eq!((mentions.as_array().expect("a list").len(), &mentions[0]["id"]), (1, &json!(cat.id)));
+    socket.is_silent().await;
+    assert_eq!(told().await, before);
+    app.audit().await;
+}
+
 /// Somebody who has left something of every kind, and the others.
 struct World {
     me: User,
