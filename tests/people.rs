@@ -117,6 +117,19 @@ async fn an_address_finds_those_who_let_it() {
 }
 
 #[tokio::test]
+async fn whoever_has_not_chosen_follows_the_parameter() {
+    let app = TestApp::with(|options| set(options, "FindableByEmail", "off")).await;
+    assert_eq!(app.anon().get("/config").await.expect(200).json()["features"]["findable_by_email"], false);
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let setting = async || bob.get("/users/settings").await.expect(200).json()["findable_by_email"].clone();
+    // What else is set chooses nothing.
+    bob.patch("/users/settings", json!({"notify": {"like": {"mail": true}}})).await.expect(200);
+    assert_eq!((setting().await, found(&ann, "bob@example.com").await), (json!(false), vec![]));
+    bob.patch("/users/settings", json!({"findable_by_email": true})).await.expect(200);
+    assert_eq!((setting().await, found(&ann, "bob@example.com").await), (json!(true), vec!["bob".to_owned()]));
+}
+
+#[tokio::test]
 async fn the_worker_may_die_at_each_of_its_calls() {
     let app = TestApp::with(|options| options.faults = Some(Faults::new(Profile::Redelivery))).await;
     let ann = named(&app, "ann", "Ann Tern").await;

@@ -8,7 +8,7 @@ use shared::http::{Bearer, Page, PageParams, PageQuery};
 use shared::ids::UserId;
 use shared::models::fields::FieldValue;
 use shared::models::names::Names;
-use shared::models::user::Email;
+use shared::models::user::{Account, Email};
 use shared::views::suggestions::SuggestionView;
 use shared::views::user::{UserCard, cards};
 use shared::{App, store, views};
@@ -76,5 +76,7 @@ fn address(asked: &str) -> Option<Email> {
 async fn by_address(app: &App, email: &Email) -> Result<Option<UserId>> {
     let Some(id) = store::users::by_email(app, email).await? else { return Ok(None) };
     let account = store::users::account(app, id).await?;
-    Ok(account.filter(|account| account.settings.findable_by_email).map(|account| account.id))
+    let by_default = app.config().findable_by_email;
+    let is_findable = |account: &Account| account.settings.findable_by_email.unwrap_or(by_default);
+    Ok(account.filter(is_findable).map(|account| account.id))
 }
