@@ -1,7 +1,7 @@
 //! Finding people.
 
 use crate::support::lists::{page_ids, walk};
-use crate::support::{Client, TestApp, User, set};
+use crate::support::{Client, TestApp, User, set, token_in};
 use futures::future::join_all;
 use local::{Death, Faults, InvokeError, Profile};
 use serde_json::{Value, json};
@@ -105,6 +105,8 @@ async fn what_changes_is_found_as_it_is() {
 async fn an_address_finds_those_who_let_it() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    assert_eq!(found(&ann, "bob@example.com").await, [""; 0], "it may be anybody's");
+    app.verify(&bob).await;
     for query in ["bob@example.com", "BOB@Example.com "] {
         assert_eq!(found(&ann, query).await, ["bob"], "{query}");
     }
@@ -112,8 +114,16 @@ async fn an_address_finds_those_who_let_it() {
     bob.patch("/users/settings", json!({"findable_by_email": false})).await.expect(200);
     assert_eq!(found(&ann, "bob@example.com").await, [""; 0]);
     bob.patch("/users/settings", json!({"findable_by_email": true})).await.expect(200);
+    // Nor by an address that is not theirs yet.
+    bob.patch("/users", json!({"email": "new@example.com"})).await.expect(200);
+    for query in ["bob@example.com", "new@example.com"] {
+        assert_eq!(found(&ann, query).await, [""; 0], "{query}");
+    }
+    let token = token_in(&app.mail_to("new@example.com", "verify").await);
+    app.anon().post("/users/verify", json!({ "token": token })).await.expect(200);
+    assert_eq!(found(&ann, "new@example.com").await, ["bob"]);
     bob.post("/users/ann/block", None).await.expect(200);
-    assert_eq!(found(&ann, "bob@example.com").await, [""; 0]);
+    assert_eq!(found(&ann, "new@example.com").await, [""; 0]);
 }
 
 #[tokio::test]
@@ -122,6 +132,7 @@ async fn whoever_has_not_chosen_follows_the_parameter() {
     assert_eq!(app.anon().get("/config").await.expect(200).json()["features"]["findable_by_email"], false);
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let setting = async || bob.get("/users/settings").await.expect(200).json()["findable_by_email"].clone();
+    app.verify(&bob).await;
     // What else is set chooses nothing.
     bob.patch("/users/settings", json!({"notify": {"like": {"mail": true}}})).await.expect(200);
     assert_eq!((setting().await, found(&ann, "bob@example.com").await), (json!(false), vec![]));

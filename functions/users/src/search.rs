@@ -25,7 +25,8 @@ pub(crate) struct SearchParams {
 
 /// People by username, by words of their full name, or by address.
 ///
-/// Whole names first, then whoever is followed most widely. By a whole address only those who are `findable_by_email`.
+/// Whole names first, then whoever is followed most widely. By a whole address only those who have verified it and are
+/// `findable_by_email`.
 /// A page may come out short, even empty, with a cursor: go on with it.
 #[utoipa::path(
     get, path = "/users/search", tag = "profiles", params(SearchParams, PageParams), security(("bearer" = [])),
@@ -72,11 +73,12 @@ fn address(asked: &str) -> Option<Email> {
     within.then(|| Email::parse(&asked.into()).ok()).flatten()
 }
 
-/// Whoever has the address and lets others find them by it.
+/// Whoever has the address, by the link in a mail to it, and lets others find them by it: anybody may sign up with
+/// somebody else's.
 async fn by_address(app: &App, email: &Email) -> Result<Option<UserId>> {
     let Some(id) = store::users::by_email(app, email).await? else { return Ok(None) };
     let account = store::users::account(app, id).await?;
     let by_default = app.config().findable_by_email;
-    let is_findable = |account: &Account| account.settings.findable_by_email.unwrap_or(by_default);
+    let is_findable = |account: &Account| account.verified && account.settings.findable_by_email.unwrap_or(by_default);
     Ok(account.filter(is_findable).map(|account| account.id))
 }
