@@ -2,9 +2,10 @@
 
 use crate::support::bulk::{Person, people};
 use crate::support::files;
-use crate::support::lists::{ids, walk};
+use crate::support::lists::{ids, page_ids, walk};
 use crate::support::services::Items;
 use crate::support::{Client, PASSWORD, TestApp, User, set};
+use futures::future::join_all;
 use local::{Death, Faults, InvokeError, Profile};
 use serde_json::json;
 use shared::table::design::EntityKey;
@@ -386,6 +387,50 @@ async fn nothing_is_left_of_every_kind_of_item() {
     app.advance(Duration::from_secs(29 * 24 * 3_600));
     let next = app.user(NAME).await;
     next.get("/reports").await.expect(403);
+}
+
+#[tokio::test]
+async fn two_that_go_at_once_are_both_taken_out_of_what_names_both() {
+    let app = TestApp::with(|all| {
+        set(all, "Moderator", "warden");
+        all.record_wire = true;
+    })
+    .await;
+    let (ann, bob, warden) = (app.user("ann").await, app.user("bob").await, app.user("warden").await);
+    let post = ann.post_text("Low tide.").await;
+    bob.post(&format!("/posts/{post}/report"), json!({"reason": "spam"})).await.expect(202);
+    let report = page_ids(&warden, "/reports").await.remove(0);
+    warden.patch(&format!("/reports/{report}"), json!({"status": "dismissed"})).await.expect(200);
+    app.settle().await;
+    app.pause_workers().await;
+    for user in [&ann, &bob, &warden] {
+        assert_eq!(delete(user, PASSWORD).await, 204);
+    }
+    // Each call takes a while, so that both read before either writes.
+    let wire = app.wire().expect("the wire is recorded");
+    wire.set_delay(Duration::from_millis(50));
+    for (step, list, both) in [("moderation", "ML#", [&ann, &warden]), ("reports", "RQ#", [&bob, &warden])] {
+        let mut messages = both.map(|user| json!({"job": "reap", "user": user.id, "pass": 0, "step": step})).to_vec();
+        while !messages.is_empty() {
+            let handled = messages.into_iter().map(|message| {
+                let record = json!({"messageId": "0", "body": message.to_string(), "eventSource": "aws:sqs"});
+                let (app, event) = (&app, json!({ "Records": [record] }));
+                async move { (message, app.invoke("reap", &event).await.expect("an answer")) }
+            });
+            let failed =
+                join_all(handled).await.into_iter().filter(|(_, answer)| answer["batchItemFailures"] != json!([]));
+            messages = failed.map(|(message, _)| message).collect();
+        }
+        let ids = both.map(|user| user.id.trim_start_matches("usr_"));
+        let items = app.table().await;
+        let listed = items.iter().filter(|((pk, _), _)| pk.starts_with(list));
+        let left: Vec<_> = listed.filter(|(_, item)| ids.iter().any(|id| item.to_string().contains(id))).collect();
+        assert!(left.is_empty(), "{step}: {left:#?}");
+    }
+    wire.set_delay(Duration::ZERO);
+    app.resume_workers().await;
+    app.settle().await;
+    app.audit().await;
 }
 
 /// A number of the seed's.
