@@ -1,5 +1,6 @@
 //! Accounts that are deleted: gone for readers at once, and then from table, bucket and queues to the last item.
 
+use crate::groups::{group, let_in};
 use crate::support::bulk::{Person, people};
 use crate::support::files;
 use crate::support::lists::{ids, page_ids, walk};
@@ -227,10 +228,6 @@ async fn world(app: &TestApp, flock: &[Person]) -> World {
     let path = format!("/reports/{}", mine_reported["id"].as_str().expect("an id"));
     of_mine.call(reqwest::Method::PATCH, &path).json(&json!({"status": "resolved"})).await.expect(200);
     // A group of mine with a member, who will own it; one that I share in; and one that I ask to join.
-    let group = async |owner: &Client, visibility: &str| {
-        let made = owner.post("/groups", json!({"name": "Waders", "visibility": visibility})).await.expect(201).json();
-        made["id"].as_str().expect("an id").to_owned()
-    };
     let own = group(&me, "public").await;
     let (open, closed) = (group(&bob, "public").await, group(&bob, "private").await);
     cat.post(&format!("/groups/{own}/join"), None).await.expect(200);
@@ -243,8 +240,7 @@ async fn world(app: &TestApp, flock: &[Person]) -> World {
     me.post(&format!("/groups/{closed}/join"), None).await.expect(202);
     // Somebody whom I let into a private one.
     let hidden = group(&me, "private").await;
-    cat.post(&format!("/groups/{hidden}/join"), None).await.expect(202);
-    me.post(&format!("/groups/{hidden}/requests/{}/approve", cat.id), None).await.expect(200);
+    let_in(&me, &hidden, &cat).await;
     // An open socket.
     std::mem::forget(me.listen(app).await);
     // Suggestions: mine, and others' that may name me.
@@ -430,6 +426,36 @@ async fn two_that_go_at_once_are_both_taken_out_of_what_names_both() {
     wire.set_delay(Duration::ZERO);
     app.resume_workers().await;
     app.settle().await;
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn a_group_is_left_to_somebody_who_can_act() {
+    let app = TestApp::with(|options| set(options, "Moderator", "warden")).await;
+    let (ann, bob, cid, warden) =
+        (app.user("ann").await, app.user("bob").await, app.user("cid").await, app.user("warden").await);
+    let (both, alone) = (group(&ann, "public").await, group(&ann, "public").await);
+    for (user, group) in [(&bob, &both), (&cid, &both), (&bob, &alone)] {
+        user.post(&format!("/groups/{group}/join"), None).await.expect(200);
+    }
+    ann.put(&format!("/groups/{both}/members/bob"), json!({"role": "moderator"})).await.expect(200);
+    let post = bob.post_text("Buy my gulls.").await;
+    warden.post(&format!("/posts/{post}/report"), json!({"reason": "spam"})).await.expect(202);
+    let report = page_ids(&warden, "/reports").await.remove(0);
+    let decide = async |action: &str| {
+        let decision = json!({"status": "resolved", "action": action});
+        warden.patch(&format!("/reports/{report}"), decision).await.expect(200);
+    };
+    decide("suspend_author").await;
+    assert_eq!(delete(&ann, PASSWORD).await, 204);
+    app.settle().await;
+    decide("reinstate_author").await;
+    let bob = app.sign_in("bob", PASSWORD).await;
+    let role = async |user: &Client, group: &str| {
+        user.get(&format!("/groups/{group}")).await.expect(200).json()["role"].clone()
+    };
+    assert_eq!((role(&cid, &both).await, role(&bob, &both).await), (json!("owner"), json!("moderator")));
+    assert_eq!(role(&bob, &alone).await, "owner", "where nobody can act, anybody");
     app.audit().await;
 }
 
