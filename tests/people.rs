@@ -48,11 +48,11 @@ async fn people_are_found_from_the_first_letter_of_each_name_on() {
 }
 
 #[tokio::test]
-async fn whole_names_come_first_then_the_most_widely_followed() {
+async fn usernames_come_first_then_whole_words_then_the_most_widely_followed() {
     let app = TestApp::start().await;
     let fans = join_all(["ivo", "jan", "kim", "leo", "mia"].map(|name| app.user(name))).await;
     let mut birds = Vec::new();
-    for (name, followers) in [("gull", 0), ("gulls", 1), ("gully", 5), ("gulliver", 2), ("tern", 0)] {
+    for (name, followers) in [("gull", 0), ("gulls", 1), ("gully", 5), ("gulliver", 2), ("tern", 1)] {
         let bird = app.user(name).await;
         for fan in &fans[..followers] {
             fan.follow(&bird).await;
@@ -61,13 +61,38 @@ async fn whole_names_come_first_then_the_most_widely_followed() {
     }
     birds[4].patch("/users", json!({"full_name": "Tern of Gull"})).await.expect(200);
     app.settle().await;
-    let all = found(&fans[0], "gull").await;
-    let (whole, rest) = all.split_at(2);
-    let mut whole = whole.to_vec();
-    whole.sort();
-    assert_eq!(whole, ["gull", "tern"]);
-    assert_eq!(rest, ["gully", "gulliver", "gulls"]);
+    assert_eq!(found(&fans[0], "gull").await, ["gull", "tern", "gully", "gulliver", "gulls"]);
     assert_eq!(found(&fans[0], "gul").await[..3], ["gully", "gulliver", "gulls"]);
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn whom_those_i_follow_follow_come_before_the_more_widely_followed() {
+    let app = TestApp::start().await;
+    let (ann, zoe) = (app.user("ann").await, app.user("zoe").await);
+    let fans = join_all(["bob", "cid", "dan"].map(|name| app.user(name))).await;
+    for (name, followers) in [("gull", &fans[..0]), ("gulla", &fans[..1]), ("gullb", &fans[..0]), ("gullc", &fans[..])]
+    {
+        let bird = app.user(name).await;
+        for fan in followers {
+            fan.follow(&bird).await;
+        }
+        if name == "gullb" {
+            zoe.follow(&bird).await;
+        }
+    }
+    ann.follow(&zoe).await;
+    app.settle().await;
+    let page = async |user: &User| names(&user.get("/users/search?query=gull").await.expect(200).items());
+    let by_followers = ["gull", "gullc", "gulla", "gullb"];
+    assert_eq!(page(&ann).await, by_followers, "nothing is known of whom hers follow");
+    ann.get("/users/suggestions").await.expect(200);
+    app.settle().await;
+    assert_eq!(page(&ann).await, ["gull", "gullb", "gullc", "gulla"], "never before an exact username");
+    assert_eq!(page(&fans[0]).await, by_followers);
+    // Page by page each comes once.
+    let pages = names(&walk(&ann, "/users/search?limit=2&query=gull").await);
+    assert_eq!(pages, ["gull", "gullc", "gullb", "gulla"]);
     app.audit().await;
 }
 

@@ -35,7 +35,7 @@
 //! | Publisher | DUE | DUE | | the first hour in which something may be due, and the run that is at it |
 //! | Posting | W#term | ulid.author | | a post that has the word, hashtag or author |
 //! | Indexed | IX#post | IX | | all that a post is found by |
-//! | NameRow | US#beginning | order#u | | that a name of u begins so, or that u has the interest, or any follower: whole names first, then the most widely followed |
+//! | NameRow | US#beginning | order#u | | that a name of u begins so, or that u has the interest, or any follower: a whole username first, then whole words, then the most widely followed |
 //! | NamesIndexed | U#u | SN | | all that u is found by |
 //! | Suggestions | U#u | SG | yes | whom u may want to follow, and why |
 //! | Media | M#u | M#ulid | | a picture or video of u's, and what it belongs to |
