@@ -211,6 +211,9 @@ impl World {
     async fn new() -> Self {
         let app = TestApp::start().await;
         let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
+        for user in [&ann, &bob] {
+            app.verify(user).await;
+        }
         for (from, to) in [(&ann, &cid), (&bob, &cid), (&cid, &ann), (&cid, &bob)] {
             from.follow(to).await;
         }

@@ -161,7 +161,7 @@ async fn profiles_and_the_graph() {
         "2 rounds, 2.5 read, 0 written: BatchGetItem U/P x1, Query U/B!, Query U/H!"
     );
     let searched = cost(&app, me.get("/users/search?query=bird")).await;
-    assert_eq!(searched, "2 rounds, 2 read, 0 written: BatchGetItem U/P x1, Query U/H!, Query US");
+    assert_eq!(searched, "2 rounds, 2.5 read, 0 written: BatchGetItem U/P x1, GetItem U/SG, Query U/H!, Query US");
     let unblocked = cost(&app, me.delete(&format!("/users/{}/block", gull.id))).await;
     let two = "BatchGetItem U/H x2!, BatchGetItem U/P x1!, PutItem AL, Query U/H!";
     assert_eq!(unblocked, format!("4 rounds, 4 read, 8 written: {two}, TransactWriteItems x3, UpdateItem RL"));

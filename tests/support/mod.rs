@@ -98,6 +98,12 @@ impl TestApp {
         }
     }
 
+    /// Opens the link in the mail that somebody got at sign-up.
+    pub(crate) async fn verify(&self, user: &User) {
+        let token = token_in(&self.mail_to(&user.email, "verify").await);
+        self.anon().post("/users/verify", json!({ "token": token })).await.expect(200);
+    }
+
     /// Waits until all that follows from what was done is done.
     pub(crate) async fn settle(&self) {
         self.local.settle().await.expect("the work comes to its end");

@@ -5,8 +5,8 @@
 //! the very next request on. The row with the group is an edge, too (see `edges`): the stream's consumer counts it.
 //! No request that only joins or leaves names the group's own item; who moderates a group stands there, so those acts do.
 
-use super::edges;
 use super::posts::NotMade;
+use super::{edges, users};
 use crate::App;
 use crate::backpressure::STAFF_REFUSALS;
 use crate::error::{Error, Kind, Result};
@@ -14,6 +14,7 @@ use crate::ids::{GroupId, UserId, new_ulid};
 use crate::models::group::{
     Description, Group, GroupName, JoinRequest, MAX_GROUPS, MAX_STAFF, Member, Membership, Role,
 };
+use crate::models::notification::Act;
 use crate::models::viewer::Viewer;
 use crate::table::client::back_off;
 use crate::table::design::{INDEXES, key, owner};
@@ -314,6 +315,21 @@ fn no_longer() -> Error {
     Error::forbidden("Your role in the group was changed at the same moment.")
 }
 
+/// Takes out of a member's row who let them in, once that is told: nobody asks any more, and whoever let them in may go,
+/// whom nothing would find there.
+///
+/// # Errors
+/// Unavailable.
+pub async fn forget_approval(app: &App, group: GroupId, user: UserId, told: Act) -> Result<()> {
+    let op = Op::update(key::member(group, user)).remove("by").repeatable();
+    // They may have been let in anew since.
+    let op = op.when(Condition::equal("at", told.event)).when(Condition::equal("by", told.actor));
+    match app.table().write(op).await {
+        Ok(_) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
+    }
+}
+
 /// Refuses somebody who asks to join.
 ///
 /// # Errors
@@ -446,8 +462,8 @@ pub async fn delete(app: &App, old: &Group, by: UserId) -> Result<bool> {
     }
 }
 
-/// Takes somebody out of a group for good, whose account is gone. The last owner leaves it to a moderator, or else to a
-/// member; with the last member it goes.
+/// Takes somebody out of a group for good, whose account is gone. The last owner leaves it to another (see `heir`); with
+/// the last member it goes.
 ///
 /// # Errors
 /// Unavailable.
@@ -457,12 +473,7 @@ pub async fn end(app: &App, group: GroupId, user: UserId) -> Result<()> {
         left => return left.map(|_| ()),
     }
     let Some(found) = get(app, group, Read::Strong).await? else { return Ok(()) };
-    let moderator = found.staff.keys().copied().find(|other| *other != user);
-    let heir = match moderator {
-        Some(moderator) => Some(moderator),
-        None => heir(app, group, user).await?,
-    };
-    let done = match heir {
+    let done = match heir(app, &found, user).await? {
         Some(heir) => set_role(app, group, heir, Role::Owner, user).await.map(|_| ()),
         None => delete(app, &found, user).await.map(|_| ()),
     };
@@ -474,18 +485,20 @@ pub async fn end(app: &App, group: GroupId, user: UserId) -> Result<()> {
     }
 }
 
-/// A member other than this one.
-async fn heir(app: &App, group: GroupId, user: UserId) -> Result<Option<UserId>> {
-    let mut after = None::<String>;
+/// Who owns a group after this one: a moderator, or else a member, who is there and not suspended, for nobody else can
+/// act; where there is none such, any of them.
+async fn heir(app: &App, group: &Group, user: UserId) -> Result<Option<UserId>> {
+    let mut others: Vec<UserId> = group.staff.keys().copied().filter(|other| *other != user).collect();
+    let (mut any, mut next) = (None, Some(None::<String>));
     loop {
-        let (members, next) = members(app, group, HEIRS, after.as_deref()).await?;
-        if let Some((heir, _)) = members.into_iter().find(|(other, _)| *other != user) {
-            return Ok(Some(heir));
+        if let Some(heir) = users::standing_among(app, &others).await?.first() {
+            return Ok(Some(*heir));
         }
-        match next {
-            Some(next) => after = Some(next),
-            None => return Ok(None),
-        }
+        any = any.or_else(|| others.first().copied());
+        let Some(after) = next else { return Ok(any) };
+        let (members, more) = members(app, group.id, HEIRS, after.as_deref()).await?;
+        others = members.into_iter().map(|(other, _)| other).filter(|other| *other != user).collect();
+        next = more.map(Some);
     }
 }
 

@@ -93,7 +93,7 @@ fn moved(old: &Report, new: &Report) -> Result<Vec<Op>> {
 /// go; of those it made, and of those it decided on as a moderator, it goes.
 ///
 /// # Errors
-/// Unavailable.
+/// Unavailable, also when somebody else changes one at that moment: then doing it again is right.
 pub async fn forget(app: &App, user: UserId, status: ReportStatus, after: Option<&str>) -> Result<Option<String>> {
     let rows = app.table().query(&key::reports(status), Order::OldestFirst, Read::Strong, LOOKED_AT, after).await?;
     for item in &rows.items {
@@ -113,9 +113,10 @@ pub async fn forget(app: &App, user: UserId, status: ReportStatus, after: Option
         } else {
             continue;
         }
-        // One that is decided on at this moment is found by the next pass.
         if let Err(error) = app.table().transact(ops).await {
             error.refused()?;
+            // Not left to the next pass, for this may be the last.
+            return Err(Error::unavailable("a report was changed while an account was taken out of it"));
         }
     }
     Ok(rows.next)

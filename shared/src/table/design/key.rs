@@ -335,6 +335,11 @@ pub fn named(sk: &str) -> Option<UserId> {
     other_end(sk)
 }
 
+/// Of which class it is there.
+pub fn name_class(sk: &str) -> Option<char> {
+    sk.chars().next()
+}
+
 pub fn suggestions(id: UserId) -> Key {
     Key::new(user(id), "SG")
 }
