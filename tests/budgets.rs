@@ -14,6 +14,8 @@ use shared::table::Op;
 use shared::table::design::key;
 use std::time::Duration;
 
+mod background;
+
 const HOUR: Duration = Duration::from_secs(3_600);
 
 async fn app() -> TestApp {
@@ -36,8 +38,8 @@ fn assert_success(answer: Response) -> Response {
     answer
 }
 
-/// The same of one that may be refused.
-async fn cost_of_any(app: &TestApp, request: impl IntoFuture<Output = Response>) -> String {
+/// The same of one that may be refused, or of something else that is done.
+async fn cost_of_any(app: &TestApp, request: impl IntoFuture) -> String {
     app.pause_workers().await;
     let wire = app.wire().expect("the wire is recorded");
     wire.set_delay(Duration::from_millis(25));
@@ -487,6 +489,9 @@ async fn pictures() {
     let made = cost(&app, me.post("/media", None).body("image/png", files::png())).await;
     let calls = "PutItem AL, Query U/H!, TransactWriteItems x1, TransactWriteItems x3, UpdateItem RL";
     assert_eq!(made, format!("4 rounds, 1 read, 10 written: {calls}"));
+    let keyed = me.post("/media", None).body("image/png", files::png()).header("idempotency-key", "k");
+    let calls = "GetItem U/I, PutItem AL, Query U/H!, TransactWriteItems x2, TransactWriteItems x3, UpdateItem RL";
+    assert_eq!(cost(&app, keyed).await, format!("4 rounds, 1.5 read, 12 written: {calls}"));
     let film = files::film();
     let begin = json!({"content_type": "video/mp4", "size": film.len()});
     let begun = cost(&app, me.post("/media/uploads", begin.clone())).await;

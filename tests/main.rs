@@ -46,6 +46,7 @@ mod matrix;
 mod media;
 mod merged;
 mod notifications;
+mod operations;
 mod passwords;
 mod paths;
 mod people;
