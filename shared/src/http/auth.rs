@@ -72,8 +72,7 @@ impl Bearer {
         };
         let (viewer, (), verified) = try_join3(self.viewer(app), limit, verified).await?;
         if !verified {
-            return Err(Error::new(Kind::EmailNotVerified)
-                .detail("Open the link in the mail we sent you; POST /users/verify/resend sends another."));
+            return Err(Error::email_not_verified());
         }
         Ok(viewer)
     }
