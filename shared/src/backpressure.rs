@@ -161,7 +161,7 @@ pub const REAPED_AT_ONCE: usize = 8;
 /// minutes at most. Nobody waits for it at a page, and two at once are Lambda's fewest.
 pub const EXPORT: Reading = Reading { batch: 1, concurrency: 2 };
 /// The `export` function's timeout, Lambda's longest: an archive is one file from its first byte to its last, so its making
-/// is not cut into messages. 2 GiB of media and 100,000 likes take some two minutes.
+/// is not cut into messages. 2 GiB of media at 20 MB/s are 110 s, 100,000 likes in pages of 30 ms another 30.
 pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(900);
 /// An archive's making, within that, as [`MESSAGE_TIMEOUT`] is within [`WORKER_TIMEOUT`].
 pub const ARCHIVE_TIMEOUT: Duration = Duration::from_secs(870);

@@ -57,7 +57,6 @@ pub(crate) async fn read_export(State(app): State<App>, Query(query): Query<Toke
     let headers = [
         (header::LOCATION, HeaderValue::try_from(address).map_err(Error::internal)?),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     Ok((StatusCode::SEE_OTHER, headers).into_response())
 }

@@ -3,7 +3,7 @@
 use super::Notes;
 use super::limits::Action;
 use crate::App;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
 use crate::models::activity::{self, Origin};
 use crate::models::viewer::Viewer;
