@@ -223,8 +223,7 @@ fn the_limits_in_force_are_those_set_on_purpose() {
     for queue in model.queues.iter().filter(|queue| readings.contains_key(queue.name.as_str())) {
         let window = windows[queue.name.as_str()];
         assert_eq!(window, if queue.name == "ViewsQueue" { limits::VIEWS_WINDOW } else { Duration::ZERO });
-        let visibility =
-            if queue.name == "ExportQueue" { limits::EXPORT_VISIBILITY } else { limits::VISIBILITY };
+        let visibility = if queue.name == "ExportQueue" { limits::EXPORT_VISIBILITY } else { limits::VISIBILITY };
         assert_eq!(queue.visibility_timeout(), visibility + window, "{}", queue.name);
         let redrive = queue.redrive_policy.as_ref().unwrap();
         assert_eq!(redrive.max_receive_count, limits::REDRIVE_RECEIVES, "{}", queue.name);

@@ -1,10 +1,10 @@
 //! Accounts that are deleted: gone for readers at once, and then from table, bucket and queues to the last item.
 
 use crate::support::bulk::{Person, people};
-use crate::support::{archive, files};
 use crate::support::lists::{ids, walk};
 use crate::support::services::Items;
 use crate::support::{Client, PASSWORD, TestApp, User, set};
+use crate::support::{archive, files};
 use local::{Death, Faults, InvokeError, Profile};
 use serde_json::json;
 use shared::table::design::EntityKey;

@@ -41,7 +41,11 @@ fn archived(app: &TestApp, owner: &str, mut shown: Value) -> Value {
             if let Some(id) = id {
                 let is_own = id.ends_with(owner.trim_start_matches("usr_"));
                 let ending = if fields["content_type"] == "image/png" { "png" } else { "jpg" };
-                let in_it = if is_own { format!("media/{id}.{ending}") } else { format!("{}/media/{id}", app.environment("export")["PUBLIC_URL"]) };
+                let in_it = if is_own {
+                    format!("media/{id}.{ending}")
+                } else {
+                    format!("{}/media/{id}", app.environment("export")["PUBLIC_URL"])
+                };
                 fields["url"] = json!(in_it);
                 fields["variants"] = json!([]);
             }
@@ -182,7 +186,8 @@ async fn nothing_secret_or_hidden_is_in_an_archive() {
     let group = group["id"].as_str().expect("an id").to_owned();
     ann.post(&format!("/groups/{group}/join"), None).await.expect(202);
     eve.post(&format!("/groups/{group}/requests/{}/approve", ann.id), None).await.expect(200);
-    let hers = eve.post(&format!("/groups/{group}/posts"), json!({"content": "For us alone."})).await.expect(201).json();
+    let hers =
+        eve.post(&format!("/groups/{group}/posts"), json!({"content": "For us alone."})).await.expect(201).json();
     ann.post(&format!("/posts/{}/like", hers["id"].as_str().expect("an id")), None).await.expect(200);
     ann.post(&format!("/groups/{group}/posts"), json!({"content": "Likewise alone."})).await.expect(201);
     app.settle().await;
@@ -300,7 +305,8 @@ async fn asked_for(app: &TestApp, user: &Client) -> String {
     let records = until(|| async { Some(app.stream().await).filter(|records| records.len() > known) }).await;
     app.dispatch(&records[known..], 100).await;
     // Faults may have it come late, or twice.
-    let jobs = until(|| async { Some(app.take_messages("EXPORT_QUEUE_URL").await).filter(|jobs| !jobs.is_empty()) }).await;
+    let jobs =
+        until(|| async { Some(app.take_messages("EXPORT_QUEUE_URL").await).filter(|jobs| !jobs.is_empty()) }).await;
     assert!(jobs.iter().all(|job| *job == jobs[0]), "{jobs:?}");
     jobs[0].clone()
 }
@@ -436,7 +442,8 @@ async fn an_archive_of_many_pages_and_parts_is_whole() {
     assert_eq!(ids(&archive.list("posts.json")), posts);
     assert_eq!(ids(&archive.list("activity.json")).len(), archive.list("activity.json").len());
     assert!(archive.list("activity.json").len() > 600);
-    let kept: BTreeSet<&[u8]> = archive.0.iter().filter(|(name, _)| name.starts_with("media/")).map(|(_, bytes)| &**bytes).collect();
+    let kept: BTreeSet<&[u8]> =
+        archive.0.iter().filter(|(name, _)| name.starts_with("media/")).map(|(_, bytes)| &**bytes).collect();
     assert_eq!(kept.len(), pictures.len());
     // More than a part, and none of it larger than a part has to be: what is in memory at once.
     let size: usize = kept.iter().map(|bytes| bytes.len()).sum();

@@ -57,7 +57,10 @@ pub(crate) async fn load(app: &TestApp, token: &str) -> Archive {
     let file = app.anon().get(answer.header("location")).await.expect(200);
     assert_eq!(file.header("content-type"), "application/zip");
     let disposition = file.header("content-disposition");
-    assert!(disposition.starts_with("attachment; filename=\"perch-") && disposition.ends_with(".zip\""), "{disposition}");
+    assert!(
+        disposition.starts_with("attachment; filename=\"perch-") && disposition.ends_with(".zip\""),
+        "{disposition}"
+    );
     open(file.body)
 }
 

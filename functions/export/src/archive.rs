@@ -17,7 +17,8 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 pub(crate) struct Archive<'a> {
     app: &'a App,
     upload: ArchiveUpload,
-    zip: Option<ZipWriter<StreamWriter<Unsent>>>,
+    /// Until it is finished.
+    zip: Option<Box<ZipWriter<StreamWriter<Unsent>>>>,
     unsent: Unsent,
     options: SimpleFileOptions,
 }
@@ -50,13 +51,13 @@ impl<'a> Archive<'a> {
     /// Unavailable.
     pub(crate) async fn begin(app: &'a App, owner: UserId, id: Ulid) -> Result<Self> {
         let (upload, unsent) = (app.media().begin_archive(owner, id).await?, Unsent::default());
-        let zip = Some(ZipWriter::new_stream(unsent.clone()));
+        let zip = Some(Box::new(ZipWriter::new_stream(unsent.clone())));
         let options = SimpleFileOptions::default().last_modified_time(date(app.now())).large_file(true);
         Ok(Self { app, upload, zip, unsent, options })
     }
 
     fn zip(&mut self) -> Result<&mut ZipWriter<StreamWriter<Unsent>>> {
-        self.zip.as_mut().ok_or_else(|| Error::internal("the archive is finished"))
+        self.zip.as_deref_mut().ok_or_else(|| Error::internal("the archive is finished"))
     }
 
     /// Begins a file of text.

@@ -64,7 +64,9 @@ impl File {
             Self::Comments => ("comments.json", "my comments and replies, as GET /posts/{id} has them"),
             Self::Likes => ("likes.json", "posts that I like, as GET /posts/liked has them"),
             Self::Scheduled => ("scheduled.json", "posts that wait for their time, as GET /posts/scheduled has them"),
-            Self::Media => ("media.json", "my pictures and videos, as GET /media/{id} has them; the files are in media/"),
+            Self::Media => {
+                ("media.json", "my pictures and videos, as GET /media/{id} has them; the files are in media/")
+            }
             Self::Notifications => ("notifications.json", "what I was told, as GET /notifications has it"),
             Self::Activity => ("activity.json", "what I did, and who signed in as me, as GET /activity-log has it"),
             Self::Reports => ("reports.json", "which posts I reported, and why"),

@@ -35,27 +35,23 @@ use std::sync::Arc;
 /// # Errors
 /// Unavailable.
 pub(crate) async fn write(app: &App, archive: &mut Archive<'_>, page: UserPage) -> Result<()> {
-    let (begun, user) = (app.now(), page.profile.id);
-    let mut readme = format!(
-        "All that is @{}'s at Perch ({user}), as it was from {} on.\n\n",
-        page.profile.username,
-        begun.rfc3339()
-    );
-    let reader = Reader { app, links: Links::of_archive(app, user), me: Arc::new(page.profile.clone()), user };
-    let mut page = Some(page);
+    let (name, user, begun) = (page.profile.username.clone(), page.profile.id, app.now());
+    let me = Arc::new(page.profile.clone());
+    let reader = Reader { app, user, page, me, links: Links::of_archive(app, user) };
+    let mut readme = format!("All that is @{name}'s at Perch ({user}), as it was from {} on.\n\n", begun.rfc3339());
     for file in File::ALL {
         let (name, what) = file.about();
         archive.begin_text(name)?;
-        let items = match (file, page.as_ref()) {
-            (File::Profile, Some(page)) => one(archive, &reader.profile(page.clone()).await?).await?,
-            (File::Settings, Some(_)) => one(archive, &page.take().map(|page| page.account.settings)).await?,
+        let items = match file {
+            File::Profile => one(archive, &reader.profile().await?).await?,
+            File::Settings => one(archive, &reader.page.account.settings).await?,
             _ => list(archive, &reader, file).await?,
         };
         let _ = writeln!(readme, "{name:20} {items:>7}  {what}");
     }
     let files = reader.copy_media(archive).await?;
     let _ = writeln!(readme, "{:20} {files:>7}  the files of my pictures and videos, by their ids", "media/");
-    let _ = write!(readme, "{NOTES}\nMade by {}.\n", app.now().rfc3339());
+    let _ = write!(readme, "{NOTES}\nDone at {}.\n", app.now().rfc3339());
     archive.begin_text("README.txt")?;
     archive.write(readme.as_bytes()).await
 }
@@ -110,6 +106,9 @@ fn items<T: Serialize>(views: impl IntoIterator<Item = T>) -> Result<Vec<Value>>
 struct Reader<'a> {
     app: &'a App,
     user: UserId,
+    /// As it was when the archive was begun.
+    page: UserPage,
+    /// The same profile, as the author of posts.
     me: Arc<Profile>,
     links: Links,
 }
@@ -131,13 +130,13 @@ impl From<Report> for OwnReport {
 }
 
 impl Reader<'_> {
-    async fn profile(&self, page: UserPage) -> Result<Me> {
-        let avatar = match &page.profile.avatar {
+    async fn profile(&self) -> Result<Me> {
+        let avatar = match &self.me.avatar {
             Some(avatar) => store::media::get(self.app, avatar.id).await?,
             None => None,
         };
         let avatar_url = avatar.map(|media| in_archive(media.id, media.content_type));
-        Ok(Me { avatar_url, ..Me::new(page, &self.links) })
+        Ok(Me { avatar_url, ..Me::new(self.page.clone(), &self.links) })
     }
 
     async fn page(&self, file: File, after: Option<&str>) -> Result<Page> {
@@ -192,8 +191,7 @@ impl Reader<'_> {
                 Ok((items(there.map(|media| Upload::new(media, links)))?, next))
             }
             File::Notifications => {
-                let (found, next) =
-                    views::notification::archived(app, &viewer, ARCHIVE_PAGE, after, links).await?;
+                let (found, next) = views::notification::archived(app, &viewer, ARCHIVE_PAGE, after, links).await?;
                 Ok((items(found)?, next))
             }
             File::Activity => {

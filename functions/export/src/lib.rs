@@ -27,7 +27,10 @@ pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
 async fn work(app: &App, ExportJob::Archive { id }: ExportJob) -> Result<()> {
     let Some((token, page)) = exports::wanted(app, id).await? else { return Ok(()) };
     let user = token.user;
-    if token.mailed || (!app.media().has_archive(user, id).await? && !make(app, user, id, page).await?) {
+    if token.mailed {
+        return Ok(());
+    }
+    if !app.media().has_archive(user, id).await? && !Box::pin(make(app, user, id, page)).await? {
         return Ok(());
     }
     app.jobs().send(vec![Job::Notify(NotifyJob::MailToken { id })]).await

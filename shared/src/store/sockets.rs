@@ -22,13 +22,7 @@ pub async fn of_user(app: &App, user: UserId) -> Result<Vec<Socket>> {
 ///
 /// # Errors
 /// 401 when the session has ended.
-pub async fn open(
-    app: &App,
-    user: UserId,
-    session: SessionId,
-    channel: Channel,
-    id: &str,
-) -> Result<Option<Socket>> {
+pub async fn open(app: &App, user: UserId, session: SessionId, channel: Channel, id: &str) -> Result<Option<Socket>> {
     for _ in 0..EDGE_REFUSALS {
         let open = of_user(app, user).await?;
         let free = (0..MAX_SOCKETS).find(|slot| open.iter().all(|one| one.slot != *slot));
