@@ -4,8 +4,7 @@
 //! read. Written units of transactions are twice a plain write's. `docs/architecture.md` has the same figures.
 
 use crate::support::bulk::{Person, app_of, people};
-use crate::support::files;
-use crate::support::{Response, TestApp, alone, set};
+use crate::support::{Response, TestApp, alone, archive, files, set, token_in};
 use local::wire::{Call, rounds};
 use local::{Data, Options};
 use serde_json::{Value, json};
@@ -123,6 +122,12 @@ async fn accounts() {
     assert_eq!(refreshed, "1 rounds, 0 read, 1 written: UpdateItem U/H");
     assert_eq!(cost(&app, me.get("/users")).await, "1 rounds, 2 read, 0 written: Query U/H!, Query U/P!");
     assert_eq!(cost(&app, me.get("/activity-log")).await, "1 rounds, 2 read, 0 written: Query AL!, Query U/H!");
+    archive::verify(&app, "gull@example.com").await;
+    let asked = cost(&app, me.post("/users/export", None)).await;
+    let calls = "GetItem U/P!, PutItem AL, PutItem X/X, Query U/H!, UpdateItem RL";
+    assert_eq!(asked, format!("4 rounds, 2 read, 4 written: {calls}"));
+    let link = format!("/users/export?token={}", token_in(&app.mail_to("gull@example.com", "archive").await));
+    assert_eq!(cost(&app, anon.get(&link)).await, "2 rounds, 2 read, 0 written: GetItem X/X!, Query U/P!");
     let out = cost(&app, me.post("/users/logout", None)).await;
     assert_eq!(out, "2 rounds, 0 read, 3 written: PutItem AL, TransactWriteItems x1");
 

@@ -2,10 +2,9 @@
 
 use crate::groups::{group, let_in};
 use crate::support::bulk::{Person, people};
-use crate::support::files;
 use crate::support::lists::{ids, page_ids, walk};
 use crate::support::services::Items;
-use crate::support::{Client, PASSWORD, TestApp, User, set};
+use crate::support::{Client, PASSWORD, TestApp, User, archive, files, set};
 use futures::future::join_all;
 use local::{Death, Faults, InvokeError, Profile};
 use serde_json::json;
@@ -17,10 +16,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Nobody else's words.
-const NAME: &str = "heliornis";
+pub(crate) const NAME: &str = "heliornis";
 const FORMER_NAME: &str = "podicaxx";
 const FULL_NAME: &str = "Gavia Stellataxx";
-const EMAIL: &str = "reap.me@example.net";
+pub(crate) const EMAIL: &str = "reap.me@example.net";
 
 async fn delete(user: &Client, password: &str) -> u16 {
     user.post("/users/delete", json!({ "password": password })).await.status
@@ -143,18 +142,18 @@ async fn the_others_whom_a_post_mentions_hear_nothing_again() {
 }
 
 /// Somebody who has left something of every kind, and the others.
-struct World {
-    me: User,
-    bob: User,
-    cat: User,
+pub(crate) struct World {
+    pub(crate) me: User,
+    pub(crate) bob: User,
+    pub(crate) cat: User,
     /// My group, which cat will own.
-    own: String,
+    pub(crate) own: String,
     /// Media of mine, by their ids.
     media: Vec<String>,
 }
 
 /// A world in which the account has, or had lately, an item of every entity that can be somebody's.
-async fn world(app: &TestApp, flock: &[Person]) -> World {
+pub(crate) async fn world(app: &TestApp, flock: &[Person]) -> World {
     let email = EMAIL.to_owned();
     let sign_up = json!({"username": FORMER_NAME, "email": email, "password": PASSWORD, "full_name": FULL_NAME});
     app.anon().post("/users", sign_up).header("idempotency-key", "mine").await.expect(201);
@@ -251,6 +250,11 @@ async fn world(app: &TestApp, flock: &[Person]) -> World {
     app.anon().post("/users/password/forgot", json!({"email": email})).await.expect(202);
     app.anon().post("/login", json!({"username": NAME, "password": "wrong password"})).await.expect(401);
     app.settle().await;
+    // An archive.
+    archive::verify(app, EMAIL).await;
+    me.post("/users/export", None).await.expect(202);
+    app.mail_to(EMAIL, "archive").await;
+    app.settle().await;
     // Not counted yet.
     app.pause_workers().await;
     me.comment(&theirs, "One more.").await;
@@ -346,7 +350,7 @@ fn app_ahead() -> u64 {
     (16 * MINUTE + 50 * HOUR).as_secs()
 }
 
-fn options(options: &mut local::Options) {
+pub(crate) fn options(options: &mut local::Options) {
     set(options, "RateLimits", "on");
     set(options, "FanoutLimit", "1");
     set(options, "Moderator", NAME);
@@ -362,6 +366,8 @@ async fn nothing_is_left_of_every_kind_of_item() {
     let missing: Vec<_> = missing.into_iter().filter(|name| !NOBODYS.contains(&name.as_str())).collect();
     assert!(missing.is_empty(), "the world has none of {missing:?}");
     assert!(traces(&before, &needles(&world), 0).len() > 100);
+    let files = app.bucket().await;
+    assert!(["media/", "exports/"].iter().all(|folder| files.keys().any(|key| key.starts_with(folder))), "{files:?}");
 
     assert_eq!(delete(&world.me, PASSWORD).await, 204);
     app.resume_workers().await;

@@ -33,6 +33,7 @@ mod conventions;
 mod cursors;
 mod deletion;
 mod demo;
+mod export;
 mod faults;
 mod feed;
 mod graph;

@@ -13,6 +13,7 @@ pub struct Config {
     pub credentials: Credentials,
     pub endpoints: Endpoints,
     pub table: String,
+    pub export_queue: String,
     pub fanout_queue: String,
     pub files_queue: String,
     pub index_queue: String,
@@ -99,6 +100,7 @@ pub struct ConfigError(Vec<String>);
 /// The variables that `template.yaml` gives to every function.
 pub const GIVEN_TO_ALL: [&str; 26] = [
     "TABLE_NAME",
+    "EXPORT_QUEUE_URL",
     "FANOUT_QUEUE_URL",
     "FILES_QUEUE_URL",
     "INDEX_QUEUE_URL",
@@ -154,6 +156,7 @@ impl Config {
                 connections: vars.optional("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"),
             },
             table: vars.text("TABLE_NAME"),
+            export_queue: vars.text("EXPORT_QUEUE_URL"),
             fanout_queue: vars.text("FANOUT_QUEUE_URL"),
             files_queue: vars.text("FILES_QUEUE_URL"),
             index_queue: vars.text("INDEX_QUEUE_URL"),

@@ -1,6 +1,7 @@
 //! The whole service, started for a test, and people to use it.
 
 mod acts;
+pub(crate) mod archive;
 pub(crate) mod binaries;
 pub(crate) mod browser;
 pub(crate) mod bulk;

@@ -34,6 +34,20 @@ pub async fn get(app: &App, id: ReportId) -> Result<Option<Report>> {
     Ok(found.into_iter().flatten().max_by_key(|report: &Report| report.ver))
 }
 
+/// The reports that somebody made of these posts. Access pattern 32.
+///
+/// # Errors
+/// Unavailable.
+pub async fn made(app: &App, reporter: UserId, posts: &[PostId]) -> Result<Vec<Report>> {
+    let keys: Vec<_> = posts.iter().map(|post| key::reported(*post, reporter)).collect();
+    let found = app.table().batch_get::<Reported>(&keys, Read::Strong).await?;
+    let mut reports = Vec::new();
+    for reported in found.into_iter().flatten() {
+        reports.extend(get(app, reported.id).await?.filter(|report| report.reporter == Some(reporter)));
+    }
+    Ok(reports)
+}
+
 /// Reports of a status, newest first, and where the next page starts. Access pattern 32.
 ///
 /// # Errors
