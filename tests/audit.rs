@@ -102,8 +102,10 @@ async fn each_damage_is_found_and_named() {
     let (g, t) = (gull.trim_start_matches("usr_"), tern.trim_start_matches("usr_"));
     let (today, hour) = today(&items);
     let times = [(today.as_str(), "its day"), (&hour, "0")];
+    let [place, another] = damages::places(&items).map(|place| format!("in place {place}"));
+    let places = [(place.as_str(), "in its place"), (&another, "in another place")];
     let names = [(post.as_str(), "the post"), (&gull, "gull"), (&tern, "tern"), (g, "gull"), (t, "tern")];
-    let names = [&names[..], &times].concat();
+    let names = [&names[..], &times, &places].concat();
     for (damages, expected) in damages::damages(&items, g, t) {
         for damage in &damages {
             damage.do_it(&app).await;
@@ -134,6 +136,8 @@ async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
         command.env_remove(name);
     }
     command.envs(environment.iter().copied());
+    // What is freed goes back to the system at once, so that the peak is what an audit holds, not what mimalloc keeps.
+    command.envs([("MIMALLOC_PURGE_DELAY", "0"), ("MIMALLOC_ARENA_EAGER_COMMIT", "0")]);
     let mut process =
         command.arg("audit").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (status, mut peak) = (format!("/proc/{}/status", process.id()), 0);

@@ -3,6 +3,7 @@
 use super::Damage::{self, Put, Take};
 use crate::support::services::Items;
 use serde_json::{Value, json};
+use shared::models::socket::MAX_SOCKETS;
 
 /// What is done to one item or a few, and the findings, sorted.
 type Case = (Vec<Damage>, Vec<&'static str>);
@@ -112,16 +113,23 @@ fn of_edges(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
     ]
 }
 
+/// Where the open socket is, which its name decides, and a place where none is.
+pub(super) fn places(items: &Items) -> [u64; 2] {
+    let place = one(items, "WS#", "WS")["slot"]["N"].as_str().unwrap().parse().unwrap();
+    [place, (place + 1) % MAX_SOCKETS as u64]
+}
+
 fn of_sockets(items: &Items) -> Vec<Case> {
     let (socket, owner) = (one(items, "U#", "W#"), one(items, "WS#", "WS"));
+    let [_, another] = places(items);
     vec![
-        (vec![Take(socket)], vec!["a socket's name is gull's in place 0, where it is not"]),
-        (vec![Take(owner.clone())], vec!["gull has a socket in place 0, whose name is not theirs"]),
+        (vec![Take(socket)], vec!["a socket's name is gull's in its place, where it is not"]),
+        (vec![Take(owner.clone())], vec!["gull has a socket in its place, whose name is not theirs"]),
         (
-            vec![Put(with(&owner, "slot", number(1)))],
+            vec![Put(with(&owner, "slot", number(another)))],
             vec![
-                "a socket's name is gull's in place 1, where it is not",
-                "gull has a socket in place 0, whose name is not theirs",
+                "a socket's name is gull's in another place, where it is not",
+                "gull has a socket in its place, whose name is not theirs",
             ],
         ),
     ]
