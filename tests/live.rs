@@ -2,7 +2,7 @@
 
 use crate::support::browser::Page;
 use crate::support::live::{Handshake, Socket};
-use crate::support::{PASSWORD, TestApp, User, set};
+use crate::support::{PASSWORD, TestApp, User, set, until};
 use futures::future::join_all;
 use local::SocketTimes;
 use serde_json::{Value, json};
@@ -310,6 +310,20 @@ async fn ten_sockets_at_most_and_the_oldest_makes_room() {
         heard += usize::from(socket.next().await.is_some_and(|message| message["type"] == "follow"));
     }
     assert_eq!(heard, 10);
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn sockets_that_open_at_once_have_a_place_each_and_leave_it() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let open = join_all((0..10).map(|_| ann.listen(&app))).await;
+    bob.follow(&ann).await;
+    for mut socket in open {
+        socket.expect("follow").await;
+        socket.drop_connection();
+    }
+    until(|| async { (!app.table().await.keys().any(|(_, sk)| sk.starts_with("W#"))).then_some(()) }).await;
     app.audit().await;
 }
 
