@@ -143,6 +143,7 @@ async fn accounts(app: &TestApp, walk: &mut Walk, ann: &User) {
     walk.logged(ann, ann.post("/users/verify/resend", None), "resend_verification", Target::None).await;
     let token = token_in(&app.mail_to(&ann.email, "verify").await);
     walk.logged(ann, anon.post("/users/verify", json!({"token": token})), "verify_email", Target::None).await;
+    walk.logged(ann, ann.post("/users/export", None), "request_export", Target::None).await;
     let passwords = json!({"current_password": PASSWORD, "new_password": "auk under the cliff"});
     walk.logged(ann, ann.put("/users/password", passwords), "change_password", Target::None).await;
     walk.logged(ann, ann.patch("/users", json!({"bio": "Over water."})), "update_profile", Target::None).await;

@@ -6,6 +6,8 @@ use crate::support::document::answering_with;
 use crate::support::files::{photo, upload};
 use crate::support::lists::{ids, page_ids, walk};
 use crate::support::{Client, PASSWORD, Response, TestApp, User};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures::future::join;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -207,6 +209,9 @@ impl World {
     pub(crate) async fn new() -> Self {
         let app = TestApp::start().await;
         let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
+        for user in [&ann, &bob] {
+            app.verify(user).await;
+        }
         for (from, to) in [(&ann, &cid), (&bob, &cid), (&cid, &ann), (&cid, &bob)] {
             from.follow(to).await;
         }
@@ -475,6 +480,55 @@ async fn nobody_is_told_of_what_the_blocked_do() {
     ann.delete("/users/bob/block").await.expect(200);
     assert_eq!(page_ids(&ann, "/notifications").await, [""; 0]);
     app.audit().await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_what_stands_below_a_post_of_the_blocked() {
+    let app = TestApp::start().await;
+    let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
+    let post = bob.post_text("Low tide.").await;
+    let comment = async |user: &User, on: &str, content: &str| -> String {
+        let made = user.post(&format!("/posts/{on}/comments"), json!({ "content": content })).await.expect(201);
+        made.json()["id"].as_str().expect("an id").to_owned()
+    };
+    let anns = comment(&ann, &post, "So low.").await;
+    comment(&cid, &post, "Ask @ann.").await;
+    app.settle().await;
+    let before = ann.get("/notifications").await.expect(200).items();
+    assert_eq!((before.len(), &before[0]["kind"]), (1, &json!("mention")));
+    ann.post("/users/bob/block", None).await.expect(200);
+    let mut socket = ann.listen(&app).await;
+    comment(&cid, &post, "Ask @ann again.").await;
+    comment(&cid, &anns, "Indeed.").await;
+    cid.post(&format!("/posts/{anns}/like"), None).await.expect(200);
+    app.settle().await;
+    socket.is_silent().await;
+    for path in ["/notifications", "/notifications?after=ntf_00000000000000000000000000"] {
+        assert_eq!(ann.get(path).await.expect(200).items(), Vec::<Value>::new(), "{path}");
+    }
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn no_cursor_tells_who_is_hidden() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let group = group(&ann, "public").await;
+    bob.post(&format!("/groups/{group}/join"), None).await.expect(200);
+    bob.post("/users/ann/block", None).await.expect(200);
+    app.settle().await;
+    let mut path = format!("/groups/{group}/members?limit=1");
+    let mut hidden = 0;
+    loop {
+        let page = ann.get(&path).await.expect(200).json();
+        hidden += usize::from(page["items"][0]["user"].is_null());
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).expect("base64");
+        let id = bob.id.trim_start_matches("usr_").as_bytes();
+        assert!(!bytes.windows(id.len()).any(|part| part == id), "{cursor}");
+        path = format!("/groups/{group}/members?limit=1&cursor={cursor}");
+    }
+    assert_eq!(hidden, 1);
 }
 
 #[tokio::test]

@@ -4,8 +4,7 @@
 //! read. Written units of transactions are twice a plain write's. `docs/architecture.md` has the same figures.
 
 use crate::support::bulk::{Person, app_of, people};
-use crate::support::files;
-use crate::support::{Response, TestApp, alone, set};
+use crate::support::{Response, TestApp, alone, archive, files, set, token_in};
 use local::wire::{Call, rounds};
 use local::{Data, Options};
 use serde_json::{Value, json};
@@ -13,6 +12,8 @@ use shared::ids::{PostId, UserId, new_ulid};
 use shared::table::Op;
 use shared::table::design::key;
 use std::time::Duration;
+
+mod background;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -36,8 +37,8 @@ fn assert_success(answer: Response) -> Response {
     answer
 }
 
-/// The same of one that may be refused.
-async fn cost_of_any(app: &TestApp, request: impl IntoFuture<Output = Response>) -> String {
+/// The same of one that may be refused, or of something else that is done.
+async fn cost_of_any(app: &TestApp, request: impl IntoFuture) -> String {
     app.pause_workers().await;
     let wire = app.wire().expect("the wire is recorded");
     wire.set_delay(Duration::from_millis(25));
@@ -121,6 +122,12 @@ async fn accounts() {
     assert_eq!(refreshed, "1 rounds, 0 read, 1 written: UpdateItem U/H");
     assert_eq!(cost(&app, me.get("/users")).await, "1 rounds, 2 read, 0 written: Query U/H!, Query U/P!");
     assert_eq!(cost(&app, me.get("/activity-log")).await, "1 rounds, 2 read, 0 written: Query AL!, Query U/H!");
+    archive::verify(&app, "gull@example.com").await;
+    let asked = cost(&app, me.post("/users/export", None)).await;
+    let calls = "GetItem U/P!, PutItem AL, PutItem X/X, Query U/H!, UpdateItem RL";
+    assert_eq!(asked, format!("4 rounds, 2 read, 4 written: {calls}"));
+    let link = format!("/users/export?token={}", token_in(&app.mail_to("gull@example.com", "archive").await));
+    assert_eq!(cost(&app, anon.get(&link)).await, "2 rounds, 2 read, 0 written: GetItem X/X!, Query U/P!");
     let out = cost(&app, me.post("/users/logout", None)).await;
     assert_eq!(out, "2 rounds, 0 read, 3 written: PutItem AL, TransactWriteItems x1");
 
@@ -161,7 +168,7 @@ async fn profiles_and_the_graph() {
         "2 rounds, 2.5 read, 0 written: BatchGetItem U/P x1, Query U/B!, Query U/H!"
     );
     let searched = cost(&app, me.get("/users/search?query=bird")).await;
-    assert_eq!(searched, "2 rounds, 2 read, 0 written: BatchGetItem U/P x1, Query U/H!, Query US");
+    assert_eq!(searched, "2 rounds, 2.5 read, 0 written: BatchGetItem U/P x1, GetItem U/SG, Query U/H!, Query US");
     let unblocked = cost(&app, me.delete(&format!("/users/{}/block", gull.id))).await;
     let two = "BatchGetItem U/H x2!, BatchGetItem U/P x1!, PutItem AL, Query U/H!";
     assert_eq!(unblocked, format!("4 rounds, 4 read, 8 written: {two}, TransactWriteItems x3, UpdateItem RL"));
@@ -487,6 +494,9 @@ async fn pictures() {
     let made = cost(&app, me.post("/media", None).body("image/png", files::png())).await;
     let calls = "PutItem AL, Query U/H!, TransactWriteItems x1, TransactWriteItems x3, UpdateItem RL";
     assert_eq!(made, format!("4 rounds, 1 read, 10 written: {calls}"));
+    let keyed = me.post("/media", None).body("image/png", files::png()).header("idempotency-key", "k");
+    let calls = "GetItem U/I, PutItem AL, Query U/H!, TransactWriteItems x2, TransactWriteItems x3, UpdateItem RL";
+    assert_eq!(cost(&app, keyed).await, format!("4 rounds, 1.5 read, 12 written: {calls}"));
     let film = files::film();
     let begin = json!({"content_type": "video/mp4", "size": film.len()});
     let begun = cost(&app, me.post("/media/uploads", begin.clone())).await;

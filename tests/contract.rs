@@ -187,7 +187,11 @@ fn the_limits_in_force_are_those_set_on_purpose() {
     for function in &model.functions {
         let answers_sockets = model.sockets.as_ref().is_some_and(|api| api.function == function.id);
         let answers = answers_sockets || function.events.iter().any(|event| matches!(event, Event::HttpApi(_)));
-        let timeout = if answers { limits::API_FUNCTION_TIMEOUT } else { limits::WORKER_TIMEOUT };
+        let timeout = match function.binary.as_str() {
+            "export" => limits::EXPORT_TIMEOUT,
+            _ if answers => limits::API_FUNCTION_TIMEOUT,
+            _ => limits::WORKER_TIMEOUT,
+        };
         assert_eq!(function.timeout, timeout, "{}", function.id);
         for event in &function.events {
             match event {
@@ -207,6 +211,7 @@ fn the_limits_in_force_are_those_set_on_purpose() {
     }
     let expected = [
         ("DispatchQueue", limits::SET_ASIDE),
+        ("ExportQueue", limits::EXPORT),
         ("FanoutQueue", limits::FANOUT),
         ("FilesQueue", limits::FILES),
         ("IndexQueue", limits::INDEX),
@@ -218,7 +223,8 @@ fn the_limits_in_force_are_those_set_on_purpose() {
     for queue in model.queues.iter().filter(|queue| readings.contains_key(queue.name.as_str())) {
         let window = windows[queue.name.as_str()];
         assert_eq!(window, if queue.name == "ViewsQueue" { limits::VIEWS_WINDOW } else { Duration::ZERO });
-        assert_eq!(queue.visibility_timeout(), limits::VISIBILITY + window, "{}", queue.name);
+        let visibility = if queue.name == "ExportQueue" { limits::EXPORT_VISIBILITY } else { limits::VISIBILITY };
+        assert_eq!(queue.visibility_timeout(), visibility + window, "{}", queue.name);
         let redrive = queue.redrive_policy.as_ref().unwrap();
         assert_eq!(redrive.max_receive_count, limits::REDRIVE_RECEIVES, "{}", queue.name);
     }

@@ -1,10 +1,11 @@
 //! Accounts that are deleted: gone for readers at once, and then from table, bucket and queues to the last item.
 
+use crate::groups::{group, let_in};
 use crate::support::bulk::{Person, people};
-use crate::support::files;
-use crate::support::lists::{ids, walk};
+use crate::support::lists::{ids, page_ids, walk};
 use crate::support::services::Items;
-use crate::support::{Client, PASSWORD, TestApp, User, set};
+use crate::support::{Client, PASSWORD, TestApp, User, archive, files, set};
+use futures::future::join_all;
 use local::{Death, Faults, InvokeError, Profile};
 use serde_json::json;
 use shared::table::design::EntityKey;
@@ -16,10 +17,10 @@ pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Nobody else's words.
-const NAME: &str = "heliornis";
+pub(crate) const NAME: &str = "heliornis";
 const FORMER_NAME: &str = "podicaxx";
 const FULL_NAME: &str = "Gavia Stellataxx";
-const EMAIL: &str = "reap.me@example.net";
+pub(crate) const EMAIL: &str = "reap.me@example.net";
 
 pub(crate) async fn delete(user: &Client, password: &str) -> u16 {
     user.post("/users/delete", json!({ "password": password })).await.status
@@ -121,19 +122,39 @@ async fn wrong_passwords_are_throttled_as_failed_sign_ins_are() {
     ann.get("/users").await.expect(200);
 }
 
+#[tokio::test]
+async fn the_others_whom_a_post_mentions_hear_nothing_again() {
+    let app = TestApp::start().await;
+    let (ann, bob, cat) = (app.user("ann").await, app.user("bob").await, app.user("cat").await);
+    cat.patch("/users/settings", json!({"notify": {"mention": {"mail": true}}})).await.expect(200);
+    let mut socket = cat.listen(&app).await;
+    let post = bob.post_text("Ask @ann, or @cat.").await;
+    socket.expect("mention").await;
+    app.settle().await;
+    let told = async || (cat.get("/notifications").await.expect(200).json(), app.mails_to(&cat.email).await.len());
+    let before = told().await;
+    assert_eq!(delete(&ann, PASSWORD).await, 204);
+    app.settle().await;
+    let mentions = bob.get(&format!("/posts/{post}")).await.expect(200).json()["mentions"].clone();
+    assert_eq!((mentions.as_array().expect("a list").len(), &mentions[0]["id"]), (1, &json!(cat.id)));
+    socket.is_silent().await;
+    assert_eq!(told().await, before);
+    app.audit().await;
+}
+
 /// Somebody who has left something of every kind, and the others.
-struct World {
-    me: User,
-    bob: User,
-    cat: User,
+pub(crate) struct World {
+    pub(crate) me: User,
+    pub(crate) bob: User,
+    pub(crate) cat: User,
     /// My group, which cat will own.
-    own: String,
+    pub(crate) own: String,
     /// Media of mine, by their ids.
     media: Vec<String>,
 }
 
 /// A world in which the account has, or had lately, an item of every entity that can be somebody's.
-async fn world(app: &TestApp, flock: &[Person]) -> World {
+pub(crate) async fn world(app: &TestApp, flock: &[Person]) -> World {
     let email = EMAIL.to_owned();
     let sign_up = json!({"username": FORMER_NAME, "email": email, "password": PASSWORD, "full_name": FULL_NAME});
     app.anon().post("/users", sign_up).header("idempotency-key", "mine").await.expect(201);
@@ -207,10 +228,6 @@ async fn world(app: &TestApp, flock: &[Person]) -> World {
     let path = format!("/reports/{}", mine_reported["id"].as_str().expect("an id"));
     of_mine.call(reqwest::Method::PATCH, &path).json(&json!({"status": "resolved"})).await.expect(200);
     // A group of mine with a member, who will own it; one that I share in; and one that I ask to join.
-    let group = async |owner: &Client, visibility: &str| {
-        let made = owner.post("/groups", json!({"name": "Waders", "visibility": visibility})).await.expect(201).json();
-        made["id"].as_str().expect("an id").to_owned()
-    };
     let own = group(&me, "public").await;
     let (open, closed) = (group(&bob, "public").await, group(&bob, "private").await);
     cat.post(&format!("/groups/{own}/join"), None).await.expect(200);
@@ -221,6 +238,9 @@ async fn world(app: &TestApp, flock: &[Person]) -> World {
         cat.post(&format!("/posts/{shared}/like"), None).await.expect(200);
     }
     me.post(&format!("/groups/{closed}/join"), None).await.expect(202);
+    // Somebody whom I let into a private one.
+    let hidden = group(&me, "private").await;
+    let_in(&me, &hidden, &cat).await;
     // An open socket.
     std::mem::forget(me.listen(app).await);
     // Suggestions: mine, and others' that may name me.
@@ -230,6 +250,11 @@ async fn world(app: &TestApp, flock: &[Person]) -> World {
     app.settle().await;
     app.anon().post("/users/password/forgot", json!({"email": email})).await.expect(202);
     app.anon().post("/login", json!({"username": NAME, "password": "wrong password"})).await.expect(401);
+    app.settle().await;
+    // An archive.
+    archive::verify(app, EMAIL).await;
+    me.post("/users/export", None).await.expect(202);
+    app.mail_to(EMAIL, "archive").await;
     app.settle().await;
     // Not counted yet.
     app.pause_workers().await;
@@ -326,7 +351,7 @@ fn app_ahead() -> u64 {
     (16 * MINUTE + 50 * HOUR).as_secs()
 }
 
-fn options(options: &mut local::Options) {
+pub(crate) fn options(options: &mut local::Options) {
     set(options, "RateLimits", "on");
     set(options, "FanoutLimit", "1");
     set(options, "Moderator", NAME);
@@ -342,6 +367,8 @@ async fn nothing_is_left_of_every_kind_of_item() {
     let missing: Vec<_> = missing.into_iter().filter(|name| !NOBODYS.contains(&name.as_str())).collect();
     assert!(missing.is_empty(), "the world has none of {missing:?}");
     assert!(traces(&before, &needles(&world), 0).len() > 100);
+    let files = app.bucket().await;
+    assert!(["media/", "exports/"].iter().all(|folder| files.keys().any(|key| key.starts_with(folder))), "{files:?}");
 
     assert_eq!(delete(&world.me, PASSWORD).await, 204);
     app.resume_workers().await;
@@ -363,6 +390,80 @@ async fn nothing_is_left_of_every_kind_of_item() {
     app.advance(Duration::from_secs(29 * 24 * 3_600));
     let next = app.user(NAME).await;
     next.get("/reports").await.expect(403);
+}
+
+#[tokio::test]
+async fn two_that_go_at_once_are_both_taken_out_of_what_names_both() {
+    let app = TestApp::with(|all| {
+        set(all, "Moderator", "warden");
+        all.record_wire = true;
+    })
+    .await;
+    let (ann, bob, warden) = (app.user("ann").await, app.user("bob").await, app.user("warden").await);
+    let post = ann.post_text("Low tide.").await;
+    bob.post(&format!("/posts/{post}/report"), json!({"reason": "spam"})).await.expect(202);
+    let report = page_ids(&warden, "/reports").await.remove(0);
+    warden.patch(&format!("/reports/{report}"), json!({"status": "dismissed"})).await.expect(200);
+    app.settle().await;
+    app.pause_workers().await;
+    for user in [&ann, &bob, &warden] {
+        assert_eq!(delete(user, PASSWORD).await, 204);
+    }
+    // Each call takes a while, so that both read before either writes.
+    let wire = app.wire().expect("the wire is recorded");
+    wire.set_delay(Duration::from_millis(50));
+    for (step, list, both) in [("moderation", "ML#", [&ann, &warden]), ("reports", "RQ#", [&bob, &warden])] {
+        let mut messages = both.map(|user| json!({"job": "reap", "user": user.id, "pass": 0, "step": step})).to_vec();
+        while !messages.is_empty() {
+            let handled = messages.into_iter().map(|message| {
+                let record = json!({"messageId": "0", "body": message.to_string(), "eventSource": "aws:sqs"});
+                let (app, event) = (&app, json!({ "Records": [record] }));
+                async move { (message, app.invoke("reap", &event).await.expect("an answer")) }
+            });
+            let failed =
+                join_all(handled).await.into_iter().filter(|(_, answer)| answer["batchItemFailures"] != json!([]));
+            messages = failed.map(|(message, _)| message).collect();
+        }
+        let ids = both.map(|user| user.id.trim_start_matches("usr_"));
+        let items = app.table().await;
+        let listed = items.iter().filter(|((pk, _), _)| pk.starts_with(list));
+        let left: Vec<_> = listed.filter(|(_, item)| ids.iter().any(|id| item.to_string().contains(id))).collect();
+        assert!(left.is_empty(), "{step}: {left:#?}");
+    }
+    wire.set_delay(Duration::ZERO);
+    app.resume_workers().await;
+    app.settle().await;
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn a_group_is_left_to_somebody_who_can_act() {
+    let app = TestApp::with(|options| set(options, "Moderator", "warden")).await;
+    let (ann, bob, cid, warden) =
+        (app.user("ann").await, app.user("bob").await, app.user("cid").await, app.user("warden").await);
+    let (both, alone) = (group(&ann, "public").await, group(&ann, "public").await);
+    for (user, group) in [(&bob, &both), (&cid, &both), (&bob, &alone)] {
+        user.post(&format!("/groups/{group}/join"), None).await.expect(200);
+    }
+    ann.put(&format!("/groups/{both}/members/bob"), json!({"role": "moderator"})).await.expect(200);
+    let post = bob.post_text("Buy my gulls.").await;
+    warden.post(&format!("/posts/{post}/report"), json!({"reason": "spam"})).await.expect(202);
+    let report = page_ids(&warden, "/reports").await.remove(0);
+    let decide = async |action: &str| {
+        let decision = json!({"status": "resolved", "action": action});
+        warden.patch(&format!("/reports/{report}"), decision).await.expect(200);
+    };
+    decide("suspend_author").await;
+    assert_eq!(delete(&ann, PASSWORD).await, 204);
+    app.settle().await;
+    decide("reinstate_author").await;
+    let bob = app.sign_in("bob", PASSWORD).await;
+    let role = async |user: &Client, group: &str| {
+        user.get(&format!("/groups/{group}")).await.expect(200).json()["role"].clone()
+    };
+    assert_eq!((role(&cid, &both).await, role(&bob, &both).await), (json!("owner"), json!("moderator")));
+    assert_eq!(role(&bob, &alone).await, "owner", "where nobody can act, anybody");
+    app.audit().await;
 }
 
 /// A number of the seed's.

@@ -3,7 +3,7 @@
 use crate::support::bulk::crowd;
 use crate::support::files::{photo, upload};
 use crate::support::lists::{ids, page_ids, walk};
-use crate::support::{Client, TestApp, User};
+use crate::support::{Client, PASSWORD, TestApp, User};
 use futures::future::{join, join_all};
 use local::{Faults, Profile};
 use serde_json::{Value, json};
@@ -212,6 +212,28 @@ async fn a_private_group_is_joined_by_approval() {
     ann.post(&format!("{path}/requests/cid/approve"), None).await.expect(404);
     app.settle().await;
     assert_eq!(members(&bob, &id).await, pairs(&[("ann", "owner"), ("bob", "member")]));
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn whoever_asks_again_on_another_day_is_heard_again() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let id = group(&ann, "private").await;
+    let asked = async |ann: &User| {
+        app.settle().await;
+        let events = ann.get("/notifications?limit=100&after=ntf_00000000000000000000000000").await.expect(200).items();
+        events.iter().filter(|event| event["kind"] == "group_request").count()
+    };
+    for _ in 0..2 {
+        bob.post(&format!("/groups/{id}/join"), None).await.expect(202);
+        assert_eq!(asked(&ann).await, 1, "once a day");
+        ann.post(&format!("/groups/{id}/requests/bob/deny"), None).await.expect(204);
+    }
+    app.advance(Duration::from_secs(25 * 3600));
+    let (ann, bob) = (app.sign_in("ann", PASSWORD).await, app.sign_in("bob", PASSWORD).await);
+    bob.post(&format!("/groups/{id}/join"), None).await.expect(202);
+    assert_eq!(asked(&ann).await, 2);
     app.audit().await;
 }
 

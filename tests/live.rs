@@ -1,5 +1,6 @@
 //! Open sockets: who may open one, what it is told and when it closes.
 
+use crate::groups::group;
 use crate::support::browser::Page;
 use crate::support::live::{Handshake, Socket};
 use crate::support::{PASSWORD, TestApp, User, set, until};
@@ -36,6 +37,8 @@ async fn each_kind_is_told_within_a_second_and_as_the_list_has_it() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let post = ann.post_text("Low tide.").await;
+    let (anns, bobs) = (group(&ann, "private").await, group(&bob, "private").await);
+    ann.post(&format!("/groups/{bobs}/join"), None).await.expect(202);
     app.settle().await;
     // Two clients.
     let (mut phone, mut desk) = (ann.listen(&app).await, ann.listen_to(&app, "/api/notifications/").await);
@@ -46,6 +49,8 @@ async fn each_kind_is_told_within_a_second_and_as_the_list_has_it() {
         ("like", format!("/posts/{post}/like"), None),
         ("comment", format!("/posts/{post}/comments"), Some(json!({"content": "So low."}))),
         ("mention", "/posts".to_owned(), Some(json!({"content": "Ask @ann."}))),
+        ("group_request", format!("/groups/{anns}/join"), None),
+        ("group_accepted", format!("/groups/{bobs}/requests/ann/approve"), None),
     ]
     .into_iter()
     .enumerate()
@@ -313,6 +318,51 @@ async fn ten_sockets_at_most_and_the_oldest_makes_room() {
     app.audit().await;
 }
 
+/// The names that the table has of open sockets.
+async fn sockets(app: &TestApp) -> Vec<String> {
+    app.table().await.into_keys().map(|(pk, _)| pk).filter(|pk| pk.starts_with("WS#")).collect()
+}
+
+/// A socket of which the host keeps no more until it is read: API Gateway cuts such a one off.
+#[tokio::test]
+async fn a_slow_reader_is_cut_off_and_holds_up_nobody() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let slow = ann.listen(&app).await;
+    let known = sockets(&app).await.remove(0);
+    let post = format!("{}/notifications/@connections/{}", app.endpoints().connections, &known[3..]);
+    let mut desk = ann.listen(&app).await;
+    // What lies between is full some time: the host's backlog, and what the system keeps for each side.
+    let (client, mut told) = (reqwest::Client::new(), 0);
+    while client.post(&post).body("x".repeat(100_000)).send().await.expect("an answer").status() == 200 {
+        told += 1;
+        assert!(told < 1_000, "100 MB are waiting");
+    }
+    bob.follow(&ann).await;
+    desk.expect("follow").await;
+    app.settle().await;
+    assert!(!sockets(&app).await.contains(&known), "it is forgotten");
+    drop(slow);
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn a_socket_without_a_place_closes_when_it_says_something() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let mut lost = ann.listen(&app).await;
+    // As if its session had ended while it opened.
+    for ((pk, sk), item) in app.table().await {
+        if pk.starts_with("WS#") || sk.starts_with("W#") {
+            app.delete_item(&item).await;
+        }
+    }
+    let mut kept = ann.listen(&app).await;
+    lost.say(json!({"type": "ping"})).await;
+    assert_eq!(lost.next().await, None);
+    kept.is_silent().await;
+}
+
 #[tokio::test]
 async fn sockets_that_open_at_once_have_a_place_each_and_leave_it() {
     let app = TestApp::start().await;
@@ -382,11 +432,15 @@ async fn a_page_hears_each_kind() {
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let post = ann.post_text("Spring tide.").await;
     app.settle().await;
+    let (anns, bobs) = (group(&ann, "private").await, group(&bob, "private").await);
+    ann.post(&format!("/groups/{bobs}/join"), None).await.expect(202);
     let acts = json!([
         {"path": "/users/ann/follow"},
         {"path": format!("/posts/{post}/like")},
         {"path": format!("/posts/{post}/comments"), "body": {"content": "High."}},
         {"path": "/posts", "body": {"content": "Did you see, @ann?"}},
+        {"path": format!("/groups/{anns}/join")},
+        {"path": format!("/groups/{bobs}/requests/ann/approve")},
     ]);
     let input = json!({
         "url": format!("{}/notifications", app.url().replacen("http", "ws", 1)), "api": app.url(),
@@ -396,7 +450,11 @@ async fn a_page_hears_each_kind() {
     let kinds = report.found["messages"].as_array().expect("messages").iter().map(|one| one["type"].as_str().unwrap());
     let mut kinds: Vec<_> = kinds.collect();
     kinds.sort_unstable();
-    assert_eq!(kinds, ["comment", "follow", "like", "mention", "pong"], "{report:?}");
+    assert_eq!(
+        kinds,
+        ["comment", "follow", "group_accepted", "group_request", "like", "mention", "pong"],
+        "{report:?}"
+    );
     assert_eq!((&report.found["protocol"], &report.found["out"]), (&json!("perch"), &json!(204)), "{report:?}");
     assert!(report.found["closedAfter"].as_f64().unwrap() < 2_000.0, "{report:?}");
     assert_eq!(report.found["refused"], "not opened");

@@ -1,6 +1,7 @@
 //! Every operation of `openapi.json`, and every way in which it says it may refuse: each is provoked, each answers as
 //! documented, and none leaves a trace in the table.
 
+use crate::support::archive::verify;
 use crate::support::bulk::app_of;
 use crate::support::files::{photo, upload};
 use crate::support::services::Items;
@@ -111,6 +112,8 @@ impl World {
         })
         .await;
         let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+        // Or an archive would be refused for that.
+        verify(&app, &ann.email).await;
         let post = ann.post_text("hello").await;
         let comment = ann.post(&format!("/posts/{post}/comments"), json!({"content": "hello"})).await.expect(201);
         let comment = comment.json()["id"].as_str().unwrap().to_owned();

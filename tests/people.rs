@@ -1,7 +1,7 @@
 //! Finding people.
 
 use crate::support::lists::{page_ids, walk};
-use crate::support::{Client, TestApp, User, set};
+use crate::support::{Client, TestApp, User, set, token_in};
 use futures::future::join_all;
 use local::{Death, Faults, InvokeError, Profile};
 use serde_json::{Value, json};
@@ -48,11 +48,11 @@ async fn people_are_found_from_the_first_letter_of_each_name_on() {
 }
 
 #[tokio::test]
-async fn whole_names_come_first_then_the_most_widely_followed() {
+async fn usernames_come_first_then_whole_words_then_the_most_widely_followed() {
     let app = TestApp::start().await;
     let fans = join_all(["ivo", "jan", "kim", "leo", "mia"].map(|name| app.user(name))).await;
     let mut birds = Vec::new();
-    for (name, followers) in [("gull", 0), ("gulls", 1), ("gully", 5), ("gulliver", 2), ("tern", 0)] {
+    for (name, followers) in [("gull", 0), ("gulls", 1), ("gully", 5), ("gulliver", 2), ("tern", 1)] {
         let bird = app.user(name).await;
         for fan in &fans[..followers] {
             fan.follow(&bird).await;
@@ -61,13 +61,38 @@ async fn whole_names_come_first_then_the_most_widely_followed() {
     }
     birds[4].patch("/users", json!({"full_name": "Tern of Gull"})).await.expect(200);
     app.settle().await;
-    let all = found(&fans[0], "gull").await;
-    let (whole, rest) = all.split_at(2);
-    let mut whole = whole.to_vec();
-    whole.sort();
-    assert_eq!(whole, ["gull", "tern"]);
-    assert_eq!(rest, ["gully", "gulliver", "gulls"]);
+    assert_eq!(found(&fans[0], "gull").await, ["gull", "tern", "gully", "gulliver", "gulls"]);
     assert_eq!(found(&fans[0], "gul").await[..3], ["gully", "gulliver", "gulls"]);
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn whom_those_i_follow_follow_come_before_the_more_widely_followed() {
+    let app = TestApp::start().await;
+    let (ann, zoe) = (app.user("ann").await, app.user("zoe").await);
+    let fans = join_all(["bob", "cid", "dan"].map(|name| app.user(name))).await;
+    for (name, followers) in [("gull", &fans[..0]), ("gulla", &fans[..1]), ("gullb", &fans[..0]), ("gullc", &fans[..])]
+    {
+        let bird = app.user(name).await;
+        for fan in followers {
+            fan.follow(&bird).await;
+        }
+        if name == "gullb" {
+            zoe.follow(&bird).await;
+        }
+    }
+    ann.follow(&zoe).await;
+    app.settle().await;
+    let page = async |user: &User| names(&user.get("/users/search?query=gull").await.expect(200).items());
+    let by_followers = ["gull", "gullc", "gulla", "gullb"];
+    assert_eq!(page(&ann).await, by_followers, "nothing is known of whom hers follow");
+    ann.get("/users/suggestions").await.expect(200);
+    app.settle().await;
+    assert_eq!(page(&ann).await, ["gull", "gullb", "gullc", "gulla"], "never before an exact username");
+    assert_eq!(page(&fans[0]).await, by_followers);
+    // Page by page each comes once.
+    let pages = names(&walk(&ann, "/users/search?limit=2&query=gull").await);
+    assert_eq!(pages, ["gull", "gullc", "gullb", "gulla"]);
     app.audit().await;
 }
 
@@ -105,6 +130,8 @@ async fn what_changes_is_found_as_it_is() {
 async fn an_address_finds_those_who_let_it() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    assert_eq!(found(&ann, "bob@example.com").await, [""; 0], "it may be anybody's");
+    app.verify(&bob).await;
     for query in ["bob@example.com", "BOB@Example.com "] {
         assert_eq!(found(&ann, query).await, ["bob"], "{query}");
     }
@@ -112,8 +139,30 @@ async fn an_address_finds_those_who_let_it() {
     bob.patch("/users/settings", json!({"findable_by_email": false})).await.expect(200);
     assert_eq!(found(&ann, "bob@example.com").await, [""; 0]);
     bob.patch("/users/settings", json!({"findable_by_email": true})).await.expect(200);
+    // Nor by an address that is not theirs yet.
+    bob.patch("/users", json!({"email": "new@example.com"})).await.expect(200);
+    for query in ["bob@example.com", "new@example.com"] {
+        assert_eq!(found(&ann, query).await, [""; 0], "{query}");
+    }
+    let token = token_in(&app.mail_to("new@example.com", "verify").await);
+    app.anon().post("/users/verify", json!({ "token": token })).await.expect(200);
+    assert_eq!(found(&ann, "new@example.com").await, ["bob"]);
     bob.post("/users/ann/block", None).await.expect(200);
-    assert_eq!(found(&ann, "bob@example.com").await, [""; 0]);
+    assert_eq!(found(&ann, "new@example.com").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn whoever_has_not_chosen_follows_the_parameter() {
+    let app = TestApp::with(|options| set(options, "FindableByEmail", "off")).await;
+    assert_eq!(app.anon().get("/config").await.expect(200).json()["features"]["findable_by_email"], false);
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let setting = async || bob.get("/users/settings").await.expect(200).json()["findable_by_email"].clone();
+    app.verify(&bob).await;
+    // What else is set chooses nothing.
+    bob.patch("/users/settings", json!({"notify": {"like": {"mail": true}}})).await.expect(200);
+    assert_eq!((setting().await, found(&ann, "bob@example.com").await), (json!(false), vec![]));
+    bob.patch("/users/settings", json!({"findable_by_email": true})).await.expect(200);
+    assert_eq!((setting().await, found(&ann, "bob@example.com").await), (json!(true), vec!["bob".to_owned()]));
 }
 
 #[tokio::test]

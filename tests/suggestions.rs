@@ -2,7 +2,7 @@
 
 use crate::support::bulk::app_of;
 use crate::support::lists::walk;
-use crate::support::{Client, TestApp, User, alone};
+use crate::support::{Client, Response, TestApp, User, alone};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use shared::ids::{UserId, new_ulid};
@@ -147,6 +147,35 @@ async fn whom_one_follows_is_not_suggested_however_many_these_are() {
     }
     let (_, found) = anew(&app, "ann").await;
     assert_eq!(found, pairs(&[("dan", "Followed by somebody you follow.")]));
+}
+
+#[tokio::test]
+async fn who_follows_or_blocks_the_last_of_a_page_reads_on() {
+    let app = TestApp::start().await;
+    let (ann, fan) = (app.user("ann").await, app.user("fan").await);
+    for name in ["bob", "cid", "dan", "eve", "fay"] {
+        fan.follow(&app.user(name).await).await;
+    }
+    app.settle().await;
+    ann.get("/users/suggestions").await.expect(200);
+    app.settle().await;
+    let names = |page: &Response| -> Vec<String> {
+        page.items().iter().map(|item| item["user"]["username"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = names(&ann.get("/users/suggestions").await.expect(200));
+    assert_eq!(all.len(), 5);
+    let first = ann.get("/users/suggestions?limit=2").await.expect(200);
+    ann.post(&format!("/users/{}/follow", all[1]), None).await.expect(200);
+    app.settle().await;
+    let second = ann.get(&first.next().expect("more")).await.expect(200);
+    assert_eq!(names(&second), all[2..4]);
+    ann.post(&format!("/users/{}/block", all[3]), None).await.expect(200);
+    let third = ann.get(&second.next().expect("more")).await.expect(200);
+    assert_eq!((names(&third), third.next()), (all[4..].to_vec(), None));
+    // Computed anew, without whom she follows.
+    let (ann, _) = anew(&app, "ann").await;
+    let second = ann.get(&first.next().expect("more")).await.expect(200);
+    assert_eq!(names(&second), [all[2].as_str(), all[4].as_str()]);
 }
 
 /// A made-up network: who follows whom, by place.

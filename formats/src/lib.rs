@@ -60,6 +60,18 @@ impl FileType {
         }
     }
 
+    /// What a file's name ends with.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+            Self::Gif => "gif",
+            Self::Webp => "webp",
+            Self::Mp4 => "mp4",
+            Self::Webm => "webm",
+        }
+    }
+
     /// The type a header names; its parameters, such as codecs, are not believed but looked up in the file.
     pub fn from_content_type(header: &str) -> Option<Self> {
         let named = header.split(';').next().unwrap_or_default().trim();

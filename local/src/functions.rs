@@ -25,6 +25,7 @@ pub(crate) fn door(binary: &str, app: App) -> Option<Handler> {
         "docs" => http(docs::router(), app),
         "realtime" => worker(app, |app, event| async move { realtime::handle(&app, event).await }),
         "dispatch" => worker(app, |app, event| async move { dispatch::handle(&app, event).await }),
+        "export" => worker(app, |app, event| async move { export::handle(&app, event).await }),
         "fanout" => worker(app, |app, event| async move { fanout::handle(&app, event).await }),
         "files" => schedule(app, |app, event| async move { files::handle(&app, event).await }),
         "index" => worker(app, |app, event| async move { index::handle(&app, event).await }),

@@ -57,6 +57,10 @@ use template::{Model, TemplateError};
 use triggers::Triggers;
 use wire::Wire;
 
+/// Of whatever runs a host, the tests too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long [`Local::settle`] waits.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 /// What requests, and then workers, have to end by themselves in [`Local::stop`].

@@ -157,6 +157,20 @@ pub const REAP_PAGES: usize = 20;
 pub const REAP_PAGE: usize = 50;
 /// Items of a page that are worked on at once.
 pub const REAPED_AT_ONCE: usize = 8;
+/// One message is somebody's whole archive, and takes a part of 8 MiB of memory, some megabytes for what it is made from, and
+/// minutes at most. Nobody waits for it at a page, and two at once are Lambda's fewest.
+pub const EXPORT: Reading = Reading { batch: 1, concurrency: 2 };
+/// The `export` function's timeout, Lambda's longest: an archive is one file from its first byte to its last, so its making
+/// is not cut into messages. 2 GiB of media at 20 MB/s are 110 s, 100,000 likes in pages of 30 ms another 30.
+pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(900);
+/// An archive's making, within that, as [`MESSAGE_TIMEOUT`] is within [`WORKER_TIMEOUT`].
+pub const ARCHIVE_TIMEOUT: Duration = Duration::from_secs(870);
+/// As [`VISIBILITY`], of a longer timeout.
+pub const EXPORT_VISIBILITY: Duration = Duration::from_secs(6 * 900);
+/// Items of an archive that are read together: as many as a batch reads.
+pub const ARCHIVE_PAGE: usize = 100;
+/// Bytes of an archive that are sent together. S3 takes no less than 5 MiB but as the last part, and 10,000 parts: 80 GB.
+pub const ARCHIVE_PART: usize = 8 * 1024 * 1024;
 /// What the stream has set aside; each is a transaction of eight operations, and few at once, for many may be one hot
 /// item's.
 pub const SET_ASIDE: Reading = Reading { batch: 10, concurrency: 2 };
@@ -217,6 +231,7 @@ mod tests {
         assert!(MESSAGE_TIMEOUT + CALL_TIMEOUT * 2 < WORKER_TIMEOUT);
         assert!(SETTLE_TIMEOUT + CALL_TIMEOUT * 2 < WORKER_TIMEOUT);
         assert!(CALL_TIMEOUT * 2 < MAIL_LEASE);
+        assert!(ARCHIVE_TIMEOUT + CALL_TIMEOUT * 2 < EXPORT_TIMEOUT && EXPORT_TIMEOUT * 6 <= EXPORT_VISIBILITY);
         assert!(WORKER_TIMEOUT * 6 <= VISIBILITY && RECEIVES < REDRIVE_RECEIVES);
         let waits: Duration = (0..TABLE_TRIES - 1).map(|n| doubled(TABLE_FIRST_WAIT, TABLE_LONGEST_WAIT, n)).sum();
         assert!(waits < Duration::from_secs(2) && waits < CALL_TIMEOUT);
@@ -229,7 +244,7 @@ mod tests {
             let rows = FANOUT.concurrency * FANOUT.batch * of_one;
             assert!(rows * 2 <= NEW_TABLE_WRITES, "{rows}");
         }
-        for reading in [FANOUT, NOTIFY, REAP, SET_ASIDE] {
+        for reading in [EXPORT, FANOUT, NOTIFY, REAP, SET_ASIDE] {
             assert!(reading.batch <= MESSAGES_AT_ONCE, "{reading:?}");
             assert!((2..=1_000).contains(&reading.concurrency), "Lambda takes no other: {reading:?}");
         }

@@ -13,6 +13,7 @@ pub struct Config {
     pub credentials: Credentials,
     pub endpoints: Endpoints,
     pub table: String,
+    pub export_queue: String,
     pub fanout_queue: String,
     pub files_queue: String,
     pub index_queue: String,
@@ -46,6 +47,8 @@ pub struct Config {
     pub public_reading: bool,
     pub require_verified_email: bool,
     pub hide_registered_emails: bool,
+    /// Whether search by address finds accounts that have not chosen.
+    pub findable_by_email: bool,
     pub rate_limits: bool,
     /// How long a row of the activity log is kept.
     pub activity_kept: Duration,
@@ -95,8 +98,9 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 25] = [
+pub const GIVEN_TO_ALL: [&str; 26] = [
     "TABLE_NAME",
+    "EXPORT_QUEUE_URL",
     "FANOUT_QUEUE_URL",
     "FILES_QUEUE_URL",
     "INDEX_QUEUE_URL",
@@ -116,6 +120,7 @@ pub const GIVEN_TO_ALL: [&str; 25] = [
     "PUBLIC_READING",
     "REQUIRE_VERIFIED_EMAIL",
     "HIDE_REGISTERED_EMAILS",
+    "FINDABLE_BY_EMAIL",
     "RATE_LIMITS",
     "FANOUT_LIMIT",
     "ACTIVITY_DAYS",
@@ -151,6 +156,7 @@ impl Config {
                 connections: vars.optional("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"),
             },
             table: vars.text("TABLE_NAME"),
+            export_queue: vars.text("EXPORT_QUEUE_URL"),
             fanout_queue: vars.text("FANOUT_QUEUE_URL"),
             files_queue: vars.text("FILES_QUEUE_URL"),
             index_queue: vars.text("INDEX_QUEUE_URL"),
@@ -172,6 +178,7 @@ impl Config {
             public_reading: vars.switch("PUBLIC_READING"),
             require_verified_email: vars.switch("REQUIRE_VERIFIED_EMAIL"),
             hide_registered_emails: vars.switch("HIDE_REGISTERED_EMAILS"),
+            findable_by_email: vars.switch("FINDABLE_BY_EMAIL"),
             rate_limits: vars.switch("RATE_LIMITS"),
             activity_kept: Duration::from_secs(vars.parsed::<u64>("ACTIVITY_DAYS", 1).saturating_mul(24 * 3_600)),
             fanout_limit: vars.parsed("FANOUT_LIMIT", 1),

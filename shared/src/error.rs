@@ -177,6 +177,11 @@ impl Error {
         Self::new(Kind::Forbidden).detail(detail)
     }
 
+    pub fn email_not_verified() -> Self {
+        let detail = "Open the link in the mail we sent you; POST /users/verify/resend sends another.";
+        Self::new(Kind::EmailNotVerified).detail(detail)
+    }
+
     /// 409, naming the field.
     pub fn taken(field: &str) -> Self {
         Self::new(Kind::Taken).detail(format!("This {field} is already taken.")).field(FieldError::new(

@@ -158,9 +158,18 @@ impl ReapJob {
     }
 }
 
+/// Work for the `export` function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum ExportJob {
+    /// Somebody wants an archive of all that is theirs: the one of this mail's token.
+    Archive { id: Ulid },
+}
+
 /// Any job, with the queue it goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Job {
+    Export(ExportJob),
     Fanout(FanoutJob),
     Files(FilesJob),
     Index(IndexJob),
@@ -175,6 +184,7 @@ pub struct Jobs(Arc<Inner>);
 struct Inner {
     aws: Aws,
     endpoint: Option<String>,
+    export_queue: String,
     fanout_queue: String,
     files_queue: String,
     index_queue: String,
@@ -196,6 +206,7 @@ impl Jobs {
         Self(Arc::new(Inner {
             aws,
             endpoint,
+            export_queue: config.export_queue.clone(),
             fanout_queue: config.fanout_queue.clone(),
             files_queue: config.files_queue.clone(),
             index_queue: config.index_queue.clone(),
@@ -221,9 +232,10 @@ impl Jobs {
     /// Unavailable.
     pub async fn send(&self, jobs: Vec<Job>) -> Result<()> {
         let (mut fanout, mut files, mut index) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut notify, mut reap) = (Vec::new(), Vec::new());
+        let (mut notify, mut reap, mut export) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs {
             match job {
+                Job::Export(job) => export.push(body(&job)?),
                 Job::Fanout(job) => fanout.push(body(&job)?),
                 Job::Files(job) => files.push(body(&job)?),
                 Job::Index(job) => index.push(body(&job)?),
@@ -232,6 +244,7 @@ impl Jobs {
             }
         }
         let to = [
+            (&self.0.export_queue, export),
             (&self.0.fanout_queue, fanout),
             (&self.0.files_queue, files),
             (&self.0.index_queue, index),

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 use tokio::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -84,7 +85,21 @@ where
     J: DeserializeOwned,
     F: Future<Output = crate::Result<()>>,
 {
-    let deadline = Instant::now() + MESSAGE_TIMEOUT;
+    each_message_within(app, event, MESSAGE_TIMEOUT, handle).await
+}
+
+/// The same, where a message may take longer than others do.
+pub async fn each_message_within<J, F>(
+    app: &App,
+    event: SqsEvent,
+    timeout: Duration,
+    handle: impl Fn(J) -> F,
+) -> SqsBatchResponse
+where
+    J: DeserializeOwned,
+    F: Future<Output = crate::Result<()>>,
+{
+    let deadline = Instant::now() + timeout;
     let one = |message: SqsMessage| {
         let job = read_job(message.body.as_deref().unwrap_or_default());
         let work = guarded(deadline, futures::future::ready(job).and_then(&handle));

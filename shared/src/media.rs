@@ -1,7 +1,11 @@
 //! The media bucket.
 //!
 //! `uploads/` holds what clients send straight to the bucket, and its lifecycle removes what stays there; `media/` what
-//! was checked. Nothing is public: every address is signed.
+//! was checked; `exports/` archives of all that is somebody's, for a week. Nothing is public: every address is signed.
+
+mod archives;
+
+pub use archives::ArchiveUpload;
 
 use crate::aws::{Aws, sdk_config};
 use crate::backpressure::{CONNECT_TIMEOUT, FILE_TIMEOUT};
@@ -13,6 +17,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation, timeout::TimeoutConfig};
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use formats::FileType;
@@ -102,6 +107,19 @@ impl Media {
         Ok(signed.uri().to_owned())
     }
 
+    /// The bytes of a file, as they come; None for one that is not there.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn file(&self, id: MediaId, name: &str) -> Result<Option<ByteStream>> {
+        let got = self.client().get_object().bucket(&self.0.bucket).key(file_key(id, name)).send().await;
+        match got {
+            Ok(got) => Ok(Some(got.body)),
+            Err(SdkError::ServiceError(error)) if error.err().is_no_such_key() => Ok(None),
+            Err(error) => Err(Error::unavailable(error)),
+        }
+    }
+
     /// What was sent to an upload's address; None before it has come.
     ///
     /// # Errors
@@ -167,13 +185,14 @@ impl Media {
         self.remove(names.map(|name| file_key(id, name)).chain([upload_key(id)])).await
     }
 
-    /// Removes a page of all that lies there of an account's: uploads and files, whatever tells of them. True when more may.
+    /// Removes a page of all that lies there of an account's: uploads, files and archives, whatever tells of them. True when
+    /// more may.
     ///
     /// # Errors
     /// Unavailable.
     pub async fn remove_owned(&self, owner: UserId) -> Result<bool> {
         let mut more = false;
-        for folder in ["uploads", "media"] {
+        for folder in ["uploads", "media", "exports"] {
             let prefix = format!("{folder}/{}/", owner.ulid());
             let list = self.client().list_objects_v2().bucket(&self.0.bucket).prefix(prefix);
             let page = list.send().await.map_err(Error::unavailable)?;

@@ -59,14 +59,14 @@ impl Push {
         }
     }
 
-    /// Closes a socket; one that is gone is closed.
+    /// Closes a socket. False where there is none to close: it is closed, or not open yet.
     ///
     /// # Errors
     /// Unavailable.
-    pub async fn disconnect(&self, channel: Channel, id: &str) -> Result<()> {
+    pub async fn disconnect(&self, channel: Channel, id: &str) -> Result<bool> {
         match self.client(channel).delete_connection().connection_id(id).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_gone_exception()) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_gone_exception()) => Ok(false),
             Err(error) => Err(Error::unavailable(error)),
         }
     }

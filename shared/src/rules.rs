@@ -68,7 +68,8 @@ pub async fn sight_of<S: Into<Subject>>(
     user: UserId,
     subjects: impl IntoIterator<Item = S>,
 ) -> Result<Sight<'static>> {
-    let (people, private) = split(subjects);
+    let (mut people, private) = split(subjects);
+    people.remove(&user);
     let (more, groups) = try_join(negatives::among(app, user, people), groups::roles(app, user, private)).await?;
     Ok(Sight { viewer: None, more, groups })
 }

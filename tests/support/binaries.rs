@@ -34,7 +34,7 @@ fn build() -> PathBuf {
     folder
 }
 
-pub(crate) const FUNCTIONS: [&str; 16] = [
+pub(crate) const FUNCTIONS: [&str; 17] = [
     "users",
     "posts",
     "media",
@@ -51,4 +51,5 @@ pub(crate) const FUNCTIONS: [&str; 16] = [
     "publish",
     "trends",
     "reap",
+    "export",
 ];

@@ -1,6 +1,7 @@
 //! The whole service, started for a test, and people to use it.
 
 mod acts;
+pub(crate) mod archive;
 pub(crate) mod binaries;
 pub(crate) mod browser;
 pub(crate) mod bulk;
@@ -96,6 +97,12 @@ impl TestApp {
             email: text(&answer["user"]["email"]),
             refresh_token: text(&answer["refresh_token"]),
         }
+    }
+
+    /// Opens the link in the mail that somebody got at sign-up.
+    pub(crate) async fn verify(&self, user: &User) {
+        let token = token_in(&self.mail_to(&user.email, "verify").await);
+        self.anon().post("/users/verify", json!({ "token": token })).await.expect(200);
     }
 
     /// Waits until all that follows from what was done is done.

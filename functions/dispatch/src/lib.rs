@@ -17,13 +17,14 @@ use serde_json::{Value, json};
 use shared::backpressure::{GROUPS_AT_ONCE, SETTLE_TIMEOUT};
 use shared::error::Result;
 use shared::ids::{ActivityId, GroupId, PostId, UserId};
-use shared::jobs::{FanoutJob, FilesJob, IndexJob, Job, NotifyJob, ReapJob};
+use shared::jobs::{ExportJob, FanoutJob, FilesJob, IndexJob, Job, NotifyJob, ReapJob};
 use shared::lambda::{each_message, guarded};
 use shared::models::group::Member;
 use shared::models::media::Media;
 use shared::models::names::Rank;
 use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::models::post::Post;
+use shared::models::session::{MailAction, MailToken};
 use shared::models::socket::Channel;
 use shared::models::user::Profile;
 use shared::store::edges::Edge;
@@ -145,6 +146,7 @@ async fn again(app: &App, record: Value) -> Result<()> {
             let profile = store::users::profile(app, user).await?;
             person(user, profile.is_some_and(|profile| profile.deleted.is_some()))
         }
+        Subject::Mail(id) => store::mail_tokens::find(app, id).await?.as_ref().map(mail).into_iter().collect(),
         Subject::Other(job) => vec![job],
         Subject::Nothing => Vec::new(),
     };
@@ -184,6 +186,18 @@ fn accepted(group: GroupId, user: UserId, member: &Member) -> Option<Job> {
     let by = member.by.filter(|_| !member.undone)?;
     let topic = Topic { kind: NotificationKind::GroupAccepted, owner: user, post: None, group: Some(group) };
     Some(Job::Notify(NotifyJob::Notify { topic, acts: vec![Act { actor: by, event: member.at }] }))
+}
+
+/// What follows when a token for a mail is written: of an archive, that it is made, and the mail then.
+const fn mail(token: &MailToken) -> Job {
+    match token.action {
+        MailAction::Export => Job::Export(ExportJob::Archive { id: token.id }),
+        MailAction::VerifyEmail
+        | MailAction::ResetPassword
+        | MailAction::AlreadyRegistered
+        | MailAction::EmailChanged
+        | MailAction::Nothing => Job::Notify(NotifyJob::MailToken { id: token.id }),
+    }
 }
 
 /// What is to be done with a picture or video. The worker looks what is still to be done.
@@ -298,6 +312,7 @@ impl Changes {
                 places.push(place);
                 acts.push(act);
             }
+            Subject::Mail(_) => self.jobs.push((vec![place], mail(&record.image()?))),
             Subject::Other(job) => self.jobs.push((vec![place], job)),
             Subject::Nothing => {}
         }

@@ -9,6 +9,7 @@ use shared::ids::{ActivityId, GroupId, MediaId, PostId, UserId};
 use shared::jobs::{FanoutJob, Job, NotifyJob};
 use shared::models::post::Mention;
 use shared::table::design::EntityKey;
+use ulid::Ulid;
 
 /// A record of what the stream is read for.
 pub(crate) struct Record {
@@ -38,6 +39,8 @@ pub(crate) enum Subject {
     Did { by: UserId, act: ActivityId },
     /// A profile is new or was changed.
     Person(UserId),
+    /// A mail is to be sent, or what it is to lead to has to be made first.
+    Mail(Ulid),
     /// What has this job for its only consequence.
     Other(Job),
     /// A session has begun, of which nothing follows; the filter can't tell its beginning from its end.
@@ -106,7 +109,7 @@ impl Record {
                 Subject::Other(Job::Notify(NotifyJob::SessionEnded { user, session }))
             }
             (Some(EntityKey::Session(..)), _) => Subject::Nothing,
-            (Some(EntityKey::MailToken(id)), _) => Subject::Other(Job::Notify(NotifyJob::MailToken { id })),
+            (Some(EntityKey::MailToken(id)), _) => Subject::Mail(id),
             _ => return Err(Error::internal("a record of what the stream is not read for")),
         };
         let gone = dynamodb.old_image.filter(|_| matches!(subject, Subject::Gone(_)));

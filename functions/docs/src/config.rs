@@ -46,6 +46,8 @@ pub(crate) struct Features {
     require_verified_email: bool,
     /// Whether sign-up answers 202 for any address.
     hide_registered_emails: bool,
+    /// Whether search by address finds accounts that have not chosen.
+    findable_by_email: bool,
     rate_limits: bool,
 }
 
@@ -175,6 +177,7 @@ impl From<&Config> for Features {
             public_reading: config.public_reading,
             require_verified_email: config.require_verified_email,
             hide_registered_emails: config.hide_registered_emails,
+            findable_by_email: config.findable_by_email,
             rate_limits: config.rate_limits,
         }
     }
@@ -238,7 +241,7 @@ impl ClientConfig {
     get, path = "/config", tag = "service", extensions(("x-etag" = json!(true))),
     responses((
         status = 200, description = "The rules and limits of this deployment", body = ClientConfig,
-        example = json!(ClientConfig::new(Features { rate_limits: true, ..Features::default() }, 2_147_483_648, "wss://sockets.example.com")),
+        example = json!(ClientConfig::new(Features { findable_by_email: true, rate_limits: true, ..Features::default() }, 2_147_483_648, "wss://sockets.example.com")),
     ))
 )]
 pub(crate) async fn show_config(State(app): State<App>) -> Tagged<ClientConfig> {

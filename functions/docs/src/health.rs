@@ -78,7 +78,11 @@ mod tests {
             let value = match name {
                 "AWS_SESSION_TOKEN" | "SIGNING_KEYS" => return None,
                 "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" => "1",
-                "PUBLIC_READING" | "REQUIRE_VERIFIED_EMAIL" | "HIDE_REGISTERED_EMAILS" | "RATE_LIMITS" => "off",
+                "PUBLIC_READING"
+                | "REQUIRE_VERIFIED_EMAIL"
+                | "HIDE_REGISTERED_EMAILS"
+                | "FINDABLE_BY_EMAIL"
+                | "RATE_LIMITS" => "off",
                 name if name.contains("URL") => "http://127.0.0.1:1/x",
                 _ => "nothing",
             };

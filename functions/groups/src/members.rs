@@ -3,7 +3,6 @@
 use crate::{acting, owns, reading};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use futures::future::try_join;
 use http::StatusCode;
 use serde::Deserialize;
 use shared::error::{Error, Result};
@@ -85,8 +84,9 @@ pub(crate) async fn leave_group(
     Path(GroupPath { id }): Path<GroupPath>,
 ) -> Result<View<MembershipState>> {
     acting(&app, &bearer, id).await?;
-    let (me, withdrawn) = (bearer.id(), store::groups::withdraw(&app, id, bearer.id()));
-    try_join(withdrawn, store::groups::leave(&app, id, me, None)).await?;
+    // First the request: once it is gone nobody is let in by it any more, so that leaving has the last word.
+    store::groups::withdraw(&app, id, bearer.id()).await?;
+    store::groups::leave(&app, id, bearer.id(), None).await?;
     Ok(View(MembershipState::new(None, false)))
 }
 

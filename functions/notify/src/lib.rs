@@ -20,7 +20,7 @@ pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
 
 async fn one(app: &App, turns: &Turns, job: NotifyJob) -> Result<()> {
     match job {
-        NotifyJob::Notify { topic, acts } => tell::tell(app, turns, &topic, acts).await,
+        NotifyJob::Notify { topic, acts } => tell::acts(app, turns, &topic, acts).await,
         NotifyJob::Mentioned { post } => tell::mentions(app, turns, post).await,
         NotifyJob::JoinRequested { group, user } => tell::join_requested(app, turns, group, user).await,
         NotifyJob::MailToken { id } => tokens::send(app, id).await,

@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use shared::App;
-use shared::error::Result;
+use shared::error::{Error, Result};
 use shared::ids::{ActivityId, SessionId, UserId};
 use shared::models::notification::{Told, Topic};
 use shared::models::socket::{Channel, Message, Socket};
@@ -12,8 +12,11 @@ use shared::views;
 
 /// Tells the owner's sockets what was told. A repeated message tells the same again, under the same ids.
 pub(crate) async fn notifications(app: &App, topic: &Topic, told: &[Told]) -> Result<()> {
+    if told.is_empty() {
+        return Ok(());
+    }
     let open = open(app, topic.owner, Channel::Notifications).await?;
-    if open.is_empty() || told.is_empty() {
+    if open.is_empty() {
         return Ok(());
     }
     let messages = views::notification::messages(app, topic, told).await?;
@@ -66,6 +69,8 @@ async fn tell(app: &App, socket: &Socket, texts: &[String]) -> Result<()> {
 }
 
 async fn close(app: &App, socket: &Socket) -> Result<()> {
-    app.push().disconnect(socket.channel, &socket.id).await?;
+    if !app.push().disconnect(socket.channel, &socket.id).await? && socket.is_opening(app.now()) {
+        return Err(Error::unavailable("a socket that is to close may not be open yet"));
+    }
     sockets::forget(app, socket.user, socket.slot, &socket.id).await
 }

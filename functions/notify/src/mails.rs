@@ -87,6 +87,15 @@ pub(crate) fn token(config: &Config, token: &MailToken, text: &str) -> Option<Ma
             None,
             "If it was not you, change your password now: that signs everybody else out.",
         ),
+        MailAction::Export => (
+            "Your archive is ready",
+            "You asked for an archive of all that is yours at Perch. Open the link to load it.",
+            Some(Link {
+                label: "Load my archive".into(),
+                url: format!("{}/users/export?token={text}", config.public_url),
+            }),
+            "The link works for a week from when you asked. Whoever has it can load the archive: don't pass this mail on.",
+        ),
         MailAction::Nothing => return None,
     };
     let (subject, opening) = (subject.into(), opening.into());

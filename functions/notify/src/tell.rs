@@ -34,16 +34,23 @@ impl Turns {
     }
 }
 
+/// Tells of acts. Who let somebody into a group is kept until then alone.
+pub(crate) async fn acts(app: &App, turns: &Turns, topic: &Topic, acts: Vec<Act>) -> Result<()> {
+    tell(app, turns, topic, acts.clone()).await?;
+    let Some(group) = topic.group.filter(|_| topic.kind == NotificationKind::GroupAccepted) else { return Ok(()) };
+    let told = acts.into_iter().map(|act| store::groups::forget_approval(app, group, topic.owner, act));
+    try_join_all(told).await.map(|_| ())
+}
+
 /// Tells the owner of acts that still stand, in the ways they want. A repeated message changes nothing and sends no
 /// second mail, unless the process died between the mail and the note of it.
-pub(crate) async fn tell(app: &App, turns: &Turns, topic: &Topic, acts: Vec<Act>) -> Result<()> {
-    let group = topic.post.and_then(PostId::group);
-    let about = acts.iter().map(|act| Subject::from(act.actor)).chain(group.map(Subject::from));
+async fn tell(app: &App, turns: &Turns, topic: &Topic, acts: Vec<Act>) -> Result<()> {
+    let about = acts.iter().map(|act| Subject::from(act.actor)).chain(topic.post.into_iter().flat_map(rules::of_post));
     let sight = rules::sight_of(app, topic.owner, about.collect::<Vec<_>>());
     let account = store::users::account(app, topic.owner);
     let (mut acts, account, sight) = try_join3(standing(app, topic, acts), account, sight).await?;
     let Some(account) = account else { return Ok(()) };
-    acts.retain(|act| sight.hears_of(act.actor) && group.is_none_or(|group| sight.sees_group(group)));
+    acts.retain(|act| sight.hears_of(act.actor) && topic.post.is_none_or(|post| sight.sees_post(post)));
     let ways = ways(&account.settings.notify, topic.kind);
     let told = {
         let turn = turns.of(topic.owner);

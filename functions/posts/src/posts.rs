@@ -1,7 +1,6 @@
 //! Writing and reading posts.
 
 use crate::analytics::Reading;
-use crate::scheduled::ScheduledView;
 use axum::extract::State;
 use axum::response::Response;
 use futures::future::{OptionFuture, try_join, try_join3};
@@ -26,6 +25,7 @@ use shared::store::posts::NotMade;
 use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::{Own, PostView};
+use shared::views::scheduled::ScheduledView;
 use shared::{App, rules, store, uploads, views};
 
 /// A new post: text, or media, or both.

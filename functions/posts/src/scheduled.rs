@@ -4,57 +4,20 @@ use crate::posts::{meanwhile, mentions};
 use axum::extract::State;
 use futures::future::try_join;
 use http::StatusCode;
-use serde::Serialize;
 use shared::error::{Error, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{Json, Path};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery};
-use shared::ids::{PostId, ScheduledId};
+use shared::ids::ScheduledId;
 use shared::models::fields::{Fields, FromFields};
-use shared::models::post::{Content, Draft, Mention};
+use shared::models::post::{Content, Draft};
 use shared::models::scheduled::{PublishAt, Scheduled};
 use shared::models::viewer::Viewer;
-use shared::rules::{self, Sight};
-use shared::views::media::{Links, MediaView};
+use shared::rules;
+use shared::views::media::Links;
+use shared::views::scheduled::{ScheduledView, example};
 use shared::{App, store};
-
-/// A post that waits for its time, or lately did.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct ScheduledView {
-    id: ScheduledId,
-    content: String,
-    /// In lower case, without `#`.
-    hashtags: Vec<String>,
-    mentions: Vec<Mention>,
-    /// Pictures, or a video.
-    media: Vec<MediaView>,
-    /// RFC 3339, UTC, with milliseconds.
-    #[schema(format = DateTime)]
-    publish_at: String,
-    #[schema(format = DateTime)]
-    created_at: String,
-    /// What it became, once it is out; told for 30 days.
-    #[schema(required = true)]
-    post_id: Option<PostId>,
-}
-
-impl ScheduledView {
-    pub(crate) fn new(scheduled: Scheduled, sight: &Sight<'_>, links: &Links) -> Self {
-        let Scheduled { id, draft, at, ver: _, post, ttl: _ } = scheduled;
-        let Draft { content, hashtags, mentions, media } = draft;
-        Self {
-            id,
-            content,
-            hashtags,
-            mentions: sight.named(mentions),
-            media: media.into_iter().map(|one| MediaView::new(one, links)).collect(),
-            publish_at: at.rfc3339(),
-            created_at: id.created_at().rfc3339(),
-            post_id: post,
-        }
-    }
-}
 
 /// Changes to a post that waits; what is absent stays.
 #[derive(utoipa::ToSchema)]
@@ -201,12 +164,4 @@ pub(crate) async fn cancel_scheduled(
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(refused(&app, &bearer, id).await?),
     }
-}
-
-fn example() -> serde_json::Value {
-    serde_json::json!({
-        "id": "sch_01K9ZP2D7V3T8Q6M5N4C1B0A9Z", "content": "Low tide. #mudflats", "hashtags": ["mudflats"],
-        "mentions": [], "media": [], "publish_at": "2026-11-21T06:00:00.000Z", "created_at": "2026-11-20T20:30:00.000Z",
-        "post_id": null
-    })
 }

@@ -23,8 +23,9 @@ pub(crate) async fn connect(app: &App, event: Event) -> Result<Answer> {
     let token = offered.token.ok_or_else(|| {
         Error::unauthorized("Send an access token: `?token=`, or after `perch` in Sec-WebSocket-Protocol.")
     })?;
-    let viewer = Bearer::read(app, token)?.acting(app, Action::Connect).await?;
-    if let Some(oldest) = sockets::open(app, &viewer, channel, &event.context.connection_id).await? {
+    let bearer = Bearer::read(app, token)?;
+    let user = bearer.acting(app, Action::Connect).await?.id;
+    if let Some(oldest) = sockets::open(app, user, bearer.session(), channel, &event.context.connection_id).await? {
         // It has no place any more, and is told nothing; that it stays open is a nuisance, no more.
         if let Err(error) = app.push().disconnect(oldest.channel, &oldest.id).await {
             tracing::warn!(%error, "a socket that made room stays open");

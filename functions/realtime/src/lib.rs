@@ -3,7 +3,7 @@
 mod connect;
 mod event;
 
-use event::{Answer, Event, Route};
+use event::{Answer, Context, Event, Route};
 use serde::Deserialize;
 use shared::App;
 use shared::error::Result;
@@ -37,13 +37,18 @@ struct Said {
     kind: String,
 }
 
-/// A client says something on its socket: a ping is all there is to say.
+/// A client says something on its socket: a ping is all there is to say. Here, too, a socket closes that was to close
+/// before it was open: it has no place, and hears nothing.
 async fn said(app: &App, event: Event) -> Result<()> {
+    let Context { connection_id: socket, stage, .. } = event.context;
+    let Some(channel) = Channel::named(&stage) else { return Ok(()) };
+    if !sockets::is_known(app, &socket).await? {
+        return app.push().disconnect(channel, &socket).await.map(|_| ());
+    }
     let said = event.body.as_deref().and_then(|body| serde_json::from_str::<Said>(body).ok());
     let answer = match said {
         Some(said) if said.kind == "ping" => r#"{"type":"pong"}"#,
         _ => r#"{"type":"error","detail":"The one thing to send is {\"type\":\"ping\"}."}"#,
     };
-    let Some(channel) = Channel::named(&event.context.stage) else { return Ok(()) };
-    app.push().send(channel, &event.context.connection_id, answer).await.map(|_| ())
+    app.push().send(channel, &socket, answer).await.map(|_| ())
 }

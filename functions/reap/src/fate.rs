@@ -5,7 +5,8 @@ use shared::App;
 use shared::backpressure::REAPED_AT_ONCE;
 use shared::error::Result;
 use shared::ids::UserId;
-use shared::jobs::{FanoutJob, IndexJob, Job};
+use shared::jobs::{FanoutJob, IndexJob, Job, NotifyJob};
+use shared::models::socket::Socket;
 use shared::store::{comments, deletions, follows, groups, likes, negatives, posts, scheduled, sockets, untold};
 use shared::table::Read;
 use shared::table::design::{EntityKey, Key};
@@ -75,7 +76,12 @@ async fn fate(app: &App, me: UserId, Found { key, entity }: Found) -> Result<Fat
             _ => return Ok(Fate::Removed(key)),
         },
         EntityKey::Membership { group, .. } => groups::end(app, group, me).await?,
-        EntityKey::Socket(user, _) => sockets::forget_all(app, user).await?,
+        // Whoever closes it forgets it.
+        EntityKey::Socket(user, slot) => {
+            if let Some(Socket { session, .. }) = sockets::at(app, user, slot).await? {
+                return Ok(Fate::Left(Job::Notify(NotifyJob::SessionEnded { user, session })));
+            }
+        }
         // With what stands between the two, or for want of that.
         EntityKey::Block { user, other, .. } => {
             negatives::unblock(app, user, other).await?;

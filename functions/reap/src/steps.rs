@@ -142,15 +142,13 @@ async fn files_of(app: &App, user: UserId, after: Option<&str>) -> Result<Option
     Ok(next)
 }
 
-/// Others' posts keep their text, and mention it no more. What they are found by follows by the stream, and for one that
-/// says nothing of it any more by a job.
+/// Others' posts keep their text, and mention it no more. What they are found by follows by a job, in place of by the
+/// stream, by which the others whom they mention would be told again.
 async fn mentions(app: &App, user: UserId, after: Option<&str>) -> Result<Option<String>> {
     let (found, next) = search::mentioning(app, user, REAP_PAGE, after).await?;
-    let mut stale = Vec::new();
-    for post in found {
-        if !posts::forget_mention(app, post, user).await? {
-            stale.push(Job::Index(IndexJob::Post { post }));
-        }
+    for post in &found {
+        posts::forget_mention(app, *post, user).await?;
     }
-    app.jobs().send(stale).await.map(|()| next)
+    let indexed = found.into_iter().map(|post| Job::Index(IndexJob::Post { post }));
+    app.jobs().send(indexed.collect()).await.map(|()| next)
 }

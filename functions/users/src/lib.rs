@@ -3,6 +3,7 @@
 mod accounts;
 mod blocks;
 mod deletion;
+mod export;
 mod graph;
 mod pages;
 mod passwords;
@@ -31,6 +32,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(passwords::show_reset_page, passwords::reset_password))
         .routes(routes!(passwords::change_password))
         .routes(routes!(deletion::delete_me_by_post))
+        .routes(routes!(export::request_export, export::read_export))
         .routes(routes!(settings::get_settings, settings::update_settings))
         .routes(routes!(unsubscribe::show_unsubscribe_page, unsubscribe::unsubscribe))
         .routes(routes!(profiles::get_user))

@@ -161,7 +161,7 @@ pub(crate) async fn change_password(
         return Err(wrong());
     }
     let hash = password::hash(body.new_password.as_str()).await?;
-    match store::sessions::change_password(&app, found, &hash, viewer.session.id).await? {
+    match store::sessions::change_password(&app, found, &hash, bearer.session()).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(wrong()),
     }

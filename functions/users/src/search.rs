@@ -2,13 +2,14 @@
 
 use crate::pages;
 use axum::extract::State;
-use futures::future::try_join;
+use futures::future::{try_join, try_join3};
 use shared::error::{Error, FieldError, Result};
 use shared::http::{Bearer, Page, PageParams, PageQuery};
 use shared::ids::UserId;
 use shared::models::fields::FieldValue;
 use shared::models::names::Names;
-use shared::models::user::Email;
+use shared::models::user::{Account, Email};
+use shared::table::Read;
 use shared::views::suggestions::SuggestionView;
 use shared::views::user::{UserCard, cards};
 use shared::{App, store, views};
@@ -25,7 +26,9 @@ pub(crate) struct SearchParams {
 
 /// People by username, by words of their full name, or by address.
 ///
-/// Whole names first, then whoever is followed most widely. By a whole address only those who are `findable_by_email`.
+/// An exact username first, then whole words of a full name, then beginnings; among those on a page whom people I follow
+/// follow, as far as my suggestions know; then whoever is followed most widely. By a whole address only those who have
+/// verified it and are `findable_by_email`.
 /// A page may come out short, even empty, with a cursor: go on with it.
 #[utoipa::path(
     get, path = "/users/search", tag = "profiles", params(SearchParams, PageParams), security(("bearer" = [])),
@@ -45,7 +48,12 @@ pub(crate) async fn search_users(State(app): State<App>, bearer: Bearer, query: 
     let list = format!("people with {names:?}");
     let after = query.after(&app, &list)?;
     let found = store::names::page(&app, &names, query.limit, after.as_deref());
-    let (viewer, (people, next)) = try_join(bearer.viewer(&app), found).await?;
+    let known = store::suggestions::get(&app, bearer.id(), Read::Eventual);
+    let (viewer, (mut found, next), known) = try_join3(bearer.viewer(&app), found, known).await?;
+    let close = known.map(|known| known.followed_by()).unwrap_or_default();
+    // The order that they came in stays within each part.
+    found.sort_by_key(|(class, id)| (*class, !close.contains(id)));
+    let people: Vec<UserId> = found.into_iter().map(|(_, id)| id).collect();
     query.page(&app, &list, cards(&app, Some(&viewer), &people).await?, next.as_deref())
 }
 
@@ -72,9 +80,12 @@ fn address(asked: &str) -> Option<Email> {
     within.then(|| Email::parse(&asked.into()).ok()).flatten()
 }
 
-/// Whoever has the address and lets others find them by it.
+/// Whoever has the address, by the link in a mail to it, and lets others find them by it: anybody may sign up with
+/// somebody else's.
 async fn by_address(app: &App, email: &Email) -> Result<Option<UserId>> {
     let Some(id) = store::users::by_email(app, email).await? else { return Ok(None) };
     let account = store::users::account(app, id).await?;
-    Ok(account.filter(|account| account.settings.findable_by_email).map(|account| account.id))
+    let by_default = app.config().findable_by_email;
+    let is_findable = |account: &Account| account.verified && account.settings.findable_by_email.unwrap_or(by_default);
+    Ok(account.filter(is_findable).map(|account| account.id))
 }

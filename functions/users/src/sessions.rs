@@ -6,7 +6,6 @@ use futures::future::{join, try_join};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
-use shared::clock::Timestamp;
 use shared::error::{Error, Kind, Result};
 use shared::http::extract::{Json, Path};
 use shared::http::limits::Action;
@@ -20,6 +19,7 @@ use shared::secrets::{ACCESS_TOKEN_LIFETIME, password};
 use shared::store::sessions::SignIn;
 use shared::table::Read;
 use shared::views::media::Links;
+use shared::views::session::SessionView;
 use shared::views::user::Me;
 use shared::{App, store};
 
@@ -255,40 +255,10 @@ pub(crate) async fn logout(
     if ended { Ok(StatusCode::NO_CONTENT) } else { Err(Error::unauthorized("This session has ended already.")) }
 }
 
-/// A sign-in that stands.
-#[derive(Serialize, utoipa::ToSchema)]
-pub(crate) struct SessionView {
-    id: SessionId,
-    /// Whether this request came with it.
-    current: bool,
-    /// RFC 3339, UTC, with milliseconds.
-    #[schema(format = DateTime)]
-    created_at: String,
-    #[schema(format = DateTime)]
-    last_used_at: String,
-    #[schema(format = DateTime)]
-    expires_at: String,
-    /// What signed in, as it called itself.
-    user_agent: String,
-}
-
 /// All sessions.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Sessions {
     items: Vec<SessionView>,
-}
-
-impl SessionView {
-    fn new(session: Session, current: SessionId) -> Self {
-        Self {
-            current: session.id == current,
-            created_at: session.id.created_at().rfc3339(),
-            last_used_at: session.rotated.rfc3339(),
-            expires_at: Timestamp::from_millis(session.ttl * 1000).rfc3339(),
-            user_agent: session.agent,
-            id: session.id,
-        }
-    }
 }
 
 /// List my sessions, newest first.
@@ -296,10 +266,10 @@ impl SessionView {
     get, path = "/users/sessions", tag = "accounts", security(("bearer" = [])),
     responses((status = 200, description = "At most ten", body = Sessions, example = json!({"items": [pages::example_session()]})))
 )]
-pub(crate) async fn list_sessions(CurrentUser(viewer): CurrentUser) -> View<Sessions> {
-    let current = viewer.session.id;
-    let items = viewer.sessions.into_iter().rev().map(|session| SessionView::new(session, current)).collect();
-    View(Sessions { items })
+pub(crate) async fn list_sessions(State(app): State<App>, bearer: Bearer) -> Result<View<Sessions>> {
+    let (sessions, current) = (bearer.viewer(&app).await?.sessions, Some(bearer.session()));
+    let items = sessions.into_iter().rev().map(|session| SessionView::new(session, current)).collect();
+    Ok(View(Sessions { items }))
 }
 
 /// `/users/sessions/{id}`

@@ -13,12 +13,16 @@ use shared::{App, store};
 /// My settings.
 #[utoipa::path(
     get, path = "/users/settings", tag = "profiles", security(("bearer" = [])), extensions(("x-etag" = json!(true))),
-    responses((status = 200, description = "The settings", body = Settings, example = json!(Settings::default())))
+    responses((status = 200, description = "The settings", body = Settings, example = json!(Settings::default().in_full(true))))
 )]
 pub(crate) async fn get_settings(State(app): State<App>, bearer: Bearer) -> Result<Tagged<Settings>> {
     let (_, account) = try_join(bearer.viewer(&app), store::users::account(&app, bearer.id())).await?;
     let settings = account.ok_or_else(Error::not_found)?.settings;
-    Ok(Tagged { version: settings.fingerprint(), view: settings })
+    Ok(tagged(&app, settings))
+}
+
+fn tagged(app: &App, settings: Settings) -> Tagged<Settings> {
+    Tagged { version: settings.fingerprint(), view: settings.in_full(app.config().findable_by_email) }
 }
 
 /// Change my settings. What is absent stays.
@@ -27,7 +31,7 @@ pub(crate) async fn get_settings(State(app): State<App>, bearer: Bearer) -> Resu
     request_body(content = SettingsPatch, description = "Any part of the settings", example = json!({"notify": {"follow": {"mail": false}}})),
     extensions(("x-limit" = json!("edit-account")), ("x-etag" = json!(true))),
     params(("If-Match" = Option<String>, Header, description = "The `ETag` the change was made from")),
-    responses((status = 200, description = "The settings as they are now", body = Settings, example = json!(Settings::default())))
+    responses((status = 200, description = "The settings as they are now", body = Settings, example = json!(Settings::default().in_full(true))))
 )]
 pub(crate) async fn update_settings(
     State(app): State<App>,
@@ -42,7 +46,7 @@ pub(crate) async fn update_settings(
     let mut new = old.clone();
     patch.apply(&mut new);
     match store::users::change_settings(&app, viewer.id, &old, &new).await? {
-        true => Ok(Tagged { version: new.fingerprint(), view: new }),
+        true => Ok(tagged(&app, new)),
         false => Err(Error::new(Kind::PreconditionFailed).detail("They were changed at the same moment.")),
     }
 }

@@ -34,11 +34,8 @@ pub struct Made {
 impl fmt::Display for Made {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { username: _, people, posts, follows, likes, comments, groups } = self;
-        write!(
-            f,
-            "{people} people, {posts} posts with pictures, {follows} follows, {likes} likes, {comments} comments"
-        )?;
-        if *groups > 0 { write!(f, ", {groups} groups") } else { Ok(()) }
+        write!(f, "{people} people, {posts} posts with pictures, {follows} follows, ")?;
+        write!(f, "{likes} likes, {comments} comments, {groups} groups")
     }
 }
 
@@ -61,9 +58,7 @@ const EACH_PERSON: usize = 3;
 const EACH_POST: usize = 2;
 
 pub(super) async fn fill(api: Api, plan: Plan, tell: &(dyn Fn(Progress) + Send + Sync)) -> Result<Made, DemoError> {
-    let has_groups = api.call(Method::GET, "/openapi.json", "", Body::None).await?["paths"]["/groups"].is_object();
-    let groups = if has_groups { plan.groups.as_slice() } else { &[] };
-    let in_groups: usize = groups.iter().map(|group| 2 * group.members.len()).sum();
+    let in_groups: usize = plan.groups.iter().map(|group| 2 * group.members.len()).sum();
     let rest = plan.follows.len() + plan.likes.len() + plan.comments.len() + in_groups;
     let all = EACH_PERSON * plan.people.len() + EACH_POST * plan.posts.len() + rest;
     let filling = Filling { api, tell, done: AtomicU64::new(0), all: all as u64 };
@@ -72,7 +67,7 @@ pub(super) async fn fill(api: Api, plan: Plan, tell: &(dyn Fn(Progress) + Send +
     let posts = filling.posts(&accounts, &plan.posts).await?;
     filling.likes(&accounts, &posts, &plan.likes).await?;
     filling.comments(&accounts, &posts, &plan.comments).await?;
-    filling.groups(&accounts, groups).await?;
+    filling.groups(&accounts, &plan.groups).await?;
     Ok(Made {
         username: plan.people.first().map(|person| person.username.clone()).unwrap_or_default(),
         people: accounts.len(),
@@ -80,7 +75,7 @@ pub(super) async fn fill(api: Api, plan: Plan, tell: &(dyn Fn(Progress) + Send +
         follows: plan.follows.len(),
         likes: plan.likes.len(),
         comments: plan.comments.len(),
-        groups: groups.len(),
+        groups: plan.groups.len(),
     })
 }
 

@@ -134,7 +134,7 @@ async fn converse(socket: Socket, mut line: Line, function: &Arc<Function>, cont
                         return None;
                     }
                 }
-                () = tokio::time::sleep_until(idle.min(end)) => {
+                () = tokio::time::sleep_until(idle) => {
                     return Some(frame(CloseCode::Away, "Going away"));
                 }
             }
@@ -143,6 +143,7 @@ async fn converse(socket: Socket, mut line: Line, function: &Arc<Function>, cont
     let farewell = tokio::select! {
         farewell = talk => farewell,
         () = close.notified() => Some(frame(CloseCode::Normal, "Connection closed")),
+        () = tokio::time::sleep_until(end) => Some(frame(CloseCode::Away, "Going away")),
     };
     if let Some(farewell) = farewell {
         let said = out.send(Message::Close(Some(farewell)));

@@ -16,7 +16,7 @@ impl Sqlite {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             let synchronous = match durability {
                 Durability::Full => "FULL",
-                Durability::Fast => "NORMAL",
+                Durability::Fast => "OFF",
             };
             connection.pragma_update(None, "synchronous", synchronous)?;
             connection.execute_batch(schema)?;

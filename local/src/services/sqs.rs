@@ -112,8 +112,8 @@ pub struct Counts {
 pub struct Sqs {
     file: Sqlite,
     queues: Arc<BTreeMap<String, QueueSpec>>,
-    /// Told when a message may have become visible.
-    changed: Arc<Notify>,
+    /// Told when a message of the queue may have become visible: of one queue, for a host has dozens of pollers.
+    changed: Arc<BTreeMap<String, Notify>>,
     /// Told when a message was hidden for some time.
     hidden: Arc<Notify>,
     unsent: Arc<Mutex<Vec<Unsent>>>,
@@ -148,9 +148,9 @@ impl Sqs {
     ) -> io::Result<Self> {
         let file = Sqlite::open(&dir.join("queues.sqlite"), durability, SCHEMA)?;
         let (listener, endpoint) = listen()?;
+        let changed = Arc::new(queues.iter().map(|queue| (queue.name.clone(), Notify::new())).collect());
         let queues = queues.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
-        let (changed, hidden, unsent) = (Arc::default(), Arc::default(), Arc::default());
-        let faults = faults.map(Arc::new);
+        let (hidden, unsent, faults) = (Arc::default(), Arc::default(), faults.map(Arc::new));
         let sqs = Self { file, queues: Arc::new(queues), changed, hidden, unsent, faults, endpoint };
         tokio::spawn(sqs.clone().tell_in_time());
         tokio::spawn(axum::serve(listener, protocol::router(sqs.clone())).into_future());
@@ -190,7 +190,7 @@ impl Sqs {
         let ids = sent.await.map_err(io::Error::other)?;
         let mut ids = ids.map_err(io::Error::other)?;
         ids.truncate(count);
-        self.changed.notify_waiters();
+        self.tell(name);
         self.hidden.notify_one();
         Ok(ids)
     }
@@ -232,7 +232,7 @@ impl Sqs {
                 )
             })
             .await?;
-        self.changed.notify_waiters();
+        self.tell(name);
         self.hidden.notify_one();
         Ok(())
     }
@@ -240,8 +240,9 @@ impl Sqs {
     /// Moves the visible messages of one queue to another, where they are new; answers how many.
     pub async fn move_all(&self, from: &str, to: &str) -> io::Result<usize> {
         let (from, to) = (self.queue(from)?.name.clone(), self.queue(to)?.name.clone());
+        let moved_to = to.clone();
         let moved = self.file.call(move |file| move_all(file, &from, &to)).await?;
-        self.changed.notify_waiters();
+        self.tell(&moved_to);
         Ok(moved)
     }
 
@@ -258,11 +259,21 @@ impl Sqs {
         self.file.call(move |file| counts(file, &queue)).await
     }
 
-    /// Waits until a message may have become visible in any queue: it was sent or given back, or its delay or
+    /// Waits until a message of the queue may have become visible: it was sent or given back, or its delay or
     /// visibility timeout ran out. Counts from this call, not from the first await: called before a look that finds
-    /// nothing, it misses nothing.
-    pub fn changed(&self) -> impl Future<Output = ()> + Send + '_ {
-        self.changed.notified()
+    /// nothing, it misses nothing. Never, for a queue there is none of.
+    pub fn changed(&self, name: &str) -> impl Future<Output = ()> + Send + use<'_> {
+        let told = self.changed.get(name).map(Notify::notified);
+        async move {
+            match told {
+                Some(told) => told.await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    fn tell(&self, name: &str) {
+        self.changed.get(name).iter().for_each(|queue| queue.notify_waiters());
     }
 
     /// Tells who waits when messages become visible by the passing of time.
@@ -281,7 +292,7 @@ impl Sqs {
             };
             if timeout(wait, self.hidden.notified()).await.is_err() {
                 told = now();
-                self.changed.notify_waiters();
+                self.changed.values().for_each(Notify::notify_waiters);
             }
         }
     }
@@ -346,10 +357,10 @@ fn insert(transaction: &Transaction<'_>, queue: &str, messages: &[NewMessage]) -
     let mut ids = Vec::with_capacity(messages.len());
     for NewMessage { body, delay, attributes } in messages {
         let id = Ulid::generate().to_string();
-        transaction.execute(
+        let mut insert = transaction.prepare_cached(
             "INSERT INTO messages (queue, message_id, body, sent_at, visible_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![queue, id, body, now, now + millis(*delay)],
         )?;
+        insert.execute(params![queue, id, body, now, now + millis(*delay)])?;
         if !attributes.is_empty() {
             let text = serde_json::to_string(attributes).map_err(|error| ToSqlConversionFailure(error.into()))?;
             let number = transaction.last_insert_rowid();
@@ -368,6 +379,10 @@ fn receive(
     faults: Option<&Post>,
 ) -> rusqlite::Result<Vec<Message>> {
     let now = now();
+    // Most looks find nothing, and need no transaction.
+    if visible(file, &queue.name, now, 1)?.is_empty() {
+        return Ok(Vec::new());
+    }
     let transaction = file.transaction()?;
     loop {
         let found = match faults.filter(|faults| faults.mixes()) {
@@ -405,13 +420,12 @@ fn take(transaction: &Transaction<'_>, number: i64, now: i64, timeout: Duration)
     let attributes: Option<String> = attributes.query_row([number], |row| row.get(0)).optional()?;
     let attributes = attributes.map(|text| serde_json::from_str(&text)).transpose();
     let attributes = attributes.map_err(|error| FromSqlConversionFailure(0, Type::Text, error.into()))?;
-    let mut taken = transaction.query_row(
+    let mut taken = transaction.prepare_cached(
         "UPDATE messages SET received = received + 1, visible_at = ?1,
             first_received_at = COALESCE(first_received_at, ?2)
          WHERE number = ?3 RETURNING *",
-        params![now + millis(timeout), now, number],
-        message,
     )?;
+    let mut taken = taken.query_row(params![now + millis(timeout), now, number], message)?;
     taken.message_attributes = attributes.unwrap_or_default();
     Ok(taken)
 }
@@ -452,10 +466,9 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
 fn delete(file: &mut Connection, queue: &str, receipts: &[(i64, u32)]) -> rusqlite::Result<()> {
     let transaction = file.transaction()?;
     for (number, received) in receipts {
-        transaction.execute(
-            "DELETE FROM messages WHERE number = ?1 AND received = ?2 AND queue = ?3",
-            params![number, received, queue],
-        )?;
+        let mut delete =
+            transaction.prepare_cached("DELETE FROM messages WHERE number = ?1 AND received = ?2 AND queue = ?3")?;
+        delete.execute(params![number, received, queue])?;
     }
     transaction.commit()
 }

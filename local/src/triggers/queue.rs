@@ -34,7 +34,7 @@ pub(crate) fn spawn(tasks: &mut JoinSet<()>, sources: &Arc<Sources>, trigger: &Q
 
 async fn run(sources: Arc<Sources>, trigger: QueueTrigger, function: Arc<Function>, faults: Option<Arc<Delivery>>) {
     loop {
-        let changed = sources.sqs.changed();
+        let changed = sources.sqs.changed(&trigger.queue);
         let step = {
             let _open = sources.gate.read().await;
             step(&sources, &trigger, &function, faults.as_deref()).await
@@ -90,7 +90,7 @@ async fn gather(sources: &Sources, trigger: &QueueTrigger) -> io::Result<Vec<Mes
     let mut waiting = sources.waiting.subscribe();
     let mut bytes: usize = messages.iter().map(size).sum();
     while messages.len() < most && bytes < MAX_EVENT && Instant::now() < deadline {
-        let changed = sources.sqs.changed();
+        let changed = sources.sqs.changed(queue);
         let more = sources.sqs.receive(queue, (most - messages.len()).min(RECEIVED_AT_ONCE)).await?;
         if more.is_empty() {
             tokio::select! {

@@ -3,7 +3,7 @@
 use super::Notes;
 use super::limits::Action;
 use crate::App;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
 use crate::models::activity::{self, Origin};
 use crate::models::viewer::Viewer;
@@ -72,8 +72,7 @@ impl Bearer {
         };
         let (viewer, (), verified) = try_join3(self.viewer(app), limit, verified).await?;
         if !verified {
-            return Err(Error::new(Kind::EmailNotVerified)
-                .detail("Open the link in the mail we sent you; POST /users/verify/resend sends another."));
+            return Err(Error::email_not_verified());
         }
         Ok(viewer)
     }

@@ -21,6 +21,7 @@ pub enum Action {
     ResendVerification,
     ChangePassword,
     DeleteAccount,
+    Export,
     Follow,
     Post,
     Comment,
@@ -35,6 +36,7 @@ pub enum Action {
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
 
 /// So much per window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +61,7 @@ pub struct LimitStatus {
 }
 
 impl Action {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::SignUp,
         Self::SignIn,
         Self::UseMailToken,
@@ -69,6 +71,7 @@ impl Action {
         Self::ResendVerification,
         Self::ChangePassword,
         Self::DeleteAccount,
+        Self::Export,
         Self::Follow,
         Self::Post,
         Self::Comment,
@@ -92,6 +95,7 @@ impl Action {
             Self::ResendVerification => quota("resend-verification", 5, HOUR),
             Self::ChangePassword => quota("change-password", 10, HOUR),
             Self::DeleteAccount => quota("delete-account", 10, HOUR),
+            Self::Export => quota("export", 2, DAY),
             Self::Follow => quota("follow", 600, HOUR),
             Self::Post => quota("post", 300, HOUR),
             Self::Comment => quota("comment", 600, HOUR),

@@ -52,6 +52,7 @@ types! {
     ChangePassword = "change_password" of ["change_password"],
     UpdateProfile = "update_profile" of ["update_me"],
     UpdateSettings = "update_settings" of ["update_settings"],
+    RequestExport = "request_export" of ["request_export"],
     Unsubscribe = "unsubscribe" of ["unsubscribe"],
     Follow = "follow" of ["follow_user"],
     Unfollow = "unfollow" of ["unfollow_user", "unfollow_user_by_post"],

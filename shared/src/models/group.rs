@@ -140,7 +140,7 @@ pub struct Member {
     pub role: Role,
     /// When they joined.
     pub joined: Timestamp,
-    /// Who let them in, where somebody had to.
+    /// Who let them in, where somebody had to; until they are told of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<UserId>,
     pub at: Ulid,

@@ -1,8 +1,8 @@
 //! What people are found by: their username and the words of their full name, from the first letter on, whatever case
 //! and accents.
 //!
-//! A row lies under each of their beginnings, most widely followed first, so that a page costs the same however many
-//! there are of a name.
+//! A row lies under each of their beginnings, the best match first and then the most widely followed, so that a page costs
+//! the same however many there are of a name.
 
 use super::following::Followers;
 use super::search::folded;
@@ -53,25 +53,31 @@ impl Names {
         asked.0.iter().all(|word| self.0.iter().any(|name| name.starts_with(word)))
     }
 
-    /// Their beginnings, and which of them are a whole name.
-    fn beginnings(&self) -> BTreeMap<&str, bool> {
+    /// Their beginnings, and the class of each: 0 for the whole username, 1 for a whole word of the full name, 2 for less.
+    fn beginnings(&self, username: &str) -> BTreeMap<&str, u8> {
         let mut beginnings = BTreeMap::new();
         for name in &self.0 {
             let ends = name.char_indices().map(|(at, c)| at + c.len_utf8());
             for end in ends {
-                *beginnings.entry(&name[..end]).or_default() |= end == name.len();
+                let class = match &name[..end] {
+                    whole if whole == username => 0,
+                    whole if whole.len() == name.len() => 1,
+                    _ => 2,
+                };
+                let best = beginnings.entry(&name[..end]).or_insert(class);
+                *best = class.min(*best);
             }
         }
         beginnings
     }
 
-    /// The rows under which somebody with these names is found.
-    pub fn rows(&self, rank: Rank) -> BTreeSet<NameRow> {
-        let row = |(beginning, whole): (&str, bool)| NameRow {
+    /// The rows under which somebody with these names, one of which is the username, is found.
+    fn rows(&self, username: &str, rank: Rank) -> BTreeSet<NameRow> {
+        let row = |(beginning, class): (&str, u8)| NameRow {
             beginning: beginning.to_owned(),
-            order: format!("{}{:02}", u8::from(!whole), rank.0),
+            order: format!("{class}{:02}", rank.0),
         };
-        self.beginnings().into_iter().map(row).collect()
+        self.beginnings(username).into_iter().map(row).collect()
     }
 }
 
@@ -104,7 +110,7 @@ impl Rank {
     }
 }
 
-/// Where a row lies: under a beginning, whole names first, then by rank.
+/// Where a row lies: under a beginning, by its class and then by rank.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NameRow {
     #[serde(rename = "b")]
@@ -148,7 +154,7 @@ impl NamesIndexed {
         let popular = (rank < Rank::by(0)).then(|| POPULAR.to_owned());
         let more = interests.chain(popular).map(|beginning| NameRow { beginning, order: format!("1{:02}", rank.0) });
         let names = Names::of(profile);
-        let rows = names.rows(rank).into_iter().chain(more).collect();
+        let rows = names.rows(&username(&profile.username), rank).into_iter().chain(more).collect();
         Self { rows, names, done: Some((profile.ver, rank)), n: 0 }
     }
 
@@ -224,11 +230,13 @@ mod tests {
     }
 
     #[test]
-    fn whole_names_come_first_then_the_most_widely_followed() {
-        let rows = |followers| names(&["an", "ana"]).rows(Rank::by(followers));
+    fn a_username_comes_first_then_whole_words_then_the_most_widely_followed() {
+        let rows = |followers| names(&["an", "ana"]).rows("ana", Rank::by(followers));
         let of = |followers| rows(followers).into_iter().map(|row| (row.beginning, row.order)).collect::<Vec<_>>();
         let row = |beginning: &str, order: &str| (beginning.to_owned(), order.to_owned());
-        assert_eq!(of(0), [row("a", "164"), row("an", "064"), row("ana", "064")]);
+        assert_eq!(of(0), [row("a", "264"), row("an", "164"), row("ana", "064")]);
+        let longer = names(&["anabel", "ana"]).rows("ana", Rank::by(0));
+        assert_eq!(longer.into_iter().nth(2).map(|row| row.order), Some("064".into()), "it begins another, too");
         assert!(of(1)[0] < of(0)[0] && of(8)[0] < of(7)[0] && of(9)[0] == of(8)[0]);
     }
 

@@ -95,6 +95,8 @@ pub enum MailAction {
     AlreadyRegistered,
     /// Tells the old address of a change.
     EmailChanged,
+    /// Leads to an archive of all that is the account's; its mail is sent once that is made.
+    Export,
     /// Written where no mail is to be sent, so that nobody can tell by the time it took.
     Nothing,
 }
@@ -106,6 +108,8 @@ impl MailAction {
             Self::VerifyEmail | Self::AlreadyRegistered | Self::EmailChanged | Self::Nothing => {
                 Duration::from_secs(24 * 3600)
             }
+            // As long as the bucket keeps the archive.
+            Self::Export => Duration::from_secs(7 * 24 * 3600),
             // OWASP's Forgot Password cheat sheet asks for a short time.
             Self::ResetPassword => Duration::from_secs(3600),
         }

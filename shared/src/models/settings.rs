@@ -4,25 +4,29 @@ use super::fields::{Fields, FromFields};
 use serde::{Deserialize, Serialize};
 
 /// What an account wants to be told, and how.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Settings {
     /// Whether search by exact address finds this account.
-    pub findable_by_email: bool,
+    // Kept where its owner has chosen alone; all others follow the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = true)]
+    pub findable_by_email: Option<bool>,
     pub notify: NotifySettings,
 }
 
 impl Settings {
+    /// As they hold, whatever their owner has chosen.
+    #[must_use]
+    pub fn in_full(mut self, findable_by_email: bool) -> Self {
+        self.findable_by_email.get_or_insert(findable_by_email);
+        self
+    }
+
     /// Tells versions of the settings apart.
     pub fn fingerprint(&self) -> u64 {
         let bytes = serde_json::to_vec(self).unwrap_or_default();
         let [a, b, c, d, ..] = crate::secrets::sha256(&[&bytes]);
         u64::from(u32::from_be_bytes([a, b, c, d]))
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { findable_by_email: true, notify: NotifySettings::default() }
     }
 }
 
@@ -101,7 +105,7 @@ pub struct WaysPatch {
 
 impl SettingsPatch {
     pub fn apply(self, settings: &mut Settings) {
-        settings.findable_by_email = self.findable_by_email.unwrap_or(settings.findable_by_email);
+        settings.findable_by_email = self.findable_by_email.or(settings.findable_by_email);
         let (patch, notify) = (self.notify, &mut settings.notify);
         patch.follow.apply(&mut notify.follow);
         patch.like.apply(&mut notify.like);
@@ -151,7 +155,12 @@ mod tests {
         let mut settings = Settings::default();
         let body = json!({"notify": {"follow": {"mail": false}}});
         Fields::read::<SettingsPatch>(body.as_object().unwrap().clone()).unwrap().apply(&mut settings);
-        assert!(!settings.notify.follow.mail && settings.notify.follow.list && settings.findable_by_email);
+        assert!(!settings.notify.follow.mail && settings.notify.follow.list);
+        assert_eq!(settings.findable_by_email, None, "not chosen");
+        assert_eq!(
+            [true, false].map(|default| settings.clone().in_full(default).findable_by_email),
+            [Some(true), Some(false)]
+        );
         let bad = json!({"findable_by_email": null, "notify": {"like": {"mail": 1}, "group": 2}});
         let error = Fields::read::<SettingsPatch>(bad.as_object().unwrap().clone()).err().unwrap();
         let told: Vec<_> = error.fields().iter().map(|f| f.field.as_str()).collect();

@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::ids::UserId;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// So many are kept: with their reasons about 4 KB.
@@ -33,6 +33,12 @@ pub struct Suggestions {
 impl Suggestions {
     pub fn new(now: Timestamp, people: Vec<Suggested>, units: u64) -> Self {
         Self { at: now, next: now + pause(units), people, ttl: (now + LIFETIME).seconds() }
+    }
+
+    /// Those whom people follow that one follows.
+    pub fn followed_by(&self) -> HashSet<UserId> {
+        let followed = self.people.iter().filter(|one| matches!(one.reason, Reason::FollowedBy { .. }));
+        followed.map(|one| one.id).collect()
     }
 }
 

@@ -32,12 +32,11 @@ impl Negative {
     }
 }
 
-/// The strong read of the viewer's own prefix, taken at the start of each request.
+/// The strong read of the viewer's own prefix, taken at the start of each request, and of each page of an archive.
 #[derive(Clone, Debug)]
 pub struct Viewer {
     pub id: UserId,
-    pub session: Session,
-    /// All sessions, this one included.
+    /// All sessions, the one that asks included.
     pub sessions: Vec<Session>,
     /// Authors followed whose posts are merged at read.
     pub merged: Vec<UserId>,

@@ -84,10 +84,17 @@ pub async fn create(app: &App, comment: &Post, first: Option<Op>) -> Result<(), 
     let mut ops: Vec<Op> = first.into_iter().collect();
     ops.push(Op::create(key::post(comment.id), &item).map_err(Error::from)?.owned_by(author));
     ops.push(uncounted(app, author, comment.id, 1)?);
+    let unchecked = ops.len();
+    // Whoever was removed from a private group a moment ago writes nothing in it.
+    let private = comment.id.group().filter(|group| group.is_private());
+    ops.extend(private.map(|group| Op::check(key::membership(author, group), Condition::Exists)));
     let Err(error) = app.table().transact(ops).await else { return Ok(()) };
     let refused = error.refused()?;
     if has_first && refused.has(0) {
         return Err(NotMade::First);
+    }
+    if refused.has(unchecked) {
+        return Err(NotMade::Error(Error::not_found()));
     }
     Err(NotMade::Error(Error::internal("a comment of this id is there")))
 }

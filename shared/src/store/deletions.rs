@@ -164,7 +164,7 @@ pub async fn elsewhere(
     limit: usize,
     after: Option<&str>,
 ) -> Result<(Vec<Key>, Option<String>)> {
-    app.table().listed(&owner(user), limit, after).await.map_err(Error::from)
+    app.table().listed(&owner(user), None, limit, after).await.map_err(Error::from)
 }
 
 /// Removes a page of a range in which all is the account's own, and answers where the next one starts.

@@ -5,8 +5,8 @@
 //! the very next request on. The row with the group is an edge, too (see `edges`): the stream's consumer counts it.
 //! No request that only joins or leaves names the group's own item; who moderates a group stands there, so those acts do.
 
-use super::edges;
 use super::posts::NotMade;
+use super::{edges, users};
 use crate::App;
 use crate::backpressure::STAFF_REFUSALS;
 use crate::error::{Error, Kind, Result};
@@ -14,6 +14,7 @@ use crate::ids::{GroupId, UserId, new_ulid};
 use crate::models::group::{
     Description, Group, GroupName, JoinRequest, MAX_GROUPS, MAX_STAFF, Member, Membership, Role,
 };
+use crate::models::notification::Act;
 use crate::models::viewer::Viewer;
 use crate::table::client::back_off;
 use crate::table::design::{INDEXES, key, owner};
@@ -58,10 +59,18 @@ pub async fn mine(app: &App, viewer: &Viewer) -> Result<Vec<(GroupId, Role)>> {
 /// # Errors
 /// Unavailable.
 pub async fn memberships(app: &App, user: UserId) -> Result<Vec<(GroupId, Role)>> {
-    let range = key::memberships(user);
-    let rows = app.table().query(&range, Order::NewestFirst, Read::Strong, 2 * MAX_GROUPS, None).await?;
     let entry = |item: &Item| Some((key::member_of(item.sk())?, item.readable::<Membership>()?.role));
-    Ok(rows.items.iter().filter_map(entry).collect())
+    let (range, mut found, mut after) = (key::memberships(user), Vec::new(), None);
+    // Of joins at the same moment more may come through than there is room for.
+    loop {
+        let limit = 2 * MAX_GROUPS;
+        let rows = app.table().query(&range, Order::NewestFirst, Read::Strong, limit, after.as_deref()).await?;
+        found.extend(rows.items.iter().filter_map(entry));
+        after = rows.next;
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
 }
 
 /// What role somebody has in each of some groups, read strongly: a unit each. Access pattern 50.
@@ -275,7 +284,8 @@ pub async fn withdraw(app: &App, group: GroupId, user: UserId) -> Result<()> {
 /// # Errors
 /// 404 when they don't ask, 409 when they are in as many groups as one may be, 403 when whoever acts may no longer.
 pub async fn approve(app: &App, group: GroupId, user: UserId, by: (UserId, Role)) -> Result<Role> {
-    if memberships(app, user).await?.len() >= MAX_GROUPS {
+    let groups = memberships(app, user).await?;
+    if groups.len() >= MAX_GROUPS && groups.iter().all(|(id, _)| *id != group) {
         return Err(too_many_groups());
     }
     for attempt in 0..STAFF_REFUSALS {
@@ -303,6 +313,21 @@ pub async fn approve(app: &App, group: GroupId, user: UserId, by: (UserId, Role)
 
 fn no_longer() -> Error {
     Error::forbidden("Your role in the group was changed at the same moment.")
+}
+
+/// Takes out of a member's row who let them in, once that is told: nobody asks any more, and whoever let them in may go,
+/// whom nothing would find there.
+///
+/// # Errors
+/// Unavailable.
+pub async fn forget_approval(app: &App, group: GroupId, user: UserId, told: Act) -> Result<()> {
+    let op = Op::update(key::member(group, user)).remove("by").repeatable();
+    // They may have been let in anew since.
+    let op = op.when(Condition::equal("at", told.event)).when(Condition::equal("by", told.actor));
+    match app.table().write(op).await {
+        Ok(_) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
+    }
 }
 
 /// Refuses somebody who asks to join.
@@ -437,8 +462,8 @@ pub async fn delete(app: &App, old: &Group, by: UserId) -> Result<bool> {
     }
 }
 
-/// Takes somebody out of a group for good, whose account is gone. The last owner leaves it to a moderator, or else to a
-/// member; with the last member it goes.
+/// Takes somebody out of a group for good, whose account is gone. The last owner leaves it to another (see `heir`); with
+/// the last member it goes.
 ///
 /// # Errors
 /// Unavailable.
@@ -448,12 +473,7 @@ pub async fn end(app: &App, group: GroupId, user: UserId) -> Result<()> {
         left => return left.map(|_| ()),
     }
     let Some(found) = get(app, group, Read::Strong).await? else { return Ok(()) };
-    let moderator = found.staff.keys().copied().find(|other| *other != user);
-    let heir = match moderator {
-        Some(moderator) => Some(moderator),
-        None => heir(app, group, user).await?,
-    };
-    let done = match heir {
+    let done = match heir(app, &found, user).await? {
         Some(heir) => set_role(app, group, heir, Role::Owner, user).await.map(|_| ()),
         None => delete(app, &found, user).await.map(|_| ()),
     };
@@ -465,18 +485,20 @@ pub async fn end(app: &App, group: GroupId, user: UserId) -> Result<()> {
     }
 }
 
-/// A member other than this one.
-async fn heir(app: &App, group: GroupId, user: UserId) -> Result<Option<UserId>> {
-    let mut after = None::<String>;
+/// Who owns a group after this one: a moderator, or else a member, who is there and not suspended, for nobody else can
+/// act; where there is none such, any of them.
+async fn heir(app: &App, group: &Group, user: UserId) -> Result<Option<UserId>> {
+    let mut others: Vec<UserId> = group.staff.keys().copied().filter(|other| *other != user).collect();
+    let (mut any, mut next) = (None, Some(None::<String>));
     loop {
-        let (members, next) = members(app, group, HEIRS, after.as_deref()).await?;
-        if let Some((heir, _)) = members.into_iter().find(|(other, _)| *other != user) {
-            return Ok(Some(heir));
+        if let Some(heir) = users::standing_among(app, &others).await?.first() {
+            return Ok(Some(*heir));
         }
-        match next {
-            Some(next) => after = Some(next),
-            None => return Ok(None),
-        }
+        any = any.or_else(|| others.first().copied());
+        let Some(after) = next else { return Ok(any) };
+        let (members, more) = members(app, group.id, HEIRS, after.as_deref()).await?;
+        others = members.into_iter().map(|(other, _)| other).filter(|other| *other != user).collect();
+        next = more.map(Some);
     }
 }
 

@@ -8,6 +8,7 @@ pub mod comments;
 pub mod deletions;
 pub mod delivery;
 pub mod edges;
+pub mod exports;
 pub mod follows;
 pub mod group_removal;
 pub mod groups;

@@ -2,12 +2,16 @@
 
 use super::users;
 use crate::App;
+use crate::backpressure::REAPED_AT_ONCE;
 use crate::error::Result;
 use crate::ids::{UserId, new_ulid};
 use crate::models::report::{Act, Moderation};
 use crate::models::user::{Account, Guard};
 use crate::table::design::key;
 use crate::table::{Condition, Op, Order, Read};
+use futures::{StreamExt, TryStreamExt};
+use serde::Serialize;
+use ulid::Ulid;
 
 /// Is this a moderator? Access pattern 31.
 ///
@@ -90,17 +94,24 @@ pub async fn forget(app: &App, user: UserId, month: &str, after: Option<&str>) -
     let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, ENTRIES, after).await?;
     let mut ops = Vec::new();
     for item in &rows.items {
-        let old: Moderation = item.read()?;
-        let post = old.post.filter(|post| !post.authors().contains(&user));
-        let other = |id: &UserId| *id != user;
-        let new = Moderation { by: old.by.filter(other), user: old.user.filter(other), post, ..old };
-        if new != old {
-            ops.push(Op::put(key::moderation(old.id), &new)?);
-        }
+        let Moderation { id, by, user: whom, post, .. } = item.read()?;
+        ops.extend(by.filter(|by| *by == user).map(|by| without(id, "by", by)));
+        ops.extend(whom.filter(|whom| *whom == user).map(|whom| without(id, "user", whom)));
+        ops.extend(post.filter(|post| post.authors().contains(&user)).map(|post| without(id, "post", post)));
     }
-    // Nobody else writes an entry that is there.
-    app.table().batch_write(ops).await?;
+    let writes = ops.into_iter().map(|op| async move {
+        match app.table().write(op).await {
+            Ok(_) => Ok(()),
+            Err(error) => error.refused().map(|_| ()),
+        }
+    });
+    futures::stream::iter(writes.collect::<Vec<_>>()).buffer_unordered(REAPED_AT_ONCE).try_collect::<()>().await?;
     Ok(rows.next)
+}
+
+/// The write that takes this alone out of an entry: another account that it names may be taken out at the same moment.
+fn without(entry: Ulid, name: &'static str, value: impl Serialize) -> Op {
+    Op::update(key::moderation(entry)).remove(name).when(Condition::equal(name, value)).repeatable()
 }
 
 /// Entries looked through at once.

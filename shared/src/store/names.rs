@@ -16,8 +16,8 @@ use futures::future::try_join3;
 const SEARCHED: usize = 100;
 const SEARCHES: usize = 4;
 
-/// People with these names, and where the next page starts: whole names first, then by how widely they are followed.
-/// Half a unit for one word, eight at most for several. Access pattern 37.
+/// People with these names, each with the class of the match (the row's), and where the next page starts: the best class
+/// first, in it whoever is followed most widely. Half a unit for one word, eight at most for several. Access pattern 37.
 ///
 /// # Errors
 /// Unavailable.
@@ -26,7 +26,7 @@ pub async fn page(
     asked: &Names,
     limit: usize,
     after: Option<&str>,
-) -> Result<(Vec<UserId>, Option<String>)> {
+) -> Result<(Vec<(char, UserId)>, Option<String>)> {
     let Some(word) = asked.longest() else { return Ok((Vec::new(), None)) };
     let (range, mut after) = (key::names(word), after.map(str::to_owned));
     let rows_at_once = if asked.is_one() { limit } else { SEARCHED };
@@ -35,9 +35,10 @@ pub async fn page(
         let rows =
             app.table().query(&range, Order::OldestFirst, Read::Eventual, rows_at_once, after.as_deref()).await?;
         for row in &rows.items {
-            let Some((id, named)) = key::named(row.sk()).zip(row.readable::<Named>()) else { continue };
+            let entry = key::name_class(row.sk()).zip(key::named(row.sk()));
+            let Some((entry, named)) = entry.zip(row.readable::<Named>()) else { continue };
             if named.names.have(asked) {
-                found.push(id);
+                found.push(entry);
                 if found.len() == limit {
                     // Where it is the last, the next page is empty.
                     return Ok((found, Some(row.sk().to_owned())));

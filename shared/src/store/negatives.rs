@@ -15,7 +15,7 @@ use crate::models::post::TIMELINE_LIFETIME;
 use crate::models::viewer::Negative;
 use crate::table::client::back_off;
 use crate::table::design::{TTL, key};
-use crate::table::{Condition, Op, Order, Read, Rows};
+use crate::table::{Condition, Item, Op, Order, Read, Rows};
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -211,4 +211,23 @@ pub async fn unmute(app: &App, user: UserId, other: UserId, mut known: Negative)
 pub async fn blocked(app: &App, user: UserId, limit: usize, after: Option<&str>) -> Result<Rows> {
     let range = key::blocks(user);
     app.table().query(&range, Order::NewestFirst, Read::Strong, limit, after).await.map_err(Error::from)
+}
+
+/// Some of those whom this user mutes, and where the next page starts: a page looks at so many with whom something stands
+/// between, and may come out short. Access pattern 65.
+///
+/// # Errors
+/// Unavailable.
+pub async fn muted(
+    app: &App,
+    user: UserId,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<(Vec<UserId>, Option<String>)> {
+    let rows = app.table().query(&key::negatives(user), Order::OldestFirst, Read::Strong, limit, after).await?;
+    let muted = |item: &Item| {
+        item.readable::<Negative>().filter(|negative| negative.mute)?;
+        key::ending(item.sk(), key::NEGATIVE)
+    };
+    Ok((rows.items.iter().filter_map(muted).collect(), rows.next))
 }

@@ -23,6 +23,9 @@ use futures::future::{try_join, try_join3};
 use std::collections::HashMap;
 use ulid::Ulid;
 
+/// So many milliseconds after an act that concerns a group the same is news again.
+const DAY_MS: u64 = 24 * 3_600_000;
+
 fn moved_each_time() -> Error {
     Error::unavailable("the read mark was moved by others at each attempt")
 }
@@ -49,7 +52,9 @@ pub async fn tell(app: &App, topic: &Topic, acts: &[Act], ways: Ways) -> Result<
         let mut told: Vec<Told> = acts.iter().zip(&done).filter_map(|(act, done)| done.as_ref()?.told(act)).collect();
         let open = open.filter(|group| ways.list && !group.is_read(&mark));
         let (mut moved, now) = (mark, app.now());
-        let unknown = acts.iter().zip(&done).filter(|(_, done)| done.is_none()).map(|(act, _)| act);
+        let is_news = |act: &Act, done: &NotificationDone| news_since(topic, act).is_some_and(|day| done.event < day);
+        let unknown = acts.iter().zip(&done).filter(|(act, done)| done.is_none_or(|done| is_news(act, &done)));
+        let unknown = unknown.map(|(act, _)| act);
         let mut new: Vec<Told> = unknown.map(|act| moved.tell(act, ways, now)).collect();
         let Some(first) = new.first().map(|one| one.id) else { return Ok(told) };
         let group = open.as_ref().map_or(first, |group| group.id);
@@ -113,6 +118,12 @@ async fn open_group(app: &App, topic: &Topic) -> Result<Option<Notification>> {
     }
 }
 
+/// Where the same may be told again: whoever was turned away may ask again, and whoever left be let in again, a day later
+/// than the last that was told of them.
+fn news_since(topic: &Topic, act: &Act) -> Option<Ulid> {
+    topic.group.map(|_| Ulid::from_parts(act.event.timestamp_ms().saturating_sub(DAY_MS), 0))
+}
+
 /// The write that notes that an act is told.
 fn note(app: &App, topic: &Topic, told: &Told) -> Result<Op> {
     let now = app.now();
@@ -120,7 +131,9 @@ fn note(app: &App, topic: &Topic, told: &Told) -> Result<Op> {
     let ttl = (now + NOTIFICATION_LIFETIME).seconds();
     let done = NotificationDone { event: act.event, id: Some(id), group, seq, mailed, ttl };
     // Expired ones may lie there for days yet.
-    let first = Condition::Any(vec![Condition::Missing, Condition::less("ttl", now.seconds())]);
+    let mut first = vec![Condition::Missing, Condition::less("ttl", now.seconds())];
+    first.extend(news_since(topic, &act).map(|day| Condition::less("event", day)));
+    let first = Condition::Any(first);
     Ok(Op::put(done_key(topic, &act), &done)?.when(first).owned_by(act.actor))
 }
 
@@ -224,7 +237,8 @@ pub async fn after(
     let since = key::notification_event(owner, since);
     let after = after.unwrap_or(since.sk());
     let range = key::notification_events(owner);
-    let rows = app.table().query(&range, Order::OldestFirst, Read::Eventual, limit, Some(after)).await?;
+    // A client asks here for what it has missed, and once: what was told a moment ago must be there.
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, limit, Some(after)).await?;
     Ok((rows.items.iter().map(|item| item.read()).collect::<Result<_, _>>()?, rows.next))
 }
 

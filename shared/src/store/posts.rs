@@ -280,19 +280,20 @@ pub async fn delete_all(app: &App, author: UserId, posts: &[Post]) -> Result<()>
 /// Each takes six operations at most, and their count one.
 pub const TOGETHER: usize = 15;
 
-/// Takes somebody out of whom a post mentions; its text stays as it is. False when there was nothing to take out.
+/// Takes somebody out of whom a post mentions; its text stays as it is. What the post is found by is to be made anew then;
+/// nothing else follows, for to the others whom it mentions it is no news.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn forget_mention(app: &App, id: PostId, user: UserId) -> Result<bool> {
+pub async fn forget_mention(app: &App, id: PostId, user: UserId) -> Result<()> {
     let found: Option<Post> = app.table().get(&key::post(id), Read::Strong).await?;
-    let Some(post) = found.filter(|post| post.mentions.iter().any(|one| one.id == user)) else { return Ok(false) };
+    let Some(post) = found.filter(|post| post.mentions.iter().any(|one| one.id == user)) else { return Ok(()) };
     let left: Vec<Mention> = post.mentions.into_iter().filter(|one| one.id != user).collect();
-    // A new version, for what the post is found by follows from it.
-    let op = Op::update(key::post(id)).set("mentions", left).set(TODO, true).add("ver", 1);
+    // A new version, by which the index knows that there is something to do.
+    let op = Op::update(key::post(id)).set("mentions", left).add("ver", 1);
     match app.table().write(op.when(Condition::equal("ver", post.ver))).await {
-        Ok(_) => Ok(true),
-        Err(error) => error.refused().map(|_| true),
+        Ok(_) => Ok(()),
+        Err(error) => error.refused().map(|_| ()),
     }
 }
 

@@ -34,6 +34,20 @@ pub async fn get(app: &App, id: ReportId) -> Result<Option<Report>> {
     Ok(found.into_iter().flatten().max_by_key(|report: &Report| report.ver))
 }
 
+/// The reports that somebody made of these posts. Access pattern 32.
+///
+/// # Errors
+/// Unavailable.
+pub async fn made(app: &App, reporter: UserId, posts: &[PostId]) -> Result<Vec<Report>> {
+    let keys: Vec<_> = posts.iter().map(|post| key::reported(*post, reporter)).collect();
+    let found = app.table().batch_get::<Reported>(&keys, Read::Strong).await?;
+    let mut reports = Vec::new();
+    for reported in found.into_iter().flatten() {
+        reports.extend(get(app, reported.id).await?.filter(|report| report.reporter == Some(reporter)));
+    }
+    Ok(reports)
+}
+
 /// Reports of a status, newest first, and where the next page starts. Access pattern 32.
 ///
 /// # Errors
@@ -93,7 +107,7 @@ fn moved(old: &Report, new: &Report) -> Result<Vec<Op>> {
 /// go; of those it made, and of those it decided on as a moderator, it goes.
 ///
 /// # Errors
-/// Unavailable.
+/// Unavailable, also when somebody else changes one at that moment: then doing it again is right.
 pub async fn forget(app: &App, user: UserId, status: ReportStatus, after: Option<&str>) -> Result<Option<String>> {
     let rows = app.table().query(&key::reports(status), Order::OldestFirst, Read::Strong, LOOKED_AT, after).await?;
     for item in &rows.items {
@@ -113,9 +127,10 @@ pub async fn forget(app: &App, user: UserId, status: ReportStatus, after: Option
         } else {
             continue;
         }
-        // One that is decided on at this moment is found by the next pass.
         if let Err(error) = app.table().transact(ops).await {
             error.refused()?;
+            // Not left to the next pass, for this may be the last.
+            return Err(Error::unavailable("a report was changed while an account was taken out of it"));
         }
     }
     Ok(rows.next)

@@ -3,9 +3,9 @@
 use crate::App;
 use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::models::socket::{Channel, MAX_SOCKETS, SOCKET_IDLE, SOCKET_LIFETIME, Socket, SocketOwner};
-use crate::models::viewer::Viewer;
+use crate::table::client::back_off;
 use crate::table::design::key;
 use crate::table::{Condition, Op, Order, Read};
 
@@ -23,10 +23,13 @@ pub async fn of_user(app: &App, user: UserId) -> Result<Vec<Socket>> {
 ///
 /// # Errors
 /// 401 when the session has ended.
-pub async fn open(app: &App, viewer: &Viewer, channel: Channel, id: &str) -> Result<Option<Socket>> {
-    for _ in 0..EDGE_REFUSALS {
-        let open = of_user(app, viewer.id).await?;
-        let free = (0..MAX_SOCKETS).find(|slot| open.iter().all(|one| one.slot != *slot));
+pub async fn open(app: &App, user: UserId, session: SessionId, channel: Channel, id: &str) -> Result<Option<Socket>> {
+    // Those that open at once begin to look at different places.
+    let first = id.bytes().fold(0, |sum, byte| sum + usize::from(byte));
+    for attempt in 0..EDGE_REFUSALS {
+        let open = of_user(app, user).await?;
+        let mut slots = (0..MAX_SOCKETS).map(|n| (first + n) % MAX_SOCKETS);
+        let free = slots.find(|slot| open.iter().all(|one| one.slot != *slot));
         let oldest = match free {
             Some(_) => None,
             None => open.into_iter().min_by_key(|one| one.opened),
@@ -34,17 +37,16 @@ pub async fn open(app: &App, viewer: &Viewer, channel: Channel, id: &str) -> Res
         let Some(slot) = free.or(oldest.as_ref().map(|one| one.slot)) else { break };
         let now = app.now();
         let ttl = (now + SOCKET_LIFETIME + SOCKET_IDLE).seconds();
-        let socket =
-            Socket { user: viewer.id, slot, id: id.to_owned(), channel, session: viewer.session.id, opened: now, ttl };
+        let socket = Socket { user, slot, id: id.to_owned(), channel, session, opened: now, ttl };
         let as_read = match &oldest {
             Some(oldest) => Condition::equal("id", &oldest.id),
             // Expired ones may lie there for days yet.
             None => Condition::Any(vec![Condition::Missing, Condition::less("ttl", now.seconds() + 1)]),
         };
         let mut ops = vec![
-            Op::check(key::session(viewer.id, viewer.session.id), Condition::Exists),
-            Op::put(key::socket(viewer.id, slot), &socket)?.when(as_read),
-            Op::put(key::socket_owner(id), &SocketOwner { user: viewer.id, slot, ttl })?,
+            Op::check(key::session(user, session), Condition::Exists),
+            Op::put(key::socket(user, slot), &socket)?.when(as_read),
+            Op::put(key::socket_owner(id), &SocketOwner { user, slot, ttl })?,
         ];
         ops.extend(oldest.iter().map(|oldest| Op::delete(key::socket_owner(&oldest.id))));
         match app.table().transact(ops).await {
@@ -55,6 +57,7 @@ pub async fn open(app: &App, viewer: &Viewer, channel: Channel, id: &str) -> Res
                 }
             }
         }
+        back_off(attempt).await;
     }
     Err(Error::unavailable("sockets open faster than they get places"))
 }
@@ -84,13 +87,18 @@ pub async fn forget(app: &App, user: UserId, slot: usize, id: &str) -> Result<()
     }
 }
 
-/// Forgets all of somebody's sockets.
+/// The socket in one of somebody's places.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn forget_all(app: &App, user: UserId) -> Result<()> {
-    for socket in of_user(app, user).await? {
-        forget(app, user, socket.slot, &socket.id).await?;
-    }
-    Ok(())
+pub async fn at(app: &App, user: UserId, slot: usize) -> Result<Option<Socket>> {
+    Ok(app.table().get(&key::socket(user, slot), Read::Strong).await?)
+}
+
+/// Whether a socket has a place. One that opened while its session ended, or while another took its place, has none.
+///
+/// # Errors
+/// Unavailable.
+pub async fn is_known(app: &App, id: &str) -> Result<bool> {
+    Ok(app.table().get::<SocketOwner>(&key::socket_owner(id), Read::Strong).await?.is_some())
 }

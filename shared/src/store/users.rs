@@ -242,6 +242,18 @@ pub async fn profile(app: &App, id: UserId) -> Result<Option<Profile>> {
 /// # Errors
 /// Unavailable.
 pub async fn standing(app: &App, ids: &[UserId]) -> Result<Option<Vec<Profile>>> {
+    Ok(each_standing(app, ids).await?.into_iter().collect())
+}
+
+/// Those of these who are there, and not suspended, in their order: a unit each. Access pattern 30.
+///
+/// # Errors
+/// Unavailable.
+pub async fn standing_among(app: &App, ids: &[UserId]) -> Result<Vec<UserId>> {
+    Ok(each_standing(app, ids).await?.into_iter().flatten().map(|profile| profile.id).collect())
+}
+
+async fn each_standing(app: &App, ids: &[UserId]) -> Result<Vec<Option<Profile>>> {
     let keys: Vec<_> = ids.iter().map(|id| key::profile(*id)).collect();
     let found = app.table().batch_get_readable::<Profile>(&keys, Read::Strong).await?;
     Ok(found.into_iter().map(|profile| profile.filter(Profile::is_standing)).collect())

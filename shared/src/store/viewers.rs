@@ -19,6 +19,18 @@ const LIMIT: usize = 150;
 /// # Errors
 /// 401 when the session has ended.
 pub async fn load(app: &App, id: UserId, session: SessionId) -> Result<Viewer> {
+    let viewer = absent(app, id).await?;
+    match viewer.sessions.iter().any(|known| known.id == session) {
+        true => Ok(viewer),
+        false => Err(Error::unauthorized("This session has ended. Sign in again.")),
+    }
+}
+
+/// The same of somebody for whom a worker reads what they see, signed in or not.
+///
+/// # Errors
+/// Unavailable.
+pub async fn absent(app: &App, id: UserId) -> Result<Viewer> {
     let rows = app.table().query(&key::viewer(id), Order::OldestFirst, Read::Strong, LIMIT, None).await?;
     let (mut sessions, mut merged, mut negatives) = (Vec::new(), Vec::new(), HashMap::new());
     let mut groups = HashMap::new();
@@ -36,7 +48,5 @@ pub async fn load(app: &App, id: UserId, session: SessionId) -> Result<Viewer> {
             groups.insert(group, item.read::<Membership>()?.role);
         }
     }
-    let current = sessions.iter().find(|known| known.id == session).cloned();
-    let session = current.ok_or_else(|| Error::unauthorized("This session has ended. Sign in again."))?;
-    Ok(Viewer { id, session, sessions, merged, comments, negatives, groups, overflow: rows.next.is_some() })
+    Ok(Viewer { id, sessions, merged, comments, negatives, groups, overflow: rows.next.is_some() })
 }

@@ -151,25 +151,35 @@ impl Table {
         Ok(Rows { items: items.filter(|item| !item.is_expired(now)).collect(), next })
     }
 
-    /// The keys that the index lists under a value, and where the next page starts. An index is read eventually: what was
-    /// written in the last moments may be missing.
+    /// The keys that the index lists under a value, all of them or those whose sort key begins so, and where the next page
+    /// starts. An index is read eventually: what was written in the last moments may be missing.
     ///
     /// # Errors
     /// Unavailable.
-    pub async fn listed(&self, under: &str, limit: usize, after: Option<&str>) -> Result<(Vec<Key>, Option<String>)> {
+    pub async fn listed(
+        &self,
+        under: &str,
+        beginning: Option<&str>,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<(Vec<Key>, Option<String>)> {
         let index = &INDEXES[0];
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let start = after.and_then(|after| after.split_once('\n')).map(|(pk, sk)| {
             let key = [(index.partition_key, under), (PARTITION_KEY, pk), (SORT_KEY, sk)];
             HashMap::from(key.map(|(name, value)| (name.to_owned(), text(value))))
         });
+        let also = beginning.map(|_| format!(" AND begins_with({}, :beginning)", index.sort_key)).unwrap_or_default();
+        let condition = format!("{} = :under{also}", index.partition_key);
+        let values = beginning.map(|beginning| (":beginning", beginning)).into_iter().chain([(":under", under)]);
+        let values: HashMap<_, _> = values.map(|(name, value)| (name.to_owned(), text(value))).collect();
         let call = || {
             self.client()
                 .query()
                 .table_name(self.name())
                 .index_name(index.name)
-                .key_condition_expression(format!("{} = :under", index.partition_key))
-                .expression_attribute_values(":under", text(under))
+                .key_condition_expression(&condition)
+                .set_expression_attribute_values(Some(values.clone()))
                 .limit(i32::try_from(limit).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start.clone())
                 .return_consumed_capacity(sdk::ReturnConsumedCapacity::Total)

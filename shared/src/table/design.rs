@@ -35,7 +35,7 @@
 //! | Publisher | DUE | DUE | | the first hour in which something may be due, and the run that is at it |
 //! | Posting | W#term | ulid.author | | a post that has the word, hashtag or author |
 //! | Indexed | IX#post | IX | | all that a post is found by |
-//! | NameRow | US#beginning | order#u | | that a name of u begins so, or that u has the interest, or any follower: whole names first, then the most widely followed |
+//! | NameRow | US#beginning | order#u | | that a name of u begins so, or that u has the interest, or any follower: a whole username first, then whole words, then the most widely followed |
 //! | NamesIndexed | U#u | SN | | all that u is found by |
 //! | Suggestions | U#u | SG | yes | whom u may want to follow, and why |
 //! | Media | M#u | M#ulid | | a picture or video of u's, and what it belongs to |
@@ -92,7 +92,7 @@
 //! | 14 | what do I like? | U#u, begins_with L# | S | store::likes::by_user |
 //! | 15 | who likes this post? | LK#post | E (deleted: S) | store::likes::of_post |
 //! | 16 | my notifications | U#u, begins_with NT# | S | store::notifications::page |
-//! | 17 | what is newer than this one? | NE#u, E#ulid upwards | E | store::notifications::after |
+//! | 17 | what is newer than this one? | NE#u, E#ulid upwards | S | store::notifications::after |
 //! | 18 | how many are unread? | U#u, NM | S | store::notifications::read_mark |
 //! | 19 | was this asked before? | U#u / IA#hash, I#hash | C | store::idempotency::find |
 //! | 20 | how often lately? | RL#scope, window | update | store::limits::count |
@@ -105,7 +105,7 @@
 //! | 27 | what came in an hour and belongs to nothing | MX#hour | S | store::media::loose |
 //! | 28 | what may its author know of a post? | V#post, A to D# | S | store::analytics::of_post |
 //! | 29 | who has read the post, and in this hour? | V#post, A / V#post, H#hour | S | store::audience::count |
-//! | 30 | who of these is there, and not suspended? | U#u, P (batch) | S | store::users::standing |
+//! | 30 | who of these is there, and not suspended? | U#u, P (batch) | S | store::users::standing, standing_among |
 //! | 31 | is this a moderator? | U#u, P#n | S | store::moderators::is_one |
 //! | 32 | reports of a status; one report | RQ#status / RQ#status, ulid (batch) | S | store::reports::page, get |
 //! | 33 | how often was each hashtag used within a day? | TR#slot, hour upwards | E | store::trends::refresh |
@@ -134,6 +134,8 @@
 //! | 62 | all of one's own partition | U#u | S | store::deletions::own |
 //! | 63 | which posts mention an account? | W#~u | S | store::search::mentioning |
 //! | 64 | what did moderators do in a month? | ML#month | S | store::moderators::forget |
+//! | 65 | whom do I mute? | U#u, begins_with H#3# | S | store::negatives::muted |
+//! | 66 | what of one kind did I leave elsewhere? | GSI1: O#u, SK beginning so | E | store::exports::elsewhere |
 
 mod entity;
 pub mod key;

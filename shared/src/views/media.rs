@@ -7,11 +7,11 @@
 use crate::App;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::ids::MediaId;
+use crate::ids::{MediaId, UserId};
 use crate::models::media::{Attached, FailureReason, Media, ORIGINAL, Status, Variant};
 use crate::models::user::Avatar;
 use crate::secrets::{Keys, Purpose, base64url, from_base64url};
-use formats::Kind;
+use formats::{FileType, Kind};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -22,10 +22,15 @@ const HOURS: u64 = 2;
 
 /// Makes addresses.
 #[derive(Clone, Debug)]
-pub struct Links {
-    base: String,
-    keys: Keys,
-    expires: u64,
+pub struct Links(Reader);
+
+/// Who follows them.
+#[derive(Clone, Debug)]
+enum Reader {
+    /// A client, within an hour or two.
+    Client { base: String, keys: Keys, expires: u64 },
+    /// Whoever has this account's archive, at any time.
+    Archive { owner: UserId, api: String },
 }
 
 impl Links {
@@ -37,20 +42,49 @@ impl Links {
         let config = app.config();
         let base = config.media_url.as_ref().unwrap_or(&config.public_url).clone();
         let expires = (app.now().seconds() / HOUR + HOURS) * HOUR;
-        Ok(Self { base, keys: app.keys()?.clone(), expires })
+        Ok(Self(Reader::Client { base, keys: app.keys()?.clone(), expires }))
+    }
+
+    /// Those in an account's archive: to its own files there, and of others' to what tells a new address. Signed ones
+    /// would be over before anybody reads it.
+    pub fn of_archive(app: &App, owner: UserId) -> Self {
+        Self(Reader::Archive { owner, api: app.config().public_url.clone() })
     }
 
     /// Where a file is read.
-    pub fn file(&self, id: MediaId, name: &str) -> String {
-        let Self { base, keys, expires } = self;
-        let mac = keys.mac(Purpose::File, &signed(id, name, *expires).each_ref().map(Vec::as_slice));
-        format!("{base}/media/{id}/file?name={name}&expires={expires}&signature={}", base64url(&mac[..MAC]))
+    fn file(&self, id: MediaId, of: FileType, name: &str) -> String {
+        match &self.0 {
+            Reader::Client { base, keys, expires } => address(base, keys, *expires, id, name),
+            Reader::Archive { owner, .. } if id.owner == *owner => in_archive(id, of),
+            Reader::Archive { api, .. } => format!("{api}/media/{id}"),
+        }
     }
 
-    /// Where a picture of somebody is read.
-    pub fn avatar(&self, avatar: Option<&Avatar>) -> Option<String> {
-        avatar.map(|avatar| self.file(avatar.id, &avatar.name))
+    /// The smaller forms of a picture; an archive has none.
+    fn variants(&self, id: MediaId, variants: Vec<Variant>) -> Vec<VariantView> {
+        let Reader::Client { base, keys, expires } = &self.0 else { return Vec::new() };
+        let view = |Variant { name, width, height }: Variant| {
+            let url = address(base, keys, *expires, id, &name);
+            VariantView { name, url, width, height }
+        };
+        variants.into_iter().map(view).collect()
     }
+
+    /// Where a picture of somebody is read; an archive does not tell.
+    pub fn avatar(&self, avatar: Option<&Avatar>) -> Option<String> {
+        let Reader::Client { base, keys, expires } = &self.0 else { return None };
+        avatar.map(|avatar| address(base, keys, *expires, avatar.id, &avatar.name))
+    }
+}
+
+fn address(base: &str, keys: &Keys, expires: u64, id: MediaId, name: &str) -> String {
+    let mac = keys.mac(Purpose::File, &signed(id, name, expires).each_ref().map(Vec::as_slice));
+    format!("{base}/media/{id}/file?name={name}&expires={expires}&signature={}", base64url(&mac[..MAC]))
+}
+
+/// The file of an archive that has a picture or video.
+pub fn in_archive(id: MediaId, of: FileType) -> String {
+    format!("media/{id}.{}", of.extension())
 }
 
 /// Bytes of a signature: 128 bits are what HMAC-SHA-256 is cut to at most (RFC 2104, 5).
@@ -113,23 +147,15 @@ impl MediaView {
             id,
             kind: content_type.kind(),
             content_type: content_type.content_type(),
-            url: links.file(id, ORIGINAL),
+            url: links.file(id, content_type, ORIGINAL),
             width: shape.width,
             height: shape.height,
             alt_text,
-            variants: variants(id, shape.variants, links),
+            variants: links.variants(id, shape.variants),
             poster_url: None,
             duration: shape.duration.map(seconds),
         }
     }
-}
-
-fn variants(id: MediaId, variants: Vec<Variant>, links: &Links) -> Vec<VariantView> {
-    let view = |Variant { name, width, height }: Variant| {
-        let url = links.file(id, &name);
-        VariantView { name, url, width, height }
-    };
-    variants.into_iter().map(view).collect()
 }
 
 fn seconds(millis: u64) -> f64 {
@@ -176,12 +202,12 @@ impl Upload {
             size,
             status,
             reason,
-            url: shape.as_ref().map(|_| links.file(id, ORIGINAL)),
+            url: shape.as_ref().map(|_| links.file(id, content_type, ORIGINAL)),
             width: shape.as_ref().map(|shape| shape.width),
             height: shape.as_ref().map(|shape| shape.height),
             alt_text,
             duration: shape.as_ref().and_then(|shape| shape.duration).map(seconds),
-            variants: shape.map(|shape| variants(id, shape.variants, links)).unwrap_or_default(),
+            variants: shape.map(|shape| links.variants(id, shape.variants)).unwrap_or_default(),
             poster_url: None,
             created_at: id.created_at().rfc3339(),
         }

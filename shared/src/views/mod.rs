@@ -7,5 +7,7 @@ pub mod media;
 pub mod notification;
 pub mod post;
 pub mod posts_by;
+pub mod scheduled;
+pub mod session;
 pub mod suggestions;
 pub mod user;

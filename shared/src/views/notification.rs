@@ -10,6 +10,7 @@ use crate::models::group::Role;
 use crate::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark, Told, Topic};
 use crate::models::socket::Message;
 use crate::models::user::Profile;
+use crate::models::viewer::Viewer;
 use crate::rules::{self, Sight, Subject};
 use crate::store::{cards, notifications};
 use futures::future::{try_join, try_join4};
@@ -78,17 +79,18 @@ pub struct NotificationEventView {
 
 type Cards = HashMap<UserId, Arc<Profile>>;
 
-/// Whether its owner still may know of what it is about: they may have left the group since.
+/// Whether its owner still may know of what it is about: they may have left the group since, or one of those whom the
+/// post stands below blocks them now.
 fn may_read(sight: &Sight<'_>, kind: NotificationKind, post: Option<PostId>, group: Option<GroupId>) -> bool {
     let asked = kind == NotificationKind::GroupRequest;
     let group_too = group.is_none_or(|group| !asked || sight.role_in(group).is_some_and(Role::moderates));
-    group_too && post.and_then(PostId::group).is_none_or(|group| sight.sees_group(group))
+    group_too && post.is_none_or(|post| sight.sees_post(post))
 }
 
-/// What is to be asked of what somebody is told: who did it, and in which group.
+/// What is to be asked of what somebody is told: who did it, and to what.
 fn subjects(actors: &[UserId], post: Option<PostId>, group: Option<GroupId>) -> impl Iterator<Item = Subject> {
-    let groups = group.into_iter().chain(post.and_then(PostId::group));
-    actors.iter().copied().map(Subject::from).chain(groups.map(Subject::from))
+    let about = post.into_iter().flat_map(rules::of_post).chain(group.map(Subject::from));
+    actors.iter().copied().map(Subject::from).chain(about)
 }
 
 impl NotificationView {
@@ -141,13 +143,37 @@ pub async fn page(
         Ok((mark, found, next))
     };
     let (viewer, (mark, found, next)) = try_join(bearer.viewer(app), found).await?;
+    Ok((present(app, &viewer, &mark, found, &Links::new(app)?).await?, next))
+}
+
+/// A page of all of them for an archive, newest first, and where the next one starts.
+///
+/// # Errors
+/// Unavailable.
+pub async fn archived(
+    app: &App,
+    viewer: &Viewer,
+    limit: usize,
+    after: Option<&str>,
+    links: &Links,
+) -> Result<(Vec<NotificationView>, Option<String>)> {
+    let list = notifications::page(app, viewer.id, limit, after);
+    let (mark, (found, next)) = try_join(notifications::read_mark(app, viewer.id), list).await?;
+    Ok((present(app, viewer, &mark, found, links).await?, next))
+}
+
+async fn present(
+    app: &App,
+    viewer: &Viewer,
+    mark: &ReadMark,
+    found: Vec<Notification>,
+    links: &Links,
+) -> Result<Vec<NotificationView>> {
     let people: Vec<UserId> = found.iter().flat_map(|one| one.actors.iter().copied()).collect();
     let about: Vec<Subject> = found.iter().flat_map(|one| subjects(&one.actors, one.post, one.group)).collect();
-    let sight = rules::sight(app, Some(&viewer), about);
+    let sight = rules::sight(app, Some(viewer), about);
     let (sight, cards) = try_join(sight, cards::load(app, people.iter().copied())).await?;
-    let links = Links::new(app)?;
-    let views = found.into_iter().filter_map(|one| NotificationView::new(one, &mark, &cards, &sight, &links));
-    Ok((views.collect(), next))
+    Ok(found.into_iter().filter_map(|one| NotificationView::new(one, mark, &cards, &sight, links)).collect())
 }
 
 /// Looks for unread ones, a bounded number of rows: a page may come out short, its cursor goes on all the same.

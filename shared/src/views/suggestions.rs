@@ -100,17 +100,25 @@ pub async fn page(app: &App, bearer: &Bearer, query: &PageQuery) -> Result<Page<
             None => (Vec::new(), follows),
         })
     };
-    let ((), (mut people, follows)) = try_join(asked, found).await?;
-    let sight = rules::sight(app, Some(&viewer), people.iter().map(|one| one.id).collect::<Vec<_>>()).await?;
-    people.retain(|one| one.id != me && !follows.ids.contains(&one.id) && sight.feeds(one.id, app.now()));
-    if let Some(after) = after {
-        let start = people.iter().position(|one| one.id.to_string() == after).map_or(people.len(), |at| at + 1);
-        people.drain(..start);
-    }
+    let ((), (people, follows)) = try_join(asked, found).await?;
+    // Where the page before ended is looked for among all: that one may have been followed or blocked since.
+    let start = after.map_or(0, |after| start_after(&people, &after));
+    let mut people: Vec<(usize, Suggested)> = people.into_iter().enumerate().skip(start).collect();
+    let sight = rules::sight(app, Some(&viewer), people.iter().map(|(_, one)| one.id).collect::<Vec<_>>()).await?;
+    people.retain(|(_, one)| one.id != me && !follows.ids.contains(&one.id) && sight.feeds(one.id, app.now()));
     let more = people.len() > query.limit;
     people.truncate(query.limit);
-    let next = people.last().filter(|_| more).map(|last| last.id.to_string());
+    let next = people.last().filter(|_| more).map(|(place, last)| format!("{place} {}", last.id));
+    let people = people.into_iter().map(|(_, one)| one).collect();
     query.page(app, &list, present(app, people).await?, next.as_deref())
+}
+
+/// Where a page starts that comes after somebody; where they are not in the list any more, for it was computed anew, at
+/// the place they had.
+fn start_after(people: &[Suggested], after: &str) -> usize {
+    let (place, id) = after.split_once(' ').unwrap_or_default();
+    let at = people.iter().position(|one| one.id.to_string() == id);
+    at.map_or_else(|| place.parse().unwrap_or(people.len()), |at| at + 1)
 }
 
 async fn present(app: &App, people: Vec<Suggested>) -> Result<Vec<SuggestionView>> {

@@ -35,10 +35,23 @@ impl UserCard {
 /// # Errors
 /// Unavailable.
 pub async fn cards(app: &App, viewer: Option<&Viewer>, people: &[UserId]) -> Result<Vec<UserCard>> {
+    linked_cards(app, viewer, people, &Links::new(app)?).await
+}
+
+/// The same, with these addresses.
+///
+/// # Errors
+/// Unavailable.
+pub async fn linked_cards(
+    app: &App,
+    viewer: Option<&Viewer>,
+    people: &[UserId],
+    links: &Links,
+) -> Result<Vec<UserCard>> {
     let sight = rules::sight(app, viewer, people.iter().copied());
     let (known, sight) = try_join(store::cards::load(app, people.iter().copied()), sight).await?;
-    let (seen, links) = (people.iter().filter(|id| sight.sees(**id)), Links::new(app)?);
-    Ok(seen.filter_map(|id| known.get(id)).map(|profile| UserCard::new(profile, &links)).collect())
+    let seen = people.iter().filter(|id| sight.sees(**id));
+    Ok(seen.filter_map(|id| known.get(id)).map(|profile| UserCard::new(profile, links)).collect())
 }
 
 /// My own account.

@@ -82,7 +82,7 @@ async fn nobody_waits_for_a_back_off_of_minutes() {
     for _ in 0..2 {
         let message = in_time(async {
             loop {
-                let changed = sqs.changed();
+                let changed = sqs.changed("Jobs");
                 if let Some(message) = sqs.receive("Jobs", 1).await.unwrap().pop() {
                     return message;
                 }

@@ -9,9 +9,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use s3s::dto::{
-    CopyObjectInput, CopyObjectOutput, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
-    ETag, ETagCondition, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
-    HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, PutObjectInput, PutObjectOutput, Range, StreamingBlob,
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
+    CopyObjectInput, CopyObjectOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput,
+    DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, ETag, ETagCondition, GetObjectInput, GetObjectOutput,
+    HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output,
+    PutObjectInput, PutObjectOutput, Range, StreamingBlob, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
@@ -137,6 +139,7 @@ impl S3 for Store {
     async fn get_object(&self, mut request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
         let _turn = self.turn.read().await;
         let input = &mut request.input;
+        let disposition = input.response_content_disposition.clone();
         self.exists(&input.bucket, &input.key).await?;
         // Open, whatever happens to its name from now on.
         let file = File::open(self.object(&input.bucket, &input.key)).await;
@@ -154,6 +157,7 @@ impl S3 for Store {
         answer.output.accept_ranges = Some("bytes".to_owned());
         answer.output.content_type.get_or_insert_with(|| UNTYPED.to_owned());
         answer.output.body = Some(StreamingBlob::wrap(chunks(file.take(span.end - span.start))));
+        answer.output.content_disposition = disposition.or(answer.output.content_disposition);
         Ok(answer)
     }
 
@@ -174,6 +178,35 @@ impl S3 for Store {
         self.keep(&bucket, &key).await?;
         drop(held);
         Ok(answer)
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        request: S3Request<CreateMultipartUploadInput>,
+    ) -> Answer<CreateMultipartUploadOutput> {
+        self.files.create_multipart_upload(request).await
+    }
+
+    async fn upload_part(&self, request: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
+        self.files.upload_part(request).await
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> Answer<CompleteMultipartUploadOutput> {
+        let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
+        let _turn = self.turn.write().await;
+        let answer = self.files.complete_multipart_upload(request).await?;
+        self.keep(&bucket, &key).await?;
+        Ok(answer)
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        request: S3Request<AbortMultipartUploadInput>,
+    ) -> Answer<AbortMultipartUploadOutput> {
+        self.files.abort_multipart_upload(request).await
     }
 
     async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {

@@ -6,7 +6,7 @@ use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation}
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::body::Frame;
 use hyper_util::client::legacy::Client as Http;
@@ -431,4 +431,46 @@ async fn answers_to_pages_say_what_the_rules_allow() {
         };
         assert_eq!(*by_page, expected);
     }
+}
+
+#[tokio::test]
+async fn an_object_in_parts_is_there_once_it_is_completed() {
+    let dir = tempfile::tempdir().unwrap();
+    let client = start(dir.path()).await;
+    let begin = async |key: &str| {
+        let begun = client.create_multipart_upload().bucket("media").key(key).content_type("application/zip");
+        begun.send().await.unwrap().upload_id.unwrap()
+    };
+    let add = async |key: &str, upload: &str, number: i32, bytes: Vec<u8>| {
+        let part = client.upload_part().bucket("media").key(key).upload_id(upload).part_number(number);
+        let sent = part.body(bytes.into()).send().await.unwrap();
+        CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build()
+    };
+    let bytes: Vec<u8> = (0..6 * MEGABYTE).map(|n| (n / 4099) as u8).collect();
+    let (first, last) = bytes.split_at(5 * MEGABYTE);
+    let upload = begin("exports/a.zip").await;
+    let parts = vec![
+        add("exports/a.zip", &upload, 1, first.to_vec()).await,
+        add("exports/a.zip", &upload, 2, last.to_vec()).await,
+    ];
+    assert!(keys(&client).await.is_empty());
+    let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+    let complete = client.complete_multipart_upload().bucket("media").key("exports/a.zip").upload_id(upload);
+    complete.multipart_upload(parts).send().await.unwrap();
+    // What is abandoned leaves nothing.
+    let upload = begin("exports/b.zip").await;
+    add("exports/b.zip", &upload, 1, first.to_vec()).await;
+    let abort = client.abort_multipart_upload().bucket("media").key("exports/b.zip").upload_id(upload);
+    abort.send().await.unwrap();
+    assert_eq!(keys(&client).await, ["exports/a.zip"]);
+    let root: Vec<_> = std::fs::read_dir(dir.path().join("s3")).unwrap().map(|one| one.unwrap().file_name()).collect();
+    assert!(root.iter().all(|name| !name.to_string_lossy().contains("upload")), "{root:?}");
+
+    // Under the name that the address asks for.
+    let get = client.get_object().bucket("media").key("exports/a.zip");
+    let get = get.response_content_disposition("attachment; filename=\"perch.zip\"");
+    let got = send("GET", get.presigned(for_a_minute()).await.unwrap().uri(), &[], "").await;
+    assert_eq!(header(&got, "content-disposition"), "attachment; filename=\"perch.zip\"");
+    assert_eq!(header(&got, "content-type"), "application/zip");
+    assert!(*got.body() == bytes);
 }

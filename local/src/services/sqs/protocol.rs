@@ -167,7 +167,7 @@ async fn receive_message(sqs: &Sqs, request: ReceiveMessage) -> Result<Value, Re
     };
     let deadline = Instant::now() + seconds("WaitTimeSeconds", request.wait_time_seconds, MAX_WAIT)?;
     loop {
-        let changed = sqs.changed();
+        let changed = sqs.changed(name);
         let messages = sqs.receive_for(name, max, timeout).await?;
         if !messages.is_empty() || timeout_at(deadline, changed).await.is_err() {
             let messages: Vec<_> = messages.into_iter().map(|message| show_message(message, &request)).collect();

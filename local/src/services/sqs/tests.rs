@@ -210,7 +210,7 @@ async fn whoever_waits_is_woken_at_once() {
     assert!(sent.elapsed() < Duration::from_secs(2), "{:?}", sent.elapsed());
 
     // A change between the look and the wait counts.
-    let changed = sqs.changed();
+    let changed = sqs.changed("jobs");
     send(&client, &sqs, "between").await;
     tokio::time::timeout(Duration::from_secs(2), changed).await.unwrap();
 }
@@ -226,7 +226,7 @@ async fn whoever_waits_is_woken_however_soon_a_message_shows() {
         sqs.send("jobs", vec![late(delay), late(delay + Duration::from_millis(1))]).await.unwrap();
         for _ in 0..2 {
             loop {
-                let changed = sqs.changed();
+                let changed = sqs.changed("jobs");
                 let received = sqs.receive("jobs", 1).await.unwrap();
                 if let [message] = &received[..] {
                     break sqs.delete("jobs", std::slice::from_ref(&message.receipt_handle)).await.unwrap();

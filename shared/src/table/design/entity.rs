@@ -104,7 +104,7 @@ impl EntityKey {
             "FW" => ledger_row(sk).and_then(|(edge, to)| Some(Self::FollowingRow { from: user(id)?, edge, to })),
             "LK" => ledger_row(sk).and_then(|(edge, user)| Some(Self::LikeRow { post: post(id)?, edge, user })),
             "FO" => Some(Self::Overflow { author: user(id)?, follower: user(sk)? }),
-            "A" => Some(Self::Post(PostId::of(parse_ulid(sk.strip_prefix("T#")?).ok()?, user(id)?))),
+            "A" => Some(Self::Post(PostId::of(parse_ulid(sk.strip_prefix(key::POST)?).ok()?, user(id)?))),
             "C" => {
                 let comment = post(&format!("{}.{id}", sk.strip_prefix(key::COMMENT)?))?;
                 // A half of one and the post itself would read as something shared in a group.
@@ -199,7 +199,7 @@ impl EntityKey {
         } else if let Some(requester) = sk.strip_prefix(key::JOIN_REQUEST) {
             Some(Self::JoinRequest { group, user: user(requester)? })
         } else {
-            let (ulid, author) = sk.strip_prefix("T#")?.split_once('.')?;
+            let (ulid, author) = sk.strip_prefix(key::POST)?.split_once('.')?;
             Some(Self::GroupPost(PostId::shared_in(Some(group), parse_ulid(ulid).ok()?, user(author)?)))
         }
     }

@@ -96,6 +96,11 @@ pub fn negative(user_id: UserId, other: UserId) -> Key {
     Key::new(user(user_id), format!("{NEGATIVE}{}", other.ulid()))
 }
 
+/// What stands between somebody and all others.
+pub fn negatives(user_id: UserId) -> Range {
+    Range::starting(user(user_id), NEGATIVE)
+}
+
 /// That somebody is a member of a group.
 pub fn membership(user_id: UserId, group: GroupId) -> Key {
     Key::new(user(user_id), format!("{MEMBERSHIP}{}", group.ulid()))
@@ -201,22 +206,23 @@ pub fn other_end(sk: &str) -> Option<UserId> {
     Ulid::from_string(sk.split_once('#')?.1).ok().map(UserId::from_ulid)
 }
 
+pub const POST: &str = "T#";
 pub const COMMENT: &str = "R#";
 
 pub fn post(id: PostId) -> Key {
     match (id.parent(), id.group()) {
-        (None, None) => Key::new(posts_by(id.author).pk, format!("T#{}", id.ulid)),
-        (None, Some(group)) => Key::new(posts_in(group).pk, format!("T#{}.{}", id.ulid, id.author.ulid())),
+        (None, None) => Key::new(posts_by(id.author).pk, format!("{POST}{}", id.ulid)),
+        (None, Some(group)) => Key::new(posts_in(group).pk, format!("{POST}{}.{}", id.ulid, id.author.ulid())),
         (Some(parent), _) => Key::new(comments(parent).pk, format!("{COMMENT}{}.{}", id.ulid, id.author.ulid())),
     }
 }
 
 pub fn posts_by(author: UserId) -> Range {
-    Range::starting(format!("A#{}", author.ulid()), "T#")
+    Range::starting(format!("A#{}", author.ulid()), POST)
 }
 
 pub fn posts_in(group: GroupId) -> Range {
-    Range::starting(in_group(group).pk, "T#")
+    Range::starting(in_group(group).pk, POST)
 }
 
 /// All that lies with a group.
@@ -333,6 +339,11 @@ pub fn names(beginning: &str) -> Range {
 /// Whom a row under a beginning is of.
 pub fn named(sk: &str) -> Option<UserId> {
     other_end(sk)
+}
+
+/// Of which class it is there.
+pub fn name_class(sk: &str) -> Option<char> {
+    sk.chars().next()
 }
 
 pub fn suggestions(id: UserId) -> Key {

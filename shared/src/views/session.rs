@@ -1,0 +1,37 @@
+//! Sessions as their owner sees them.
+
+use crate::clock::Timestamp;
+use crate::ids::SessionId;
+use crate::models::session::Session;
+use serde::Serialize;
+
+/// A sign-in that stands.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct SessionView {
+    pub id: SessionId,
+    /// Whether this request came with it; in an archive none has.
+    pub current: bool,
+    /// RFC 3339, UTC, with milliseconds.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    #[schema(format = DateTime)]
+    pub last_used_at: String,
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+    /// What signed in, as it called itself.
+    pub user_agent: String,
+}
+
+impl SessionView {
+    /// `current` is the one that asks.
+    pub fn new(session: Session, current: Option<SessionId>) -> Self {
+        Self {
+            current: Some(session.id) == current,
+            created_at: session.id.created_at().rfc3339(),
+            last_used_at: session.rotated.rfc3339(),
+            expires_at: Timestamp::from_millis(session.ttl * 1000).rfc3339(),
+            user_agent: session.agent,
+            id: session.id,
+        }
+    }
+}
