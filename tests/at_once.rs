@@ -15,8 +15,8 @@ use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::models::post::{Content, Draft, Post};
 use shared::models::settings::Ways;
 use shared::models::socket::{Channel, SOCKET_OPENING};
-use shared::models::viewer::{Negative, Viewer};
-use shared::store::{follows, groups, negatives, notifications, posts, sockets, untold, viewers};
+use shared::models::viewer::Negative;
+use shared::store::{follows, groups, negatives, notifications, posts, sockets, untold};
 use shared::table::Read;
 
 fn id(user: &User) -> UserId {
@@ -217,11 +217,9 @@ async fn whoever_is_given_a_role_and_leaves_at_once_has_left_or_has_it() {
     app.audit().await;
 }
 
-/// The viewer that a request of theirs has read.
-async fn viewer(app: &App, user: &User) -> Viewer {
+async fn session(user: &User) -> SessionId {
     let sessions = user.get("/users/sessions").await.expect(200).items();
-    let session: SessionId = sessions[0]["id"].as_str().expect("an id").parse().expect("an id");
-    viewers::load(app, id(user), session).await.expect("a session")
+    sessions[0]["id"].as_str().expect("an id").parse().expect("an id")
 }
 
 #[tokio::test]
@@ -229,9 +227,9 @@ async fn no_socket_opens_for_a_session_that_has_ended_meanwhile() {
     let app = TestApp::start().await;
     let realtime = app_of(&app, "realtime");
     let ann = app.user("ann").await;
-    let viewer = viewer(&realtime, &ann).await;
+    let session = session(&ann).await;
     ann.post("/users/logout", None).await.expect(204);
-    let refused = sockets::open(&realtime, &viewer, Channel::Notifications, "late").await.unwrap_err();
+    let refused = sockets::open(&realtime, id(&ann), session, Channel::Notifications, "late").await.unwrap_err();
     assert_eq!(refused.status(), 401);
     assert_eq!(sockets::of_user(&realtime, id(&ann)).await.unwrap(), []);
 }
@@ -253,8 +251,8 @@ async fn a_socket_that_is_not_open_yet_is_not_taken_for_gone() {
     let realtime = app_of(&app, "realtime");
     let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
     // Noted, and nobody there.
-    let viewer = viewer(&realtime, &ann).await;
-    assert_eq!(sockets::open(&realtime, &viewer, Channel::Notifications, "opening").await.unwrap(), None);
+    let session = session(&ann).await;
+    assert_eq!(sockets::open(&realtime, id(&ann), session, Channel::Notifications, "opening").await.unwrap(), None);
     let open = async || sockets::of_user(&realtime, id(&ann)).await.unwrap().len();
     bob.follow(&ann).await;
     app.settle().await;
