@@ -278,6 +278,7 @@ async fn a_link_ends_with_the_account_and_with_its_address() {
         tokens.push(token_in(&app.mail_to(&user.email, "archive").await));
     }
     ann.patch("/users", json!({"email": "other@example.com"})).await.expect(200);
+    archive::verify(&app, "other@example.com").await;
     bob.post("/users/delete", json!({ "password": PASSWORD })).await.expect(204);
     let (post, warden) = (cat.post_text("Buy now.").await, app.user("warden").await);
     let id = warden.id.parse().expect("an id");

@@ -5,6 +5,7 @@ mod fill;
 mod picture;
 mod world;
 
+use crate::services::Durability;
 use crate::{Data, Local, Options, StartError, Unsettled};
 use client::Api;
 use std::fs;
@@ -104,6 +105,8 @@ impl Demo {
         let parameters = [("RateLimits", "off"), ("PublicUrl", public_url)];
         let options = Options {
             data: Data::Dir(folder.to_owned()),
+            // What a power cut takes is made again.
+            durability: Some(Durability::Fast),
             parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             ..Options::default()
         };

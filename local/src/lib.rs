@@ -41,6 +41,7 @@ use faults::replica::Replica;
 use functions::Function;
 use gateway::Server;
 use serde_json::Value;
+use services::Durability;
 use services::connections::Connections;
 use services::dynamodb::DynamoDb;
 use services::s3::{BucketRequest, S3};
@@ -75,6 +76,8 @@ pub struct Options {
     pub port: u16,
     /// Where data lies.
     pub data: Data,
+    /// What a commit waits for. Without it the disk, unless the data goes with the host.
+    pub durability: Option<Durability>,
     /// The template; without it `template.yaml` in the current folder, or else the product's own.
     pub template: Option<PathBuf>,
     /// Values for the template's parameters.
@@ -116,6 +119,7 @@ impl Default for Options {
         Self {
             port: 0,
             data: Data::Ephemeral,
+            durability: None,
             template: None,
             parameters: BTreeMap::new(),
             environment: BTreeMap::new(),

@@ -93,10 +93,10 @@ async fn listen(port: u16) -> Result<(TcpListener, u16), StartError> {
 
 /// Starts the services with the template's table, queues and buckets.
 async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<Services, StartError> {
-    let durability = match options.data {
+    let durability = options.durability.unwrap_or(match options.data {
         Data::Ephemeral => Durability::Fast,
         Data::Dir(_) => Durability::Full,
-    };
+    });
     let queues = model.queues.iter().map(|queue| QueueSpec {
         name: queue.name.clone(),
         delay: queue.delay(),

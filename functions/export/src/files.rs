@@ -44,7 +44,10 @@ pub(crate) async fn write(app: &App, archive: &mut Archive<'_>, page: UserPage) 
         archive.begin_text(name)?;
         let items = match file {
             File::Profile => one(archive, &reader.profile().await?).await?,
-            File::Settings => one(archive, &reader.page.account.settings).await?,
+            File::Settings => {
+                let settings = reader.page.account.settings.clone();
+                one(archive, &settings.in_full(app.config().findable_by_email)).await?
+            }
             _ => list(archive, &reader, file).await?,
         };
         let _ = writeln!(readme, "{name:20} {items:>7}  {what}");

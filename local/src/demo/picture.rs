@@ -59,8 +59,10 @@ impl Scene {
         let horizon = rng.u32(110..160);
         let (sun, radius) = ((rng.u32(40..280), horizon.saturating_sub(rng.u32(10..80))), rng.u32(10..26));
         let (height, length, shift) = (rng.u32(8..34) as f32, rng.u32(30..70) as f32, rng.f32() * 6.0);
+        let hill = |x: u32| (x as f32 / length + shift).sin().mul_add(0.5, 0.5) * height;
+        let hills: Vec<f32> = (0..WIDTH).map(|x| if self.hills { hill(x) } else { 0.0 }).collect();
         let mut picture = RgbImage::from_fn(WIDTH, HEIGHT, |x, y| {
-            let hill = if self.hills { (x as f32 / length + shift).sin().mul_add(0.5, 0.5) * height } else { 0.0 };
+            let hill = hills[x as usize];
             let color = if y >= horizon {
                 // Brighter far out, with lines where waves are.
                 let near = (y - horizon) as f32 / (HEIGHT - horizon) as f32;

@@ -156,23 +156,23 @@ impl Plan {
         let (mut follows, mut likes, mut comments) = (Vec::new(), Vec::new(), Vec::new());
         for follower in 0..size.people {
             // Whoever comes early in the list is followed most.
-            let followed = some(rng, size.people, 4..17, |rng, all| rng.usize(..all).min(rng.usize(..all)));
+            let followed = some(rng, size.people, 3..9, |rng, all| rng.usize(..all).min(rng.usize(..all)));
             follows.extend(followed.into_iter().filter(|one| *one != follower).map(|one| (follower, one)));
         }
         for post in 0..size.posts {
             // Most are liked a little, and a few a lot.
-            let most = if rng.u8(..10) == 0 { 13 } else { 4 };
+            let most = if rng.u8(..10) == 0 { 9 } else { 2 };
             likes.extend(
                 some(rng, size.people, 0..most, |rng, all| rng.usize(..all)).into_iter().map(|who| (who, post)),
             );
-            if rng.u8(..5) < 2 {
+            if rng.u8(..5) == 0 {
                 comments.push(Comment { author: rng.usize(..size.people), post, text: pick(rng, &COMMENTS) });
             }
         }
         let groups = GROUPS.iter().map(|(name, description)| Group {
             name,
             description,
-            members: some(rng, size.people, 8..25, |rng, all| rng.usize(..all)),
+            members: some(rng, size.people, 5..13, |rng, all| rng.usize(..all)),
         });
         let groups = groups.collect();
         Self { people, posts, follows, likes, comments, groups }

@@ -39,7 +39,7 @@ pub const fn entry(kind: Kind) -> Entry {
         ),
         Kind::WrongPassword => entry_of("The current password is wrong.", "Ask the person again."),
         Kind::EmailNotVerified => entry_of(
-            "This deployment lets only verified accounts write; or it is an archive that is asked for, which goes to verified addresses alone.",
+            "This asks for a verified address: an archive does, and some deployments have every write do so.",
             "Open the link in the mail; `POST /users/verify/resend` sends another.",
         ),
         Kind::AccountSuspended => entry_of(

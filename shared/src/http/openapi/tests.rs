@@ -79,7 +79,10 @@ fn a_write_is_completed() {
     assert_eq!(write["parameters"], json!([{"$ref": "#/components/parameters/Idempotency-Key"}]));
     assert_eq!(write["responses"]["409"]["$ref"], "#/components/responses/taken_in-flight");
     let own = &write["responses"]["403"];
-    assert_eq!(own["description"], "Not you. This deployment lets only verified accounts write.");
+    assert_eq!(
+        own["description"],
+        "Not you. This asks for a verified address: an archive does, and some deployments have every write do so."
+    );
     let meant = keys(&own["content"]["application/problem+json"]["examples"]);
     assert_eq!(meant, ["account-suspended", "email-not-verified", "forbidden", "wrong-password"]);
     let headers = ["Idempotency-Replayed", "Location", "RateLimit", "RateLimit-Policy", "X-Request-Id"];
