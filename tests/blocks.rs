@@ -1,7 +1,7 @@
 //! Blocks and mutes. One test walks every operation whose answer can hold somebody, or what is theirs.
 
 use crate::groups::{group, share};
-use crate::support::bulk::app_of;
+use crate::support::bulk::crowd;
 use crate::support::document::answering_with;
 use crate::support::files::{photo, upload};
 use crate::support::lists::{ids, page_ids, walk};
@@ -12,9 +12,6 @@ use futures::future::join;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::clock::Clock;
-use shared::ids::UserId;
-use shared::table::Op;
-use shared::table::design::key;
 use std::time::Duration;
 
 /// Fields that an answer has only if it holds somebody, or what is theirs.
@@ -44,8 +41,8 @@ const OTHERWISE: [(&str, &str); 19] = [
 ];
 
 /// Somebody in the walk, and what they have done.
-struct Side {
-    user: User,
+pub(crate) struct Side {
+    pub(crate) user: User,
     /// With a picture.
     post: String,
     media: String,
@@ -200,15 +197,16 @@ fn looks(operation: &str, me: &Side, other: &Side, common: &str) -> Vec<Look> {
 
 const SINCE_EVER: &str = "/notifications?after=ntf_00000000000000000000000000";
 
-struct World {
-    app: TestApp,
+/// Two people who have done all that can be shown of one to the other.
+pub(crate) struct World {
+    pub(crate) app: TestApp,
     sides: [Side; 2],
     /// By the third one, who names both.
     common: String,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let app = TestApp::start().await;
         let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
         for user in [&ann, &bob] {
@@ -258,7 +256,7 @@ impl World {
         self.app.settle().await;
     }
 
-    fn both(&self) -> [(&Side, &Side); 2] {
+    pub(crate) fn both(&self) -> [(&Side, &Side); 2] {
         let [ann, bob] = &self.sides;
         [(ann, bob), (bob, ann)]
     }
@@ -280,7 +278,7 @@ impl World {
     }
 
     /// Each shows each to the other.
-    async fn shows_all(&self, reads_only: bool) {
+    pub(crate) async fn shows_all(&self, reads_only: bool) {
         for (operation, me, other, look) in self.looks() {
             if reads_only && look.method != Method::GET {
                 continue;
@@ -298,7 +296,7 @@ impl World {
     }
 
     /// None shows either to the other.
-    async fn shows_nothing(&self) {
+    pub(crate) async fn shows_nothing(&self) {
         for (operation, me, other, look) in self.looks() {
             let answer = look.by(&me.user).await;
             let what = format!("{operation} ({}) for {}", look.path, me.user.username);
@@ -547,17 +545,6 @@ async fn a_block_holds_for_somebody_who_stands_apart_from_many() {
     ann.delete("/users/bob/block").await.expect(200);
     assert_eq!(see_each_other(&ann, &bob).await, (true, true));
     assert_eq!(page_ids(&ann, "/posts/search?q=tide").await, [post]);
-}
-
-/// So many whom one has unfollowed lately that one read does not hold them, all before anybody who is there.
-async fn crowd(app: &TestApp, user: &User) {
-    let id: UserId = user.id.parse().unwrap();
-    let until = Clock::default().now() + Duration::from_secs(3_600);
-    let row = |n: u128| {
-        let value = json!({"unf_until": until, "ttl": until.seconds()});
-        Op::put(key::negative(id, UserId::from_ulid(ulid::Ulid::from_parts(1, n))), &value).unwrap()
-    };
-    app_of(app, "users").table().batch_write((0..200).map(row).collect()).await.unwrap();
 }
 
 #[tokio::test]

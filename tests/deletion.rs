@@ -12,8 +12,9 @@ use shared::table::design::EntityKey;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Nobody else's words.
 pub(crate) const NAME: &str = "heliornis";
@@ -21,12 +22,12 @@ const FORMER_NAME: &str = "podicaxx";
 const FULL_NAME: &str = "Gavia Stellataxx";
 pub(crate) const EMAIL: &str = "reap.me@example.net";
 
-async fn delete(user: &Client, password: &str) -> u16 {
+pub(crate) async fn delete(user: &Client, password: &str) -> u16 {
     user.post("/users/delete", json!({ "password": password })).await.status
 }
 
 /// Begins the passes that are due, and waits for all that follows.
-async fn pass(app: &TestApp) {
+pub(crate) async fn pass(app: &TestApp) {
     app.invoke("reap", &json!({})).await.expect("a tick");
     app.settle().await;
 }

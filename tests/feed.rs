@@ -287,3 +287,22 @@ async fn an_unfollow_hides_however_many_were_unfollowed_before() {
     ann.unfollow(&cid).await;
     assert_eq!(ann.feed().await, [""; 0]);
 }
+
+#[tokio::test]
+async fn what_a_block_ended_comes_not_back_with_its_end() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    ann.follow(&bob).await;
+    let post = bob.post_text("Low tide.").await;
+    app.settle().await;
+    assert_eq!(ann.feed().await, [post]);
+    // Before any worker takes the posts out.
+    app.pause_workers().await;
+    bob.post("/users/ann/block", None).await.expect(200);
+    bob.delete("/users/ann/block").await.expect(200);
+    assert_eq!(ann.feed().await, [""; 0]);
+    app.resume_workers().await;
+    app.settle().await;
+    assert_eq!(ann.feed().await, [""; 0]);
+    app.audit().await;
+}

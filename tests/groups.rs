@@ -1,6 +1,6 @@
 //! Groups: who is in them, who may do what, and what is shared there. What nobody else sees: `groups_private`.
 
-use crate::support::bulk::app_of;
+use crate::support::bulk::crowd;
 use crate::support::files::{photo, upload};
 use crate::support::lists::{ids, page_ids, walk};
 use crate::support::{Client, PASSWORD, TestApp, User};
@@ -8,10 +8,7 @@ use futures::future::{join, join_all};
 use local::{Faults, Profile};
 use serde_json::{Value, json};
 use shared::clock::Clock;
-use shared::ids::UserId;
 use shared::models::group::MAX_GROUPS;
-use shared::table::Op;
-use shared::table::design::key;
 use std::time::Duration;
 
 /// Makes a group; its id.
@@ -285,10 +282,14 @@ async fn roles_decide_who_may_do_what() {
     bob.delete(&path).await.expect(403);
     bob.delete(&format!("{path}/members/ann")).await.expect(403);
     cid.delete(&format!("{path}/members/bob")).await.expect(403);
+    put(ann, "cid", "moderator").await.expect(200);
+    cid.delete(&format!("{path}/members/bob")).await.expect(403);
+    put(ann, "cid", "member").await.expect(200);
     let post = share(cid, &id, "Low tide.").await;
     let other = share(ann, &id, "High tide.").await;
     let comment = dan.comment(&other, "Is it?").await;
     dan.delete(&format!("/posts/{post}")).await.expect(403);
+    cid.delete(&format!("/posts/{other}")).await.expect(403);
     bob.patch(&format!("/posts/{post}"), json!({"content": "Bob's"})).await.expect(403);
     app.settle().await;
     bob.delete(&format!("/posts/{other}/comments/{comment}")).await.expect(204);
@@ -501,13 +502,7 @@ async fn membership_holds_for_somebody_who_stands_apart_from_many() {
     let post = share(&ann, &id, "Low tide.").await;
     app.settle().await;
     for user in [&bob, &cid] {
-        let of: UserId = user.id.parse().unwrap();
-        let until = Clock::default().now() + Duration::from_secs(3_600);
-        let row = |n: u128| {
-            let value = json!({"unf_until": until, "ttl": until.seconds()});
-            Op::put(key::negative(of, UserId::from_ulid(ulid::Ulid::from_parts(1, n))), &value).unwrap()
-        };
-        app_of(&app, "users").table().batch_write((0..200).map(row).collect()).await.unwrap();
+        crowd(&app, user).await;
     }
     bob.get(&format!("/posts/{post}")).await.expect(200);
     assert_eq!(bob.feed().await, [post.as_str()]);

@@ -83,18 +83,19 @@ impl Look {
     }
 }
 
-struct World {
-    app: TestApp,
-    ann: User,
+/// A private group, and people who stand to it in all ways.
+pub(crate) struct World {
+    pub(crate) app: TestApp,
+    pub(crate) ann: User,
     /// A moderator, who follows Ann and is named by her.
-    bob: User,
+    pub(crate) bob: User,
     /// Once members, who have done all that members do.
-    left: User,
-    gone: User,
+    pub(crate) left: User,
+    pub(crate) gone: User,
     /// Who asks to join, and who does not.
-    waits: User,
-    stranger: User,
-    group: String,
+    pub(crate) waits: User,
+    pub(crate) stranger: User,
+    pub(crate) group: String,
     post: String,
     media: String,
     /// Of each who was let in, by name.
@@ -102,7 +103,7 @@ struct World {
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let app = TestApp::with(|options| set(options, "PublicReading", "on")).await;
         let names = ["ann", "bob", "left", "gone", "waits", "stranger"];
         let [ann, bob, left, gone, waits, stranger]: [User; 6] =
@@ -203,7 +204,7 @@ impl World {
     }
 
     /// A member sees all of it, where it stands.
-    async fn shows_all(&self) {
+    pub(crate) async fn shows_all(&self) {
         for (operation, look) in self.walk("bob") {
             let answer = look.by(&self.bob).await;
             let what = format!("{operation} ({}) for a member", look.path);
@@ -220,7 +221,7 @@ impl World {
     }
 
     /// None of these sees anything of it.
-    async fn shows_nothing(&self, to: &[&User]) {
+    pub(crate) async fn shows_nothing(&self, to: &[&User]) {
         for user in to {
             for (operation, look) in self.walk(&user.username) {
                 let answer = look.by(user).await;

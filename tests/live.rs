@@ -364,6 +364,20 @@ async fn a_socket_without_a_place_closes_when_it_says_something() {
 }
 
 #[tokio::test]
+async fn sockets_that_open_at_once_have_a_place_each_and_leave_it() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let open = join_all((0..10).map(|_| ann.listen(&app))).await;
+    bob.follow(&ann).await;
+    for mut socket in open {
+        socket.expect("follow").await;
+        socket.drop_connection();
+    }
+    until(|| async { (!app.table().await.keys().any(|(_, sk)| sk.starts_with("W#"))).then_some(()) }).await;
+    app.audit().await;
+}
+
+#[tokio::test]
 async fn sockets_end_when_their_time_is_over_or_nothing_is_said() {
     let (life, idle) = (Duration::from_secs(4), Duration::from_millis(1_500));
     let app = TestApp::with(|options| options.socket_times = SocketTimes { life, idle }).await;

@@ -115,6 +115,27 @@ async fn alike_ones_are_grouped_while_unread() {
 }
 
 #[tokio::test]
+async fn the_latest_comment_is_named_unless_it_is_of_somebody_muted() {
+    let app = TestApp::start().await;
+    let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
+    let post = ann.post_text("Low tide.").await;
+    let mut latest = String::new();
+    for user in [&bob, &cid] {
+        latest = user.comment(&post, "Is it?").await;
+        app.settle().await;
+    }
+    let before = list(&ann).await;
+    assert_eq!((before.len(), names(&before[0])), (1, vec!["cid", "bob"]));
+    assert_eq!((&before[0]["actors_count"], &before[0]["comment_id"]), (&json!(2), &json!(latest)));
+    ann.post("/users/cid/mute", None).await.expect(200);
+    let muted = list(&ann).await;
+    assert_eq!((muted.len(), names(&muted[0])), (1, vec!["bob"]));
+    assert_eq!((&muted[0]["actors_count"], &muted[0]["comment_id"]), (&json!(1), &Value::Null));
+    ann.delete("/users/cid/mute").await.expect(200);
+    assert_eq!(list(&ann).await, before);
+}
+
+#[tokio::test]
 async fn reading_some_or_all() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
@@ -330,6 +351,23 @@ async fn a_stranger_gets_few_mails_until_the_address_is_verified() {
     users[5].post("/users/ann/follow", None).await.expect(200);
     app.settle().await;
     assert_eq!(follow_mails(&app, &ann).await, 4);
+}
+
+#[tokio::test]
+async fn no_mail_tells_what_somebody_did_who_is_suspended_since() {
+    let app = TestApp::with(|options| set(options, "Moderator", "warden")).await;
+    let (ann, bob, warden) = (app.user("ann").await, app.user("bob").await, app.user("warden").await);
+    let spam = bob.post_text("Buy my gulls.").await;
+    ann.post(&format!("/posts/{spam}/report"), json!({"reason": "spam"})).await.expect(202);
+    app.settle().await;
+    app.pause_workers().await;
+    bob.follow(&ann).await;
+    let report = page_ids(&warden, "/reports").await.remove(0);
+    let decision = json!({"status": "resolved", "action": "suspend_author"});
+    warden.patch(&format!("/reports/{report}"), decision).await.expect(200);
+    app.resume_workers().await;
+    app.settle().await;
+    assert_eq!(follow_mails(&app, &ann).await, 0);
 }
 
 #[tokio::test]

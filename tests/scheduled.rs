@@ -90,6 +90,23 @@ async fn a_post_waits_and_is_out_once() {
 }
 
 #[tokio::test]
+async fn whom_it_names_is_decided_when_it_is_out() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let path = format!("/posts/scheduled/{}", schedule(&ann, "High tide, @bob.", now() + 10 * MINUTE).await);
+    assert_eq!(ann.get(&path).await.expect(200).json()["mentions"][0]["id"], json!(bob.id));
+    bob.post("/users/ann/block", None).await.expect(200);
+    assert_eq!(ann.get(&path).await.expect(200).json()["mentions"], json!([]));
+    app.advance(10 * MINUTE);
+    publish(&app).await;
+    app.settle().await;
+    bob.delete("/users/ann/block").await.expect(200);
+    let posts = walk(&ann, "/tweets").await;
+    assert_eq!((posts.len(), &posts[0]["mentions"]), (1, &json!([])), "nor when the block ends");
+    app.audit().await;
+}
+
+#[tokio::test]
 async fn what_waits_can_be_changed_and_cancelled() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;

@@ -3,8 +3,9 @@
 use crate::support::bulk::app_of;
 use crate::support::lists::walk;
 use crate::support::{Client, Response, TestApp, User, alone};
+use futures::future::join_all;
 use serde_json::{Value, json};
-use shared::ids::UserId;
+use shared::ids::{UserId, new_ulid};
 use shared::models::fields::FieldValue;
 use shared::models::user::{Email, Username};
 use shared::store::users::{NewAccount, preview};
@@ -107,6 +108,45 @@ async fn they_are_computed_no_more_often_than_a_days_share_allows() {
     assert_eq!(suggested(&ann).await, [], "computed a moment ago");
     let (_, found) = anew(&app, "ann").await;
     assert_eq!(found, pairs(&[("cid", "Followed by somebody you follow.")]));
+}
+
+#[tokio::test]
+async fn whoever_was_unfollowed_long_ago_is_suggested_again() {
+    let app = TestApp::start().await;
+    let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
+    bob.follow(&cid).await;
+    for other in [&bob, &cid] {
+        ann.follow(other).await;
+    }
+    app.settle().await;
+    ann.unfollow(&cid).await;
+    let (_, found) = anew(&app, "ann").await;
+    assert_eq!(found, []);
+    app.advance(Duration::from_secs(60 * 24 * 3_600));
+    let (_, found) = anew(&app, "ann").await;
+    assert_eq!(found, pairs(&[("cid", "Followed by somebody you follow.")]));
+}
+
+#[tokio::test]
+async fn whom_one_follows_is_not_suggested_however_many_these_are() {
+    let app = TestApp::start().await;
+    let people = join_all(["ann", "bob", "cid", "dan"].map(|name| app.user(name))).await;
+    let [ann, bob, cid, dan] = &people[..] else { unreachable!() };
+    ann.follow(cid).await;
+    app.settle().await;
+    // More than are looked through, all followed after the first.
+    let (table, me) = (app_of(&app, "users"), ann.id.parse().unwrap());
+    let row = |n: u128| {
+        let other = UserId::from_ulid(ulid::Ulid::from_parts(1, n));
+        Op::put(key::following_row(me, new_ulid(table.now()), other), &json!({})).unwrap()
+    };
+    table.table().batch_write((0..6_000).map(row).collect()).await.unwrap();
+    ann.follow(bob).await;
+    for other in [cid, dan] {
+        bob.follow(other).await;
+    }
+    let (_, found) = anew(&app, "ann").await;
+    assert_eq!(found, pairs(&[("dan", "Followed by somebody you follow.")]));
 }
 
 #[tokio::test]

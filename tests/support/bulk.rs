@@ -1,12 +1,17 @@
 //! Many people at once, made by the service's own code without a password hash for each.
 
-use super::{Client, TestApp};
+use super::{Client, TestApp, User};
 use futures::StreamExt;
+use serde_json::json;
+use shared::clock::Clock;
 use shared::ids::UserId;
 use shared::models::fields::FieldValue;
 use shared::models::user::{Email, Username};
 use shared::store::users::NewAccount;
+use shared::table::Op;
+use shared::table::design::key;
 use shared::{App, Config, store};
+use std::time::Duration;
 
 /// The app of one function, with the environment that the host gives it, but no faults before its table.
 pub(crate) fn app_of(app: &TestApp, function: &str) -> App {
@@ -51,6 +56,17 @@ async fn person(app: &TestApp, users: App, name: String) -> Person {
     store::users::create(&users, &new, None, Vec::new()).await.expect("an account");
     let token = sign_in(&users, new.id).await;
     Person { client: app.anon().with_token(&token), id: new.id, name }
+}
+
+/// So many whom one has unfollowed lately that one read does not hold them, all before anybody who is there.
+pub(crate) async fn crowd(app: &TestApp, user: &User) {
+    let id: UserId = user.id.parse().expect("an id");
+    let until = Clock::default().now() + Duration::from_secs(3_600);
+    let row = |n: u128| {
+        let value = json!({"unf_until": until, "ttl": until.seconds()});
+        Op::put(key::negative(id, UserId::from_ulid(ulid::Ulid::from_parts(1, n))), &value).expect("a row")
+    };
+    app_of(app, "users").table().batch_write((0..200).map(row).collect()).await.expect("rows");
 }
 
 /// An access token of a new session.

@@ -11,9 +11,9 @@ use shared::http::extract::{GroupPath, Json, Path};
 use shared::http::idempotency::{Created, Idempotent};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery};
-use shared::ids::{GroupId, Visibility};
+use shared::ids::{GroupId, UserId, Visibility};
 use shared::models::fields::{Fields, FromFields, Patch};
-use shared::models::group::{Description, Group, GroupName, Role};
+use shared::models::group::{Description, Group, GroupName, Member, Role};
 use shared::store::groups::Edit;
 use shared::table::Read;
 use shared::views::group::{GroupPage, GroupView, MembershipState};
@@ -150,23 +150,30 @@ pub(crate) async fn get_group(
     bearer: Bearer,
     Path(GroupPath { id }): Path<GroupPath>,
 ) -> Result<Tagged<GroupPage>> {
-    let asked = reading(&app, &bearer, id).await?;
-    let version = asked.group.ver;
-    let members = async {
-        if id.is_private() && asked.role.is_none() {
-            return Ok(None);
-        }
-        views::group::members(&app, &asked.viewer, id, &PageQuery::first()).await.map(Some)
+    // Beside the group and not after it: its counter may come to hold one's own membership in between.
+    let (asked, mine) = try_join(reading(&app, &bearer, id), Mine::read(&app, id, bearer.id())).await?;
+    let members = match id.is_private() && asked.role.is_none() {
+        true => None,
+        false => Some(views::group::members(&app, &asked.viewer, id, &PageQuery::first()).await?),
     };
-    let (group, members) = try_join(view(&app, &asked), members).await?;
-    Ok(Tagged { version, view: GroupPage { group, members } })
+    Ok(Tagged { version: asked.group.ver, view: GroupPage { group: mine.view(asked), members } })
 }
 
-async fn view(app: &App, asked: &Asked) -> Result<GroupView> {
-    let (id, me) = (asked.group.id, asked.viewer.id);
-    let (own, request) = try_join(store::groups::member(app, id, me), store::groups::request_of(app, id, me)).await?;
-    let mine = MembershipState::new(asked.role, request.is_some());
-    Ok(GroupView::new(asked.group.clone(), mine, own.as_ref()))
+/// My row with a group, and whether I ask to join it.
+struct Mine {
+    row: Option<Member>,
+    asks: bool,
+}
+
+impl Mine {
+    async fn read(app: &App, id: GroupId, me: UserId) -> Result<Self> {
+        let found = try_join(store::groups::member(app, id, me), store::groups::request_of(app, id, me));
+        found.await.map(|(row, request)| Self { row, asks: request.is_some() })
+    }
+
+    fn view(&self, asked: Asked) -> GroupView {
+        GroupView::new(asked.group, MembershipState::new(asked.role, self.asks), self.row.as_ref())
+    }
 }
 
 /// Changes to a group; what is absent stays.
@@ -223,7 +230,8 @@ pub(crate) async fn update_group(
     };
     let edit = Edit { name: body.name, description };
     asked.group = store::groups::edit(&app, &asked.group, edit).await?.ok_or_else(meanwhile)?;
-    Ok(Tagged { version: asked.group.ver, view: view(&app, &asked).await? })
+    let mine = Mine::read(&app, id, bearer.id()).await?;
+    Ok(Tagged { version: asked.group.ver, view: mine.view(asked) })
 }
 
 fn meanwhile() -> Error {
