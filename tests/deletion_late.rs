@@ -218,8 +218,9 @@ async fn the_last_pass_waits(late: impl AsyncFn(&App, UserId, PostId)) {
 
 #[tokio::test]
 async fn the_last_pass_waits_for_what_it_found_with_the_account() {
-    let like =
-        async |users: &App, me: UserId, post: PostId| drop(store::likes::set(users, me, post, true).await.unwrap());
+    let like = async |users: &App, me: UserId, post: PostId| {
+        store::likes::set(users, me, post, true).await.unwrap();
+    };
     the_last_pass_waits(like).await;
 }
 
