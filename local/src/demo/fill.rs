@@ -53,14 +53,14 @@ struct Filling<'a> {
     all: u64,
 }
 
-/// Requests per person, and per post.
+/// Requests per person.
 const EACH_PERSON: usize = 3;
-const EACH_POST: usize = 2;
 
 pub(super) async fn fill(api: Api, plan: Plan, tell: &(dyn Fn(Progress) + Send + Sync)) -> Result<Made, DemoError> {
     let in_groups: usize = plan.groups.iter().map(|group| 2 * group.members.len()).sum();
     let rest = plan.follows.len() + plan.likes.len() + plan.comments.len() + in_groups;
-    let all = EACH_PERSON * plan.people.len() + EACH_POST * plan.posts.len() + rest;
+    let posts = plan.posts.len() + plan.posts.iter().filter(|post| post.is_described).count();
+    let all = EACH_PERSON * plan.people.len() + posts + rest;
     let filling = Filling { api, tell, done: AtomicU64::new(0), all: all as u64 };
     let accounts = filling.people(&plan.people).await?;
     filling.follows(&accounts, &plan.follows).await?;
@@ -148,15 +148,20 @@ impl Filling<'_> {
         Self::each(posts.iter(), |post| self.post(&accounts[post.author], post)).await
     }
 
-    /// The picture first, for only there it can be described; the post's id.
+    /// With the picture beside it; where that is described the picture goes first, for only there it can be. The
+    /// post's id.
     async fn post(&self, author: &Account, post: &Post) -> Result<String, DemoError> {
         const AT: &str = "posts";
-        let (scene, described) = (post.scene, post.scene.described());
+        let scene = post.scene;
         let picture = drawn(move || scene.drawn()).await?;
-        let form = Form::new(&[("alt_text", &described)], ("file", &picture));
-        let media = self.call(AT, Method::POST, "/media", &author.token, Body::Form(form)).await?;
-        let body = json!({"content": post.text, "media_ids": [media["id"]]});
-        let made = self.call(AT, Method::POST, "/posts", &author.token, Body::Json(body)).await?;
+        let body = if post.is_described {
+            let form = Form::new(&[("alt_text", &scene.described())], ("file", &picture));
+            let media = self.call(AT, Method::POST, "/media", &author.token, Body::Form(form)).await?;
+            Body::Json(json!({"content": post.text, "media_ids": [media["id"]]}))
+        } else {
+            Body::Form(Form::new(&[("content", &post.text)], ("image", &picture)))
+        };
+        let made = self.call(AT, Method::POST, "/posts", &author.token, body).await?;
         Ok(text(&made["id"]))
     }
 

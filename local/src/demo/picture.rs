@@ -4,9 +4,9 @@ use fastrand::Rng;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageError, Rgb, RgbImage};
 
-/// No larger than the smallest form that the service makes of a picture, so that it makes none.
-const WIDTH: u32 = 320;
-const HEIGHT: u32 = 240;
+/// Smaller than the smallest form that the service makes of a picture, so that it makes none.
+const WIDTH: u32 = 208;
+const HEIGHT: u32 = 156;
 const AVATAR: u32 = 96;
 const QUALITY: u8 = 80;
 
@@ -56,9 +56,9 @@ impl Scene {
     pub(super) fn drawn(&self) -> Result<Vec<u8>, ImageError> {
         let mut rng = Rng::with_seed(self.seed ^ 1);
         let (_, top, low, water) = LIGHTS[self.light];
-        let horizon = rng.u32(110..160);
-        let (sun, radius) = ((rng.u32(40..280), horizon.saturating_sub(rng.u32(10..80))), rng.u32(10..26));
-        let (height, length, shift) = (rng.u32(8..34) as f32, rng.u32(30..70) as f32, rng.f32() * 6.0);
+        let horizon = rng.u32(72..104);
+        let (sun, radius) = ((rng.u32(26..182), horizon.saturating_sub(rng.u32(6..52))), rng.u32(6..17));
+        let (height, length, shift) = (rng.u32(5..22) as f32, rng.u32(20..46) as f32, rng.f32() * 6.0);
         let hill = |x: u32| (x as f32 / length + shift).sin().mul_add(0.5, 0.5) * height;
         let hills: Vec<f32> = (0..WIDTH).map(|x| if self.hills { hill(x) } else { 0.0 }).collect();
         let mut picture = RgbImage::from_fn(WIDTH, HEIGHT, |x, y| {
@@ -78,7 +78,7 @@ impl Scene {
             Rgb(color)
         });
         for _ in 0..self.birds {
-            let (x, y, wing) = (rng.u32(20..300), rng.u32(15..95), rng.u32(4..10));
+            let (x, y, wing) = (rng.u32(13..195), rng.u32(10..62), rng.u32(3..7));
             for step in 0..wing {
                 for side in [x - step, x + step] {
                     picture.put_pixel(side, y - step / 2, Rgb([24, 24, 28]));

@@ -118,6 +118,8 @@ pub(super) struct Post {
     pub(super) author: usize,
     pub(super) text: String,
     pub(super) scene: Scene,
+    /// Whether the picture is described in words.
+    pub(super) is_described: bool,
 }
 
 pub(super) struct Comment {
@@ -156,16 +158,20 @@ impl Plan {
         let (mut follows, mut likes, mut comments) = (Vec::new(), Vec::new(), Vec::new());
         for follower in 0..size.people {
             // Whoever comes early in the list is followed most.
-            let followed = some(rng, size.people, 3..9, |rng, all| rng.usize(..all).min(rng.usize(..all)));
+            let followed = some(rng, size.people, 3..7, |rng, all| rng.usize(..all).min(rng.usize(..all)));
             follows.extend(followed.into_iter().filter(|one| *one != follower).map(|one| (follower, one)));
         }
         for post in 0..size.posts {
-            // Most are liked a little, and a few a lot.
-            let most = if rng.u8(..10) == 0 { 9 } else { 2 };
+            // Most are liked a little or not at all, and a few a lot.
+            let most = match rng.u8(..10) {
+                0 => 8,
+                1..5 => 2,
+                _ => 1,
+            };
             likes.extend(
                 some(rng, size.people, 0..most, |rng, all| rng.usize(..all)).into_iter().map(|who| (who, post)),
             );
-            if rng.u8(..5) == 0 {
+            if rng.u8(..8) == 0 {
                 comments.push(Comment { author: rng.usize(..size.people), post, text: pick(rng, &COMMENTS) });
             }
         }
@@ -230,7 +236,8 @@ fn post(rng: &mut Rng, people: &[Person]) -> Post {
         }
         _ => format!("Nobody at {place} but a {bird} that looked as cold as I was. #storms"),
     };
-    Post { author: rng.usize(..people.len()).min(rng.usize(..people.len())), text, scene }
+    let author = rng.usize(..people.len()).min(rng.usize(..people.len()));
+    Post { author, text, scene, is_described: rng.u8(..4) == 0 }
 }
 
 #[cfg(test)]
