@@ -44,7 +44,7 @@ const OTHERWISE: [(&str, &str); 19] = [
 pub(crate) struct Side {
     pub(crate) user: User,
     /// With a picture.
-    post: String,
+    pub(crate) post: String,
     media: String,
     avatar: String,
     /// On the other's post.

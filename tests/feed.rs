@@ -1,11 +1,15 @@
 //! The feed of authors whose posts are pushed: order, pages, following and unfollowing.
 
-use crate::support::bulk::people;
+use crate::support::bulk::{app_of, people};
 use crate::support::lists::{ids, newest_first, page_ids, walk};
 use crate::support::{TestApp, User, set};
 use futures::future::join_all;
 use serde_json::{Value, json};
+use shared::clock::{Clock, Timestamp};
+use shared::table::Op;
+use shared::table::design::key;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Posts of an author in a row, newest first.
 async fn posts(author: &User, count: usize) -> Vec<String> {
@@ -305,4 +309,25 @@ async fn what_a_block_ended_comes_not_back_with_its_end() {
     app.settle().await;
     assert_eq!(ann.feed().await, [""; 0]);
     app.audit().await;
+}
+
+/// DynamoDB takes up to two days to remove what has expired.
+#[tokio::test]
+async fn an_unfollow_hides_no_longer_than_it_says() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    ann.follow(&bob).await;
+    app.settle().await;
+    let post = bob.post_text("Low tide.").await;
+    app.settle().await;
+    let (now, row) = (Clock::default().now(), key::negative(ann.id.parse().unwrap(), bob.id.parse().unwrap()));
+    let day = Duration::from_secs(24 * 3_600);
+    let until = async |until: Timestamp| {
+        let value = json!({"unf_until": until, "ttl": (now + day).seconds()});
+        app_of(&app, "users").table().write(Op::put(row.clone(), &value).unwrap()).await.unwrap();
+    };
+    until(now + day).await;
+    assert_eq!(ann.feed().await, [""; 0]);
+    until(now).await;
+    assert_eq!(ann.feed().await, [post.as_str()]);
 }

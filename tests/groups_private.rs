@@ -96,7 +96,7 @@ pub(crate) struct World {
     pub(crate) waits: User,
     pub(crate) stranger: User,
     pub(crate) group: String,
-    post: String,
+    pub(crate) post: String,
     media: String,
     /// Of each who was let in, by name.
     comments: Vec<(String, String)>,

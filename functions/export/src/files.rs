@@ -184,9 +184,7 @@ impl Reader<'_> {
             }
             File::Scheduled => {
                 let (waiting, next) = scheduled::page(app, user, ARCHIVE_PAGE, after).await?;
-                let people: Vec<_> = waiting.iter().flat_map(|one| rules::mentioned(&one.draft.mentions)).collect();
-                let sight = rules::sight(app, Some(&viewer), people).await?;
-                Ok((items(waiting.into_iter().map(|one| ScheduledView::new(one, &sight, links)))?, next))
+                Ok((items(waiting.into_iter().map(|one| ScheduledView::new(one, links)))?, next))
             }
             File::Media => {
                 let (found, next) = store::media::all_of(app, user, ARCHIVE_PAGE, after).await?;

@@ -236,7 +236,7 @@ async fn schedule(
 ) -> Result<Created, NotMade> {
     let me = viewer.id;
     let waiting = Scheduled::new(ScheduledId::new(app.now()), draft, at);
-    let view = MadePost::Scheduled(Box::new(ScheduledView::new(waiting.clone(), &Sight::default(), &Links::new(app)?)));
+    let view = MadePost::Scheduled(Box::new(ScheduledView::new(waiting.clone(), &Links::new(app)?)));
     let created = Created::new(format!("/posts/scheduled/{}", waiting.id), &view)?;
     store::scheduled::create(app, me, &waiting, request.keep(app, Some(me), &created)?).await.map(|()| created)
 }

@@ -59,10 +59,9 @@ pub(crate) async fn list_scheduled(
     let list = format!("scheduled by {}", bearer.id());
     let after = query.after(&app, &list)?;
     let waiting = store::scheduled::page(&app, bearer.id(), query.limit, after.as_deref());
-    let (viewer, (waiting, next)) = try_join(bearer.viewer(&app), waiting).await?;
-    let people: Vec<_> = waiting.iter().flat_map(|one| rules::mentioned(&one.draft.mentions)).collect();
-    let (sight, links) = (rules::sight(&app, Some(&viewer), people).await?, Links::new(&app)?);
-    let items = waiting.into_iter().map(|one| ScheduledView::new(one, &sight, &links)).collect();
+    let (_, (waiting, next)) = try_join(bearer.viewer(&app), waiting).await?;
+    let links = Links::new(&app)?;
+    let items = waiting.into_iter().map(|one| ScheduledView::new(one, &links)).collect();
     query.page(&app, &list, items, next.as_deref())
 }
 
@@ -76,14 +75,13 @@ pub(crate) async fn get_scheduled(
     bearer: Bearer,
     Path(ScheduledPath { id }): Path<ScheduledPath>,
 ) -> Result<Tagged<ScheduledView>> {
-    let (viewer, found) = try_join(bearer.viewer(&app), store::scheduled::get(&app, bearer.id(), id)).await?;
-    tagged(&app, &viewer, found.ok_or_else(Error::not_found)?).await
+    let (_, found) = try_join(bearer.viewer(&app), store::scheduled::get(&app, bearer.id(), id)).await?;
+    tagged(&app, found.ok_or_else(Error::not_found)?)
 }
 
-async fn tagged(app: &App, viewer: &Viewer, scheduled: Scheduled) -> Result<Tagged<ScheduledView>> {
-    let sight = rules::sight(app, Some(viewer), rules::mentioned(&scheduled.draft.mentions)).await?;
+fn tagged(app: &App, scheduled: Scheduled) -> Result<Tagged<ScheduledView>> {
     // Being published is no edit, but what is known of it is old then.
-    Ok(Tagged { version: scheduled.ver, view: ScheduledView::new(scheduled, &sight, &Links::new(app)?) })
+    Ok(Tagged { version: scheduled.ver, view: ScheduledView::new(scheduled, &Links::new(app)?) })
 }
 
 /// The post, for its author to change while it waits.
@@ -139,7 +137,7 @@ pub(crate) async fn update_scheduled(
     };
     let new = Scheduled { draft, at: at.unwrap_or(old.at), ver: old.ver + 1, ..old.clone() };
     match store::scheduled::edit(&app, bearer.id(), &old, &new).await? {
-        true => tagged(&app, &viewer, new).await,
+        true => tagged(&app, new),
         false => Err(refused(&app, &bearer, id).await?),
     }
 }

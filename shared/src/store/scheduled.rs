@@ -43,7 +43,8 @@ pub async fn get(app: &App, user: UserId, id: ScheduledId) -> Result<Option<Sche
     }
 }
 
-/// With those whom it names as it stands: a post that waits does not keep whom, for an account may be deleted till then.
+/// With those whom it names as it stands, as far as its author sees them: a post that waits does not keep whom, for an
+/// account may be deleted till then, or a block made.
 async fn naming(app: &App, user: UserId, mut scheduled: Scheduled) -> Result<Scheduled> {
     let names = mentioned(&scheduled.draft.content);
     if names.is_empty() {

@@ -4,7 +4,6 @@ use super::media::{Links, MediaView};
 use crate::ids::{PostId, ScheduledId};
 use crate::models::post::{Draft, Mention};
 use crate::models::scheduled::Scheduled;
-use crate::rules::Sight;
 use serde::Serialize;
 
 /// A post that waits for its time, or lately did.
@@ -28,14 +27,14 @@ pub struct ScheduledView {
 }
 
 impl ScheduledView {
-    pub fn new(scheduled: Scheduled, sight: &Sight<'_>, links: &Links) -> Self {
+    pub fn new(scheduled: Scheduled, links: &Links) -> Self {
         let Scheduled { id, draft, at, ver: _, post, ttl: _ } = scheduled;
         let Draft { content, hashtags, mentions, media } = draft;
         Self {
             id,
             content,
             hashtags,
-            mentions: sight.named(mentions),
+            mentions,
             media: media.into_iter().map(|one| MediaView::new(one, links)).collect(),
             publish_at: at.rfc3339(),
             created_at: id.created_at().rfc3339(),
