@@ -1,6 +1,6 @@
 //! Accounts that are deleted: gone for readers at once, and then from table, bucket and queues to the last item.
 
-use crate::groups::{group, let_in};
+use crate::groups::{group, let_in, share};
 use crate::support::bulk::{Person, people};
 use crate::support::lists::{ids, page_ids, walk};
 use crate::support::services::Items;
@@ -441,11 +441,15 @@ async fn a_group_is_left_to_somebody_who_can_act() {
     let app = TestApp::with(|options| set(options, "Moderator", "warden")).await;
     let (ann, bob, cid, warden) =
         (app.user("ann").await, app.user("bob").await, app.user("cid").await, app.user("warden").await);
-    let (both, alone) = (group(&ann, "public").await, group(&ann, "public").await);
-    for (user, group) in [(&bob, &both), (&cid, &both), (&bob, &alone)] {
+    let [both, alone, led, own]: [String; 4] =
+        join_all([0; 4].map(|_| group(&ann, "public"))).await.try_into().expect("four groups");
+    for (user, group) in [(&bob, &both), (&cid, &both), (&bob, &alone), (&cid, &led), (&warden, &led)] {
         user.post(&format!("/groups/{group}/join"), None).await.expect(200);
     }
-    ann.put(&format!("/groups/{both}/members/bob"), json!({"role": "moderator"})).await.expect(200);
+    for (group, name) in [(&both, "bob"), (&led, "warden")] {
+        ann.put(&format!("/groups/{group}/members/{name}"), json!({"role": "moderator"})).await.expect(200);
+    }
+    share(&ann, &own, "Nobody here.").await;
     let post = bob.post_text("Buy my gulls.").await;
     warden.post(&format!("/posts/{post}/report"), json!({"reason": "spam"})).await.expect(202);
     let report = page_ids(&warden, "/reports").await.remove(0);
@@ -463,6 +467,10 @@ async fn a_group_is_left_to_somebody_who_can_act() {
     };
     assert_eq!((role(&cid, &both).await, role(&bob, &both).await), (json!("owner"), json!("moderator")));
     assert_eq!(role(&bob, &alone).await, "owner", "where nobody can act, anybody");
+    assert_eq!((role(&warden, &led).await, role(&cid, &led).await), (json!("owner"), json!("member")), "who moderates");
+    let ulid = own.trim_start_matches("grp_");
+    let left: Vec<_> = app.table().await.into_keys().filter(|(pk, _)| pk.contains(ulid)).collect();
+    assert!(left.is_empty(), "a group that nobody is in: {left:?}");
     app.audit().await;
 }
 
