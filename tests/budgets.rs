@@ -5,15 +5,16 @@
 
 use crate::support::bulk::{Person, app_of, people};
 use crate::support::{Response, TestApp, alone, archive, files, set, token_in};
+use local::Options;
 use local::wire::{Call, rounds};
-use local::{Data, Options};
 use serde_json::{Value, json};
-use shared::ids::{PostId, UserId, new_ulid};
+use shared::ids::{UserId, new_ulid};
 use shared::table::Op;
 use shared::table::design::key;
 use std::time::Duration;
 
 mod background;
+mod feed;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -53,6 +54,11 @@ async fn cost_of_any(app: &TestApp, request: impl IntoFuture) -> String {
     named.sort();
     let (read, write) = (sum(|call| call.read_units), sum(|call| call.write_units));
     format!("{} rounds, {read} read, {write} written: {}", rounds(&calls), named.join(", "))
+}
+
+/// 6 KB of text in under 2,000 characters.
+fn long_text() -> String {
+    "\u{1F426}".repeat(1_450)
 }
 
 /// A call as operation and kind of key: `Query U#/H#!`.
@@ -209,7 +215,7 @@ async fn posts_and_likes() {
     let id = gull.post_text("hello").await;
     app.settle().await;
     let read = cost(&app, me.get(&format!("/posts/{id}"))).await;
-    let calls = "BatchGetItem A/T x2!, GetItem U/L!, Query U/H!";
+    let calls = "BatchGetItem A/T x3!, Query U/H!";
     assert_eq!(read, format!("1 rounds, 4 read, 0 written: {calls}"), "its author is asked for, whatever is cached");
     let liked = cost(&app, me.post(&format!("/posts/{id}/like"), None)).await;
     let calls = "BatchGetItem A/T x2!, PutItem AL, Query U/H!, UpdateItem RL, UpdateItem U/L";
@@ -222,74 +228,6 @@ async fn posts_and_likes() {
     let mine = cost(&app, me.get("/tweets")).await;
     assert_eq!(mine, "2 rounds, 5 read, 0 written: BatchGetItem U/P x1!, Query A/T!, Query U/H!, Query U/L!");
 }
-
-/// 6 KB of text in under 2,000 characters.
-fn long_text() -> String {
-    "\u{1F426}".repeat(1_450)
-}
-
-/// A viewer who follows 20 authors, three of them merged, with a page of 20 distinct ones on top of the feed.
-struct Feed {
-    app: TestApp,
-    /// The data, for a service that starts again knows no cards.
-    _folder: tempfile::TempDir,
-    me: Person,
-    authors: Vec<Person>,
-}
-
-impl Feed {
-    async fn new(text: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let there = |options: &mut Options| {
-            measured(options);
-            options.data = Data::Dir(folder.path().to_owned());
-        };
-        let app = TestApp::with(there).await;
-        let mut people = people(&app, "bird", 22).await;
-        let (me, other) = (people.remove(0), people.remove(0));
-        for author in &people {
-            me.follow(author).await;
-        }
-        // A second follower is one too many to push to.
-        for author in &people[..3] {
-            other.follow(author).await;
-        }
-        app.settle().await;
-        for round in 0..2 {
-            for author in &people[if round == 0 { 3 } else { 0 }..] {
-                author.post_text(&format!("{round} {text}")).await;
-            }
-        }
-        app.settle().await;
-        app.stop().await;
-        let app = TestApp::with(there).await;
-        let me = Person { client: app.anon().with_token(me.client.token()), ..me };
-        Self { app, _folder: folder, me, authors: people }
-    }
-
-    async fn cost(&self) -> String {
-        cost(&self.app, self.me.get("/feed")).await
-    }
-
-    /// With the authors' cards read just before.
-    async fn warm_cost(&self) -> String {
-        self.me.get("/feed").await.expect(200);
-        self.cost().await
-    }
-
-    async fn check(&self) {
-        let page = self.me.get("/feed").await.expect(200).json();
-        let mut names: Vec<_> =
-            page["items"].as_array().expect("items").iter().map(|post| &post["author"]["id"]).collect();
-        names.sort_by_key(|name| name.to_string());
-        names.dedup();
-        assert_eq!(names.len(), self.authors.len(), "twenty distinct authors");
-    }
-}
-
-const HYDRATE: &str = "BatchGetItem A/T x20";
-const MERGED: &str = "Query A/T, Query A/T, Query A/T";
-const REST: &str = "Query TL, Query U/H!, Query U/L!";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn comments_and_scheduled_posts() {
@@ -309,7 +247,7 @@ async fn comments_and_scheduled_posts() {
     let calls = "BatchGetItem U/P x1!, GetItem A/T, Query C/R!, Query U/H!, Query U/L!";
     assert_eq!(listed, format!("2 rounds, 4.5 read, 0 written: {calls}"));
     let read = cost(&app, me.get(&format!("/posts/{comment}"))).await;
-    let calls = "BatchGetItem A/T x3!, GetItem U/L!, Query U/H!";
+    let calls = "BatchGetItem A/T x4!, Query U/H!";
     assert_eq!(read, format!("1 rounds, 5 read, 0 written: {calls}"));
     let removed = cost(&app, gull.delete(&format!("/posts/{comment}"))).await;
     assert_eq!(
@@ -387,72 +325,9 @@ async fn trends() {
     assert_eq!(read, "1 rounds, 1.5 read, 0 written: GetItem TOP/TOP, Query U/H!");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_feed() {
-    let _alone = alone().await;
-    let feed = Feed::new("hello").await;
-    let cold = format!("2 rounds, 24 read, 0 written: {HYDRATE}, BatchGetItem U/P x20, {MERGED}, {REST}");
-    assert_eq!(feed.cost().await, cold, "cards cold");
-    assert_eq!(
-        feed.warm_cost().await,
-        format!("2 rounds, 14 read, 0 written: {HYDRATE}, {MERGED}, {REST}"),
-        "cards warm"
-    );
-    feed.check().await;
-    let own = cost(&feed.app, feed.me.get("/feed?include_own=true")).await;
-    assert_eq!(own, format!("2 rounds, 14.5 read, 0 written: {HYDRATE}, {MERGED}, Query TL!, Query U/H!, Query U/L!"));
-
-    // Following 2,000 costs the same.
-    let app = app_of(&feed.app, "posts");
-    let edge = |n: u128| {
-        let other = UserId::from_ulid(ulid(n));
-        Op::put(key::follow(feed.me.id, other), &json!({"at": ulid(n).to_string(), "counted": true})).expect("an item")
-    };
-    app.table().batch_write((0..1_980).map(edge).collect()).await.expect("follows");
-    feed.app.settle().await;
-    assert_eq!(
-        feed.warm_cost().await,
-        format!("2 rounds, 14 read, 0 written: {HYDRATE}, {MERGED}, {REST}"),
-        "following 2,000"
-    );
-
-    // A heavy liker: one bounded query, and the rest of the page by key.
-    let like = |n: u128| {
-        let post = PostId::of(ulid(n), feed.me.id);
-        Op::put(key::like(feed.me.id, post), &json!({"at": ulid(n).to_string(), "counted": true})).expect("an item")
-    };
-    app.table().batch_write((0..10_000).map(like).collect()).await.expect("likes");
-    feed.app.settle().await;
-    let by_key = "BatchGetItem U/L x23!";
-    let liker = format!("3 rounds, 40 read, 0 written: {HYDRATE}, {by_key}, {MERGED}, {REST}");
-    assert_eq!(feed.warm_cost().await, liker, "10,000 likes");
-
-    // Two hundred tombstones: the viewer's prefix overflows, and the page's authors are asked for by key.
-    let negative = |n: u128| {
-        let op = Op::update(key::negative(feed.me.id, UserId::from_ulid(ulid(n)))).set("unf_until", u64::MAX / 2);
-        async { app.table().write(op).await.expect("a tombstone") }
-    };
-    futures::future::join_all((0..200).map(negative)).await;
-    let all = format!("BatchGetItem U/H x20!, {by_key}");
-    let hidden = format!("4 rounds, 63 read, 0 written: {HYDRATE}, {all}, {MERGED}, {REST}");
-    assert_eq!(feed.warm_cost().await, hidden, "and 200 unfollowed lately");
-}
-
 fn ulid(n: u128) -> ulid::Ulid {
     let now = new_ulid(shared::clock::Clock::default().now());
     ulid::Ulid::from_parts(now.timestamp_ms() + 1_000, n)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_feed_of_long_posts() {
-    let _alone = alone().await;
-    let feed = Feed::new(&long_text()).await;
-    assert_eq!(
-        feed.warm_cost().await,
-        format!("2 rounds, 25.5 read, 0 written: {HYDRATE}, {MERGED}, {REST}"),
-        "6 KB each"
-    );
-    feed.check().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -556,7 +431,7 @@ async fn groups() {
             .into(),
         "3 rounds, 6 read, 0 written: BatchGetItem U/P x2, GetItem G/M!, GetItem G/m!, GetItem G/q!, Query G/m!, Query U/H!".into(),
         format!("3 rounds, 2 read, 9 written: {two}, TransactWriteItems x3, UpdateItem RL"),
-        "1 rounds, 5 read, 0 written: BatchGetItem G/M x3!, GetItem U/L!, Query U/H!".into(),
+        "1 rounds, 5 read, 0 written: BatchGetItem G/M x4!, Query U/H!".into(),
         "2 rounds, 4 read, 0 written: GetItem G/M!, Query G/T!, Query U/H!, Query U/L!".into(),
         "5 rounds, 3 read, 7 written: DeleteItem G/q, GetItem G/M!, GetItem G/m!, PutItem AL, Query U/H!, TransactWriteItems x2, UpdateItem RL".into(),
     ];

@@ -3,7 +3,7 @@
 use crate::analytics::Reading;
 use axum::extract::State;
 use axum::response::Response;
-use futures::future::{OptionFuture, try_join, try_join3};
+use futures::future::{try_join, try_join3};
 use http::StatusCode;
 use serde::Serialize;
 use shared::clock::Timestamp;
@@ -256,13 +256,15 @@ pub(crate) async fn get_post(
     Path(PostPath { id }): Path<PostPath>,
 ) -> Result<Tagged<PostView>> {
     // Strongly for whoever may have liked it: once the like is counted, nothing else puts it into the count.
-    let read = if reader.id().is_some() { Read::Strong } else { Read::Confirmed };
-    let own = OptionFuture::from(reader.id().map(|me| store::likes::edge(&app, me, id, Read::Strong)));
-    let own = async { own.await.transpose().map(Option::flatten) };
-    let post = store::posts::shown(&app, id, read);
+    let shown = async {
+        match reader.id() {
+            Some(me) => store::posts::shown_to(&app, id, me).await,
+            None => Ok((store::posts::shown(&app, id, Read::Confirmed).await?, None)),
+        }
+    };
     // What is shared among members alone is viewed by nobody else, which is known later.
     let viewed = async { if id.is_open() { reading.viewed(&app, id, reader.id()).await } else { Ok(()) } };
-    let (viewer, post, own, ()) = futures::try_join!(reader.viewer(&app), post, own, viewed)?;
+    let (viewer, (post, own), ()) = futures::try_join!(reader.viewer(&app), shown, viewed)?;
     let (post, author) = post.ok_or_else(Error::not_found)?;
     let sight = rules::require(&app, viewer.as_ref(), rules::of_post(id)).await?;
     if !id.is_open() {

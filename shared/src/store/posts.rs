@@ -7,10 +7,11 @@ use crate::models::group::Group;
 use crate::models::media::Use;
 use crate::models::post::{Content, Mention, Post};
 use crate::models::user::Profile;
+use crate::store::edges::Edge;
 use crate::store::timelines::{self, Span};
 use crate::store::users;
 use crate::store::{groups, media};
-use crate::table::design::{TODO, key};
+use crate::table::design::{Key, TODO, key};
 use crate::table::{Condition, Item, Op, Order, Read};
 use futures::future::{try_join, try_join_all, try_join3};
 use std::collections::BTreeSet;
@@ -48,11 +49,28 @@ pub async fn shown(app: &App, id: PostId, read: Read) -> Result<Option<(Post, Pr
         let (post, authors) = try_join(get(app, id, read), users::standing(app, &authors)).await?;
         return Ok(post.zip(authors.and_then(|authors| authors.into_iter().next())));
     }
-    // All in one call.
+    Ok(whole(app, id, None).await?.0)
+}
+
+/// The same for somebody who is signed in, with their like. Both in one call, for a like is counted and marked as counted
+/// at one moment: of what is read before and after it the sum would be wrong.
+///
+/// # Errors
+/// Unavailable.
+pub async fn shown_to(app: &App, id: PostId, reader: UserId) -> Result<(Option<(Post, Profile)>, Option<Edge>)> {
+    let (shown, like) = whole(app, id, Some(key::like(reader, id))).await?;
+    Ok((shown, like.map(|like| like.read()).transpose()?))
+}
+
+/// All in one call, and one item more.
+async fn whole(app: &App, id: PostId, more: Option<Key>) -> Result<(Option<(Post, Profile)>, Option<Item>)> {
+    let authors = id.authors();
+    let has_more = more.is_some();
     let posts = std::iter::once(id).chain(id.parents()).map(key::post);
     let keys = posts.chain(authors.iter().map(|author| key::profile(*author)));
-    let keys: Vec<_> = keys.chain(id.group().map(key::group)).collect();
+    let keys: Vec<_> = keys.chain(id.group().map(key::group)).chain(more).collect();
     let mut found = app.table().batch_items(&keys, Read::Strong).await?;
+    let more = if has_more { found.pop().flatten() } else { None };
     let group = found.split_off(2 * authors.len()).into_iter().flatten().find_map(|item| item.readable::<Group>());
     let stands = id.group().is_none() || group.is_some_and(|group| !group.undone);
     let profiles = found.split_off(authors.len());
@@ -63,7 +81,7 @@ pub async fn shown(app: &App, id: PostId, read: Read) -> Result<Option<(Post, Pr
     let profiles = profiles.into_iter().filter_map(|item| item?.readable()).filter(Profile::is_standing);
     let profiles: Vec<Profile> = profiles.collect();
     let is_whole = stands && posts.len() == authors.len() && profiles.len() == authors.len();
-    Ok(posts.into_iter().zip(profiles).next().filter(|_| is_whole))
+    Ok((posts.into_iter().zip(profiles).next().filter(|_| is_whole), more))
 }
 
 /// Those of many posts that are there; half a unit each, and half a unit for each group that some are shared in. The
