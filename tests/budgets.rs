@@ -429,7 +429,7 @@ async fn groups() {
         format!("3 rounds, 2 read, 7 written: {two}, TransactWriteItems x2, UpdateItem RL"),
         "4 rounds, 3 read, 12 written: GetItem G/M!, PutItem AL, Query U/H!, Query U/H!, TransactWriteItems x4, UpdateItem RL"
             .into(),
-        "3 rounds, 6 read, 0 written: BatchGetItem U/P x2, GetItem G/M!, GetItem G/m!, GetItem G/q!, Query G/m!, Query U/H!".into(),
+        "3 rounds, 6 read, 0 written: BatchGetItem G/M x3!, BatchGetItem U/P x2, Query G/m!, Query U/H!".into(),
         format!("3 rounds, 2 read, 9 written: {two}, TransactWriteItems x3, UpdateItem RL"),
         "1 rounds, 5 read, 0 written: BatchGetItem G/M x4!, Query U/H!".into(),
         "2 rounds, 4 read, 0 written: GetItem G/M!, Query G/T!, Query U/H!, Query U/L!".into(),

@@ -1,6 +1,6 @@
 //! Groups themselves.
 
-use crate::{Asked, acting, owns, reading};
+use crate::{acting, asked, owns};
 use axum::extract::State;
 use axum::response::Response;
 use futures::future::{try_join, try_join3};
@@ -11,9 +11,9 @@ use shared::http::extract::{GroupPath, Json, Path};
 use shared::http::idempotency::{Created, Idempotent};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery};
-use shared::ids::{GroupId, UserId, Visibility};
+use shared::ids::{GroupId, Visibility};
 use shared::models::fields::{Fields, FromFields, Patch};
-use shared::models::group::{Description, Group, GroupName, Member, Role};
+use shared::models::group::{Description, Group, GroupName, Role};
 use shared::store::groups::Edit;
 use shared::table::Read;
 use shared::views::group::{GroupPage, GroupView, MembershipState};
@@ -150,30 +150,16 @@ pub(crate) async fn get_group(
     bearer: Bearer,
     Path(GroupPath { id }): Path<GroupPath>,
 ) -> Result<Tagged<GroupPage>> {
-    // Beside the group and not after it: its counter may come to hold one's own membership in between.
-    let (asked, mine) = try_join(reading(&app, &bearer, id), Mine::read(&app, id, bearer.id())).await?;
+    let (viewer, found) = try_join(bearer.viewer(&app), store::groups::with_own(&app, id, bearer.id())).await?;
+    let (group, row, asks) = found;
+    let asked = asked(&app, viewer, group).await?;
     let members = match id.is_private() && asked.role.is_none() {
         true => None,
         false => Some(views::group::members(&app, &asked.viewer, id, &PageQuery::first()).await?),
     };
-    Ok(Tagged { version: asked.group.ver, view: GroupPage { group: mine.view(asked), members } })
-}
-
-/// My row with a group, and whether I ask to join it.
-struct Mine {
-    row: Option<Member>,
-    asks: bool,
-}
-
-impl Mine {
-    async fn read(app: &App, id: GroupId, me: UserId) -> Result<Self> {
-        let found = try_join(store::groups::member(app, id, me), store::groups::request_of(app, id, me));
-        found.await.map(|(row, request)| Self { row, asks: request.is_some() })
-    }
-
-    fn view(&self, asked: Asked) -> GroupView {
-        GroupView::new(asked.group, MembershipState::new(asked.role, self.asks), self.row.as_ref())
-    }
+    let mine = MembershipState::new(asked.role, asks);
+    let version = asked.group.ver;
+    Ok(Tagged { version, view: GroupPage { group: GroupView::new(asked.group, mine, row.as_ref()), members } })
 }
 
 /// Changes to a group; what is absent stays.
@@ -220,8 +206,7 @@ pub(crate) async fn update_group(
         return Err(Error::invalid(vec![error]));
     }
     let asked = acting(&app, &bearer, id).await?;
-    let (mut asked, _) =
-        asked.allowed(&app, Role::moderates, "Only its owners and moderators describe a group.").await?;
+    let (asked, _) = asked.allowed(&app, Role::moderates, "Only its owners and moderators describe a group.").await?;
     if_match.check(asked.group.ver)?;
     let description = match body.description {
         Patch::Absent => None,
@@ -229,9 +214,11 @@ pub(crate) async fn update_group(
         Patch::Set(text) => Some(Some(text)),
     };
     let edit = Edit { name: body.name, description };
-    asked.group = store::groups::edit(&app, &asked.group, edit).await?.ok_or_else(meanwhile)?;
-    let mine = Mine::read(&app, id, bearer.id()).await?;
-    Ok(Tagged { version: asked.group.ver, view: mine.view(asked) })
+    store::groups::edit(&app, &asked.group, edit).await?.ok_or_else(meanwhile)?;
+    let (group, row, asks) = store::groups::with_own(&app, id, bearer.id()).await?;
+    let group = group.ok_or_else(Error::not_found)?;
+    let mine = MembershipState::new(asked.role, asks);
+    Ok(Tagged { version: group.ver, view: GroupView::new(group, mine, row.as_ref()) })
 }
 
 fn meanwhile() -> Error {

@@ -31,6 +31,21 @@ pub async fn get(app: &App, id: GroupId, read: Read) -> Result<Option<Group>> {
     Ok(group.filter(|group| !group.undone))
 }
 
+/// A group that is there, with somebody's own row and whether they ask to join, read strongly. All in one call, for a
+/// membership is counted and marked as counted at one moment: of what is read before and after it the sum would be
+/// wrong. Access patterns 47, 52 and 54.
+///
+/// # Errors
+/// Unavailable.
+pub async fn with_own(app: &App, id: GroupId, user: UserId) -> Result<(Option<Group>, Option<Member>, bool)> {
+    let keys = [key::group(id), key::member(id, user), key::join_request(id, user)];
+    let mut found = app.table().batch_items(&keys, Read::Strong).await?.into_iter();
+    let mut next = || found.next().flatten();
+    let group = next().map(|item| item.read::<Group>()).transpose()?.filter(|group| !group.undone);
+    let member = next().map(|item| item.read()).transpose()?;
+    Ok((group, member, next().is_some()))
+}
+
 /// Those of some groups that are there, in their order; half a unit each. Access pattern 48.
 ///
 /// # Errors

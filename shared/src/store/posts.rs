@@ -65,12 +65,13 @@ pub async fn shown_to(app: &App, id: PostId, reader: UserId) -> Result<(Option<(
 /// All in one call, and one item more.
 async fn whole(app: &App, id: PostId, more: Option<Key>) -> Result<(Option<(Post, Profile)>, Option<Item>)> {
     let authors = id.authors();
-    let has_more = more.is_some();
     let posts = std::iter::once(id).chain(id.parents()).map(key::post);
     let keys = posts.chain(authors.iter().map(|author| key::profile(*author)));
-    let keys: Vec<_> = keys.chain(id.group().map(key::group)).chain(more).collect();
+    let mut keys: Vec<_> = keys.chain(id.group().map(key::group)).collect();
+    let own = keys.len();
+    keys.extend(more);
     let mut found = app.table().batch_items(&keys, Read::Strong).await?;
-    let more = if has_more { found.pop().flatten() } else { None };
+    let more = found.split_off(own).into_iter().flatten().next();
     let group = found.split_off(2 * authors.len()).into_iter().flatten().find_map(|item| item.readable::<Group>());
     let stands = id.group().is_none() || group.is_some_and(|group| !group.undone);
     let profiles = found.split_off(authors.len());
