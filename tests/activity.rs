@@ -3,7 +3,7 @@
 use crate::support::bulk::app_of;
 use crate::support::files::{film, photo, send};
 use crate::support::lists::{page_ids, walk};
-use crate::support::{Call, Client, PASSWORD, Response, TestApp, User, set, token_in};
+use crate::support::{Call, Client, Http, PASSWORD, Response, TestApp, User, set, token_in};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -258,7 +258,7 @@ async fn deletions(app: &TestApp, walk: &mut Walk) {
     let (dan, eve) = (app.user("dan").await, app.user("eve").await);
     let password = json!({"password": PASSWORD});
     walk.done(dan.post("/users/delete", password.clone())).await;
-    walk.done(eve.call(reqwest::Method::DELETE, "/users").json(&password)).await;
+    walk.done(eve.call(http::Method::DELETE, "/users").json(&password)).await;
     app.settle().await;
     let logs: BTreeSet<_> =
         app.table().await.into_keys().filter(|(pk, _)| pk.starts_with("AL#")).map(|key| key.0).collect();
@@ -482,7 +482,7 @@ async fn a_rare_type_is_found_page_by_page_at_a_bounded_cost() {
 #[derive(Default)]
 struct Refuser {
     upstream: OnceLock<String>,
-    http: reqwest::Client,
+    http: Http,
 }
 
 impl Refuser {
@@ -495,12 +495,12 @@ impl Refuser {
             let refusal = r#"{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "no"}"#;
             return answer(400, content_type, refusal.into());
         }
-        let mut call = refuser.http.post(refuser.upstream.get().unwrap()).body(body);
+        let mut call = http::Request::post(refuser.upstream.get().unwrap());
         for name in ["authorization", "content-type", "x-amz-date", "x-amz-target"] {
             call = call.header(name, &parts.headers[name]);
         }
-        let told = call.send().await.unwrap();
-        answer(told.status().as_u16(), content_type, told.bytes().await.unwrap().into())
+        let (head, body) = refuser.http.send(call.body(body).unwrap()).await.unwrap().into_parts();
+        answer(head.status.as_u16(), content_type, body.into())
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::samples::{Sample, play, read, table};
 use crate::support::TestApp;
+use http::Method;
 use local::Pattern;
 use local::template::{Event, Function, Model, QueueTrigger};
-use reqwest::Method;
 use serde_json::{Value, json};
 use shared::Config;
 use shared::backpressure::Reading;

@@ -2,7 +2,7 @@
 
 use crate::support::{PASSWORD, Response, TestApp, set};
 use futures::future::join_all;
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 fn sign_up(name: &str) -> Value {

@@ -96,14 +96,14 @@ async fn a_name_is_held_for_a_month_and_an_address_for_no_time() {
     let sign_up = |name: &str, email: &str| json!({"username": name, "email": email, "password": PASSWORD});
     let taken = app.anon().post("/users", sign_up("ANN", "other@example.com")).await.expect(409);
     assert_eq!(taken.fields()[0].0, "username");
-    let renamed = bob.call(reqwest::Method::PATCH, "/users").json(&json!({"username": "Ann"})).await.expect(409);
+    let renamed = bob.call(http::Method::PATCH, "/users").json(&json!({"username": "Ann"})).await.expect(409);
     assert_eq!(renamed.fields()[0].0, "username");
     // One is made from the address: not that one.
     let suggested = app.anon().post("/users", json!({"email": ann.email, "password": PASSWORD})).await.expect(201);
     assert_ne!(suggested.json()["username"], "ann");
     passes(&app).await;
     let bob = app.sign_in(&bob.username, PASSWORD).await;
-    bob.call(reqwest::Method::PATCH, "/users").json(&json!({"username": "ann"})).await.expect(409);
+    bob.call(http::Method::PATCH, "/users").json(&json!({"username": "ann"})).await.expect(409);
     app.advance(Duration::from_secs(28 * 24 * 3_600));
     let cat = app.anon().post("/users", sign_up("ann", "cat@example.com")).await.expect(201).json();
     assert_ne!(cat["id"], ann.id);
@@ -159,10 +159,7 @@ pub(crate) async fn world(app: &TestApp, flock: &[Person]) -> World {
     let sign_up = json!({"username": FORMER_NAME, "email": email, "password": PASSWORD, "full_name": FULL_NAME});
     app.anon().post("/users", sign_up).header("idempotency-key", "mine").await.expect(201);
     let me = app.sign_in(FORMER_NAME, PASSWORD).await;
-    me.call(reqwest::Method::PATCH, "/users")
-        .json(&json!({"username": NAME, "interests": ["tides"]}))
-        .await
-        .expect(200);
+    me.call(http::Method::PATCH, "/users").json(&json!({"username": NAME, "interests": ["tides"]})).await.expect(200);
     let bob = app.user("bob").await;
     let (cat, dan, eve, warden) =
         (app.user("cat").await, app.user("dan").await, app.user("eve").await, app.user("warden").await);
@@ -184,7 +181,7 @@ pub(crate) async fn world(app: &TestApp, flock: &[Person]) -> World {
     let picture = files::upload(&me, "image/png", files::png()).await;
     let loose = files::upload(&me, "image/png", files::png()).await;
     let avatar = files::upload(&me, "image/png", files::png()).await;
-    me.call(reqwest::Method::PATCH, "/users").json(&json!({"avatar_media_id": avatar})).await.expect(200);
+    me.call(http::Method::PATCH, "/users").json(&json!({"avatar_media_id": avatar})).await.expect(200);
     let with_picture = json!({"content": "Low #tideline with @cat.", "media_ids": [picture]});
     let mine = me.post("/posts", with_picture).header("idempotency-key", "post").await.expect(201).json();
     let mine = mine["id"].as_str().expect("an id").to_owned();
@@ -221,12 +218,12 @@ pub(crate) async fn world(app: &TestApp, flock: &[Person]) -> World {
     let reports = walk(&me, "/reports").await;
     let below_mine = reports.iter().find(|one| one["post_id"] == below.as_str()).expect("a report").clone();
     let path = format!("/reports/{}", below_mine["id"].as_str().expect("an id"));
-    me.call(reqwest::Method::PATCH, &path).json(&json!({"status": "dismissed"})).await.expect(200);
+    me.call(http::Method::PATCH, &path).json(&json!({"status": "dismissed"})).await.expect(200);
     let of_mine = app_moderator(app, &warden).await;
     let reports = walk(&of_mine, "/reports").await;
     let mine_reported = reports.iter().find(|one| one["post_id"] == mine.as_str()).expect("a report");
     let path = format!("/reports/{}", mine_reported["id"].as_str().expect("an id"));
-    of_mine.call(reqwest::Method::PATCH, &path).json(&json!({"status": "resolved"})).await.expect(200);
+    of_mine.call(http::Method::PATCH, &path).json(&json!({"status": "resolved"})).await.expect(200);
     // A group of mine with a member, who will own it; one that I share in; and one that I ask to join.
     let own = group(&me, "public").await;
     let (open, closed) = (group(&bob, "public").await, group(&bob, "private").await);

@@ -7,7 +7,7 @@ use crate::support::files::{photo, upload};
 use crate::support::lists::walk;
 use crate::support::{Client, Response, TestApp, User, set};
 use futures::future::join_all;
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 /// Fields that an answer has only if it holds somebody, or a post.

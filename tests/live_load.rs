@@ -1,4 +1,4 @@
-//! Many sockets at once, and how soon they are told.
+//! Many sockets at once, and what each is told.
 
 use crate::support::bulk::{Person, people};
 use crate::support::live::{Handshake, Socket};
@@ -10,19 +10,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Acts a second, and for how long.
+/// Acts a second.
 const RATE: usize = 100;
-const SECONDS: usize = 30;
 /// One person has five sockets, and gets a fifth of all.
 const STARS_SOCKETS: usize = 5;
-/// Each of these has one.
-const LISTENERS: usize = 475;
 /// Sockets that nobody reads, at most five of one person.
 const SLOW: usize = 20;
-/// Of a hundred messages 99 are there so soon after the act was asked for.
-const P99: Duration = Duration::from_millis(250);
-/// A machine that others use, too, may stall for once.
-const TRIES: usize = 3;
 
 /// When an act was begun, by whose post it is at and who acts.
 type Begun = Arc<Mutex<HashMap<(String, String), Instant>>>;
@@ -43,33 +36,34 @@ async fn hear(mut socket: Socket, expected: u64, begun: Begun) -> Vec<Duration> 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_hundred_sockets_hear_a_hundred_acts_a_second() {
-    let _alone = alone().await;
-    for _ in 0..TRIES {
-        if p99().await < P99 {
-            return;
-        }
-    }
-    panic!("{TRIES} times the messages came too late");
+async fn fifty_sockets_hear_every_act_once() {
+    each_act_is_heard_once(50, 2).await;
 }
 
-/// Has every message told once, whatever the time; answers how soon 99 of a hundred are there.
-async fn p99() -> Duration {
+#[ignore = "campaign: 500 sockets, 3,000 acts"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_sockets_hear_every_act_once() {
+    each_act_is_heard_once(475, 30).await;
+}
+
+/// So many people with a socket each, and acts for so many seconds.
+async fn each_act_is_heard_once(count: usize, seconds: usize) {
+    let _alone = alone().await;
     let app = TestApp::start().await;
-    let listeners = people(&app, "listener", LISTENERS).await;
+    let listeners = people(&app, "listener", count).await;
     let star = people(&app, "star", 1).await.remove(0);
     app.settle().await;
-    let total = RATE * SECONDS;
+    let total = RATE * seconds;
     // A fifth at the star's posts, the rest around; nobody acts on one post twice, or on their own.
-    let stars_posts = posts_of(&star, total / 5 / LISTENERS + 1).await;
+    let stars_posts = posts_of(&star, total / 5 / count + 1).await;
     let posts = futures::stream::iter(&listeners).map(|one| posts_of(one, 1)).buffered(16);
     let posts: Vec<String> = posts.map(|mut posts| posts.remove(0)).collect().await;
     let acts: Vec<(usize, String, Option<usize>)> = (0..total)
         .map(|n| match n % 5 {
-            0 => ((n / 5) % LISTENERS, stars_posts[n / 5 / LISTENERS].clone(), None),
+            0 => ((n / 5) % count, stars_posts[n / 5 / count].clone(), None),
             _ => {
-                let (k, owner) = (n - n / 5 - 1, (n - n / 5 - 1) % LISTENERS);
-                ((owner + 1 + k / LISTENERS) % LISTENERS, posts[owner].clone(), Some(owner))
+                let (k, owner) = (n - n / 5 - 1, (n - n / 5 - 1) % count);
+                ((owner + 1 + k / count) % count, posts[owner].clone(), Some(owner))
             }
         })
         .collect();
@@ -106,7 +100,7 @@ async fn p99() -> Duration {
     let at = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize];
     println!(
         "{} sockets, {SLOW} of them never read, {total} acts in {acted:.1?}, {} messages: p50 {:?}, p99 {:?}, last {:?}",
-        LISTENERS + STARS_SOCKETS + SLOW,
+        count + STARS_SOCKETS + SLOW,
         waits.len(),
         at(0.5),
         at(0.99),
@@ -114,7 +108,6 @@ async fn p99() -> Duration {
     );
     assert_eq!(waits.len(), total - total / 5 + total / 5 * STARS_SOCKETS);
     drop(slow);
-    at(0.99)
 }
 
 async fn posts_of(person: &Person, count: usize) -> Vec<String> {

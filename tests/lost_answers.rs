@@ -1,7 +1,7 @@
 //! Writes that are done and whose answers are lost: what is sent again knows its own.
 
 use crate::support::lists::page_ids;
-use crate::support::{PASSWORD, TestApp, token_in, until};
+use crate::support::{Http, PASSWORD, TestApp, token_in, until};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 #[derive(Default)]
 struct Loser {
     upstream: OnceLock<String>,
-    http: reqwest::Client,
+    http: Http,
     lost: AtomicUsize,
     /// Writes that were done.
     updates: AtomicUsize,
@@ -37,11 +37,11 @@ impl Loser {
         let body = to_bytes(body, usize::MAX).await.unwrap();
         let is_mail_token =
             header("x-amz-target").ends_with("PutItem") && String::from_utf8_lossy(&body).contains("\"X#");
-        let mut call = loser.http.post(loser.upstream.get().unwrap()).body(body);
+        let mut call = http::Request::post(loser.upstream.get().unwrap());
         for name in ["authorization", "content-type", "x-amz-date", "x-amz-target"] {
             call = call.header(name, header(name));
         }
-        let answer = call.send().await.unwrap();
+        let answer = loser.http.send(call.body(body).unwrap()).await.unwrap();
         let is_write = ["UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems"]
             .iter()
             .any(|op| header("x-amz-target").ends_with(op));
@@ -58,7 +58,7 @@ impl Loser {
             answer.status().as_u16()
         };
         let content_type = "application/x-amz-json-1.0";
-        let body = if status == 503 { Body::empty() } else { Body::from(answer.bytes().await.unwrap()) };
+        let body = if status == 503 { Body::empty() } else { Body::from(answer.into_body()) };
         Response::builder().status(status).header("content-type", content_type).body(body).unwrap()
     }
 }

@@ -6,7 +6,7 @@ use crate::support::bulk::app_of;
 use crate::support::files::{photo, upload};
 use crate::support::services::Items;
 use crate::support::{Response, TestApp, User, set};
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::http::limits::Action;

@@ -1,7 +1,7 @@
 //! Random stories by a few dozen people, under faults, held to a plain model of the contract: at once where it says at
 //! once, after settling otherwise. A story that fails is shrunk to a short one.
 //!
-//! `PROPTEST_CASES` stories are played, 500 if it is not set; `PERCH_SEED` plays the same ones again.
+//! `PROPTEST_CASES` sets how many stories the campaign plays; `PERCH_SEED` plays the same ones again.
 
 mod stage;
 mod story;
@@ -15,7 +15,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use story::story;
 use tokio::runtime::Handle;
 
-const STORIES: u32 = 500;
+/// Stories in the everyday tests.
+const FEW: u32 = 20;
+/// Stories in the campaign, unless `PROPTEST_CASES` is set.
+const MANY: u32 = 500;
 /// Hosts that play at the same time: a story mostly waits.
 const LANES: u32 = 12;
 /// Stories played on one host, before it is audited and replaced by a fresh one.
@@ -91,9 +94,18 @@ impl Lane {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn stories_end_as_the_model_says() {
+async fn twenty_stories_end_as_the_model_says() {
+    play(FEW).await;
+}
+
+#[ignore = "campaign: some minutes"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_stories_end_as_the_model_says() {
+    play(variable("PROPTEST_CASES").and_then(|n| u32::try_from(n).ok()).unwrap_or(MANY)).await;
+}
+
+async fn play(stories: u32) {
     let _alone = alone().await;
-    let stories = variable("PROPTEST_CASES").and_then(|n| u32::try_from(n).ok()).unwrap_or(STORIES);
     let seed = variable("PERCH_SEED").unwrap_or_else(|| u64::from_le_bytes(shared::secrets::random_bytes()));
     println!("{stories} stories, PERCH_SEED={seed}");
     let played = Arc::new(AtomicUsize::new(0));

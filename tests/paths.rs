@@ -1,7 +1,7 @@
 //! Every form of a path answers alike, over HTTP and as the event that API Gateway makes of it.
 
 use crate::support::{PASSWORD, TestApp, User};
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -9,7 +9,7 @@ use crate::support::binaries::{FUNCTIONS, binaries};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use reqwest::StatusCode;
+use http::StatusCode;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use std::collections::BTreeMap;

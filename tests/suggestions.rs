@@ -216,6 +216,7 @@ impl Network {
     }
 }
 
+#[ignore = "campaign: 20,000 people"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn following_five_thousand_of_twenty_thousand_costs_little() {
     let _alone = alone().await;

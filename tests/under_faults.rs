@@ -12,12 +12,12 @@ use std::pin::{Pin, pin};
 
 type Journey = fn(Change) -> Pin<Box<dyn Future<Output = Shape>>>;
 
-/// Every journey, by its name.
+/// Every journey, by its name; the last takes longest.
 const JOURNEYS: [(&str, Journey); 4] = [
     ("the first day", |change| Box::pin(journeys::first_day(change))),
     ("a restart", |change| Box::pin(journeys::restart(change))),
     ("people who change their minds", |change| Box::pin(changing_minds(change))),
-    ("a thousand likes", |change| Box::pin(load::thousand_likes(change))),
+    ("a thousand likes", |change| Box::pin(load::likes_at_once(change, 1_000))),
 ];
 
 /// Everybody follows everybody, posts and likes, takes some of it back, and does a part of that again. What is undone has
@@ -72,10 +72,10 @@ async fn changing_minds(change: Change) -> Shape {
     Shape::of(&app.table().await)
 }
 
-/// Plays all journeys with these faults, and without: both ends must be the same.
-async fn same_end(faulty: Change) {
+/// Plays journeys with these faults, and without: both ends must be the same.
+async fn same_end(journeys: &[(&str, Journey)], faulty: Change) {
     let _alone = alone().await;
-    for (name, journey) in JOURNEYS {
+    for (name, journey) in journeys {
         let (expected, seen) = (journey(|_| ()).await, journey(faulty).await);
         expected.assert_same(&seen, name);
     }
@@ -120,27 +120,37 @@ async fn ones_own_acts_stay_in_the_counts_when_reads_are_stale() {
     }
 }
 
+#[ignore = "campaign: all journeys"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stale_reads_change_no_end() {
-    same_end(|options| under(options, Profile::Stale)).await;
+    same_end(&JOURNEYS, |options| under(options, Profile::Stale)).await;
 }
 
+#[ignore = "campaign: all journeys"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn conflicts_change_no_end() {
-    same_end(|options| under(options, Profile::Conflicts)).await;
+    same_end(&JOURNEYS, |options| under(options, Profile::Conflicts)).await;
 }
 
+#[ignore = "campaign: all journeys"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn throttling_changes_no_end() {
-    same_end(|options| under(options, Profile::Throttle)).await;
+    same_end(&JOURNEYS, |options| under(options, Profile::Throttle)).await;
 }
 
+#[ignore = "campaign: all journeys"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redelivery_changes_no_end() {
-    same_end(|options| under(options, Profile::Redelivery)).await;
+    same_end(&JOURNEYS, |options| under(options, Profile::Redelivery)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_at_once_change_no_end() {
-    same_end(|options| under(options, Profile::Mixed)).await;
+async fn a_mix_of_faults_changes_no_end() {
+    same_end(&JOURNEYS[..3], |options| under(options, Profile::Mixed)).await;
+}
+
+#[ignore = "campaign: all journeys"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mix_of_faults_changes_no_end_of_a_crowd() {
+    same_end(&JOURNEYS, |options| under(options, Profile::Mixed)).await;
 }

@@ -9,7 +9,9 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 /// Perch on this machine: the API, its workers and the AWS services they need, in one process.
 #[derive(Parser)]
@@ -159,16 +161,17 @@ impl Arguments {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the log's levels, which are the host's own")]
     fn start_logging(&self) {
         // The functions' own lines, which are for CloudWatch, would say each request a second time.
-        let usual = if self.quiet { "warn" } else { "info,request=off" };
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_target(false)
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_writer(std::io::stderr)
-            .init();
+        let usual = match self.quiet {
+            true => Targets::new().with_default(LevelFilter::WARN),
+            false => Targets::new().with_default(LevelFilter::INFO).with_target("request", LevelFilter::OFF),
+        };
+        let levels = std::env::var("RUST_LOG").ok().and_then(|levels| levels.parse().ok()).unwrap_or(usual);
+        let is_terminal = std::io::stderr().is_terminal();
+        let lines = fmt::layer().with_target(false).with_ansi(is_terminal).with_writer(std::io::stderr);
+        tracing_subscriber::registry().with(levels).with(lines).init();
     }
 
     /// What to know at the start, on stdout.

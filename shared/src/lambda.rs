@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use lambda_runtime::Error;
@@ -63,9 +65,10 @@ where
 
 #[expect(clippy::disallowed_methods, reason = "the log's level, needed before there is a configuration")]
 fn start() -> Result<App, Error> {
-    let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
-    let filter = tracing_subscriber::EnvFilter::new(level);
-    tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_env_filter(filter).init();
+    let levels = std::env::var("RUST_LOG").ok().and_then(|levels| levels.parse().ok());
+    let levels = levels.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    tracing_subscriber::registry().with(levels).with(lines).init();
     Ok(App::with_clock(Config::from_env()?, Clock::default()))
 }
 

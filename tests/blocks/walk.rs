@@ -4,7 +4,7 @@ use crate::groups::{group, share};
 use crate::support::document::answering_with;
 use crate::support::files::{photo, upload};
 use crate::support::{Client, Response, TestApp, User};
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use std::time::Duration;

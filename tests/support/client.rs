@@ -1,30 +1,68 @@
 //! Calls and what comes of them.
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, RequestBuilder};
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::{Method, Request};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+use std::error::Error;
 use std::future::IntoFuture;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
+use url::Url;
 
-/// A client that shows answers as they came: no redirect followed, nothing unzipped.
-pub(super) fn http(local_address: Option<IpAddr>) -> reqwest::Client {
-    let builder = reqwest::Client::builder().local_address(local_address).no_gzip();
-    let builder = builder.redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(60));
-    builder.user_agent("tests").build().expect("a client")
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An HTTP client that shows answers as they came: no redirect is followed, nothing is unzipped.
+#[derive(Clone)]
+pub(crate) struct Http(legacy::Client<HttpConnector, Full<Bytes>>);
+
+impl Default for Http {
+    fn default() -> Self {
+        Self::at(None)
+    }
+}
+
+impl Http {
+    /// A client at an address of this machine.
+    pub(super) fn at(local_address: Option<IpAddr>) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_local_address(local_address);
+        connector.set_nodelay(true);
+        Self(legacy::Client::builder(TokioExecutor::new()).build(connector))
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// No whole answer came in time.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, Box<dyn Error + Send + Sync>> {
+        let answer = async {
+            let (head, body) = self.0.request(request.map(Full::new)).await?.into_parts();
+            Ok(http::Response::from_parts(head, body.collect().await?.to_bytes()))
+        };
+        tokio::time::timeout(TIMEOUT, answer).await?
+    }
 }
 
 /// Somebody who calls the API.
 #[derive(Clone)]
 pub(crate) struct Client {
     url: String,
-    http: reqwest::Client,
+    http: Http,
     token: Option<String>,
 }
 
 impl Client {
-    pub(super) fn new(url: &str, http: reqwest::Client) -> Self {
+    pub(super) fn new(url: &str, http: Http) -> Self {
         Self { url: url.to_owned(), http, token: None }
     }
 
@@ -67,18 +105,22 @@ impl Client {
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
         let what = format!("{method} {path}");
-        let mut request = self.http.request(method, url);
+        // As a browser writes it: what a path can't hold is percent-encoded.
+        let url = Url::parse(&url).expect("an address");
+        let mut request = Request::builder().method(method).uri(url.as_str());
+        request = request.header(ACCEPT, "*/*").header(USER_AGENT, "tests");
         if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        Call { what, request }
+        Call { what, http: self.http.clone(), request: request.body(Bytes::new()).expect("a request") }
     }
 }
 
 /// A call to be made: await it.
 pub(crate) struct Call {
     what: String,
-    request: RequestBuilder,
+    http: Http,
+    request: Request<Bytes>,
 }
 
 impl Call {
@@ -86,13 +128,13 @@ impl Call {
         let name: HeaderName = name.parse().expect("a header's name");
         let value = HeaderValue::from_str(value).expect("a header's value");
         // Set, not added: a test may replace what is there.
-        self.request = self.request.headers(HeaderMap::from_iter([(name, value)]));
+        self.request.headers_mut().insert(name, value);
         self
     }
 
     /// Any bytes as the body.
     pub(crate) fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        self.request = self.request.body(body.into());
+        *self.request.body_mut() = body.into().into();
         self.header("content-type", content_type)
     }
 
@@ -102,10 +144,8 @@ impl Call {
 
     /// The answer; None when the service is gone.
     pub(crate) async fn try_send(self) -> Option<Response> {
-        let response = self.request.send().await.ok()?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.bytes().await.ok()?.to_vec();
-        Some(Response { what: self.what, status, headers, body })
+        let answer = self.http.send(self.request).await.ok()?;
+        Some(Response::new(self.what, answer))
     }
 
     fn maybe_json(self, body: Option<Value>) -> Self {
@@ -122,10 +162,9 @@ impl IntoFuture for Call {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let response = self.request.send().await.unwrap_or_else(|error| panic!("{}: {error:?}", self.what));
-            let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            let body = response.bytes().await.expect("a whole body").to_vec();
-            Response { what: self.what, status, headers, body }
+            let answer = self.http.send(self.request).await;
+            let answer = answer.unwrap_or_else(|error| panic!("{}: {error:?}", self.what));
+            Response::new(self.what, answer)
         })
     }
 }
@@ -141,6 +180,11 @@ pub(crate) struct Response {
 }
 
 impl Response {
+    fn new(what: String, answer: http::Response<Bytes>) -> Self {
+        let (head, body) = answer.into_parts();
+        Self { what, status: head.status.as_u16(), headers: head.headers, body: body.to_vec() }
+    }
+
     /// Goes on if this is the status.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {

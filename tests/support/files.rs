@@ -1,8 +1,8 @@
 //! Files to upload, and what becomes of them.
 
 use super::{Client, Response, TestApp};
+use http::Method;
 use image::{ImageFormat, RgbImage};
-use reqwest::Method;
 use serde_json::Value;
 use std::io::Cursor;
 

@@ -15,7 +15,7 @@ pub(crate) mod live;
 pub(crate) mod services;
 pub(crate) mod shape;
 
-pub(crate) use client::{Call, Client, Response};
+pub(crate) use client::{Call, Client, Http, Response};
 
 use local::services::ses::Mail;
 use local::{Local, Options};
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// and per user.
 pub(crate) struct TestApp {
     local: Local,
-    http: reqwest::Client,
+    http: Http,
 }
 
 impl Deref for TestApp {
@@ -52,7 +52,7 @@ impl TestApp {
         set(&mut options, "RateLimits", "off");
         change(&mut options);
         let local = Box::pin(Local::start(options)).await.expect("the service starts");
-        Self { local, http: client::http(None) }
+        Self { local, http: Http::default() }
     }
 
     /// Stops the service, as Ctrl-C would.
@@ -67,7 +67,7 @@ impl TestApp {
 
     /// Somebody not signed in at another address of this machine, such as `127.0.0.2`.
     pub(crate) fn anon_at(&self, address: &str) -> Client {
-        Client::new(self.url(), client::http(address.parse().ok()))
+        Client::new(self.url(), Http::at(address.parse().ok()))
     }
 
     /// Signs somebody up, and in.
@@ -126,7 +126,7 @@ impl TestApp {
 
 /// Somebody not signed in at a service in another process.
 pub(crate) fn anon_at(url: &str) -> Client {
-    Client::new(url, client::http(None))
+    Client::new(url, Http::default())
 }
 
 /// For a test that keeps the machine busy: one at a time, so that the others' patience holds.

@@ -45,7 +45,7 @@ use tower_http::compression::predicate::SizeAbove;
 use utoipa_axum::router::OpenApiRouter;
 
 /// Answers from this size on are worth compressing, in bytes.
-const WORTH_GZIP: u64 = 1_000;
+const WORTH_GZIP: u16 = 1_000;
 
 /// A router with everything around it.
 pub fn finish(router: OpenApiRouter<App>, app: App) -> Router {
