@@ -3,6 +3,8 @@
 //! No `aws-config`: Lambda gives region and credentials in the environment, and the default chain costs 80 ms of a
 //! cold start.
 
+pub(crate) mod json;
+
 use crate::backpressure::{CALL_TIMEOUT, CONNECT_TIMEOUT, FIRST_TRY_WAIT, TRIES, TRY_TIMEOUT};
 use crate::config::Config;
 use aws_credential_types::Credentials;
@@ -37,6 +39,13 @@ impl Aws {
 
     pub fn region(&self) -> String {
         self.0.region.clone()
+    }
+
+    /// A service's own address (AWS General Reference, "Service endpoints and quotas").
+    fn url(&self, service: &str) -> String {
+        let region = &self.0.region;
+        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("https://{service}.{region}.{suffix}")
     }
 
     pub fn credentials(&self) -> Credentials {

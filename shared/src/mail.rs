@@ -1,13 +1,11 @@
 //! Mail, sent through SES.
 
-use crate::aws::{Aws, sdk_config};
+use crate::aws::Aws;
+use crate::aws::json::{CallError, JsonService};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::models::user::Email;
-use aws_sdk_sesv2::Client;
-use aws_sdk_sesv2::error::SdkError;
-use aws_sdk_sesv2::operation::send_email::SendEmailError;
-use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
+use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock};
 
 /// A mail to be sent.
@@ -27,7 +25,7 @@ impl std::fmt::Debug for Mail {
     }
 }
 
-/// Cheap to clone; the client is made at first use.
+/// Cheap to clone; the service is set up at first use.
 #[derive(Clone)]
 pub struct Mailer(Arc<Inner>);
 
@@ -35,58 +33,56 @@ struct Inner {
     aws: Aws,
     endpoint: Option<String>,
     from: String,
-    client: OnceLock<Client>,
+    service: OnceLock<JsonService>,
 }
 
 impl Mailer {
     pub fn new(aws: Aws, endpoint: Option<String>, config: &Config) -> Self {
-        Self(Arc::new(Inner { aws, endpoint, from: config.mail_from.clone(), client: OnceLock::new() }))
+        Self(Arc::new(Inner { aws, endpoint, from: config.mail_from.clone(), service: OnceLock::new() }))
     }
 
-    fn client(&self) -> &Client {
-        self.0.client.get_or_init(|| {
-            let config = sdk_config!(aws_sdk_sesv2, self.0.aws, self.0.endpoint);
-            Client::from_conf(config.build())
-        })
+    fn service(&self) -> &JsonService {
+        let Inner { aws, endpoint, .. } = &*self.0;
+        self.0.service.get_or_init(|| JsonService::new(aws, "email", "ses", endpoint.as_deref()))
     }
 
-    /// Sends a mail.
+    /// Sends a mail: SES v2, "SendEmail".
     ///
     /// # Errors
     /// Unavailable; internal when SES refuses this mail or sender, and would again (SES API, "SendEmail", "Errors").
     pub async fn send(&self, mail: Mail) -> Result<()> {
-        let text = |text: String| Content::builder().data(text).charset("UTF-8").build().map_err(Error::internal);
-        let body = Body::builder().text(text(mail.text)?).html(text(mail.html)?).build();
-        let mut message = Message::builder().subject(text(mail.subject)?).body(body);
-        if let Some(link) = mail.unsubscribe {
-            message = message.headers(header("List-Unsubscribe", format!("<{link}>"))?);
-            message = message.headers(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".into())?);
-        }
-        self.client()
-            .send_email()
-            .from_email_address(&self.0.from)
-            .destination(Destination::builder().to_addresses(mail.to.as_str()).build())
-            .content(EmailContent::builder().simple(message.build()).build())
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(refusal)
+        let headers = [("content-type", "application/json")].as_slice();
+        let sent = self.service().post("/v2/email/outbound-emails", headers, request(&self.0.from, mail)).await;
+        sent.map(|_| ()).map_err(refusal)
     }
 }
 
-fn refusal(error: SdkError<SendEmailError>) -> Error {
-    use SendEmailError as E;
-    match error.as_service_error() {
+fn request(from: &str, mail: Mail) -> Value {
+    let text = |text: String| json!({"Data": text, "Charset": "UTF-8"});
+    let header = |name: &str, value: &str| json!({"Name": name, "Value": value});
+    let mut message = json!({
+        "Subject": text(mail.subject),
+        "Body": {"Text": text(mail.text), "Html": text(mail.html)},
+    });
+    if let Some(link) = mail.unsubscribe {
+        message["Headers"] = json!([
+            header("List-Unsubscribe", &format!("<{link}>")),
+            header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        ]);
+    }
+    json!({
+        "FromEmailAddress": from,
+        "Destination": {"ToAddresses": [mail.to.as_str()]},
+        "Content": {"Simple": message},
+    })
+}
+
+fn refusal(error: CallError) -> Error {
+    let code = error.as_service_error().and_then(|refusal| refusal.code());
+    match code {
         Some(
-            E::MessageRejected(_)
-            | E::BadRequestException(_)
-            | E::NotFoundException(_)
-            | E::MailFromDomainNotVerifiedException(_),
+            "MessageRejected" | "BadRequestException" | "NotFoundException" | "MailFromDomainNotVerifiedException",
         ) => Error::internal(error),
         _ => Error::unavailable(error),
     }
-}
-
-fn header(name: &str, value: String) -> Result<MessageHeader> {
-    MessageHeader::builder().name(name).value(value).build().map_err(Error::internal)
 }

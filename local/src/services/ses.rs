@@ -187,40 +187,43 @@ struct Header {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::services::sdk;
-    use aws_sdk_sesv2::types as sdk_types;
+    use shared::models::fields::FieldValue;
+    use shared::{App, Config};
 
-    async fn send(ses: &Ses, subject: &str) -> String {
-        let content = |text: &str| sdk_types::Content::builder().data(text).build().unwrap();
-        let body = sdk_types::Body::builder().text(content("Open\nhttps://perch.test/v?t=1 now"));
-        let header = sdk_types::MessageHeader::builder().name("List-Unsubscribe").value("<https://u>");
-        let message = sdk_types::Message::builder()
-            .subject(content(subject))
-            .body(body.html(content("<p>Open")).build())
-            .headers(header.build().unwrap());
-        let client = aws_sdk_sesv2::Client::from_conf(sdk!(aws_sdk_sesv2, ses.endpoint()).build());
-        let sent = client
-            .send_email()
-            .from_email_address("Perch <no-reply@perch.test>")
-            .destination(sdk_types::Destination::builder().to_addresses("ann@perch.test").build())
-            .content(sdk_types::EmailContent::builder().simple(message.build()).build());
-        sent.send().await.unwrap().message_id.unwrap()
+    /// Sends as the functions do.
+    async fn send(ses: &Ses, subject: &str) {
+        let variable = |name: &str| match name {
+            "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" => "1".to_owned(),
+            "AWS_ENDPOINT_URL_SESV2" => ses.endpoint().to_owned(),
+            "MAIL_FROM" => "Perch <no-reply@perch.test>".to_owned(),
+            _ => "off".to_owned(),
+        };
+        let config = Config::read(|name| (name != "SIGNING_KEYS").then(|| variable(name))).unwrap();
+        let mail = shared::mail::Mail {
+            to: FieldValue::parse(&json!("ann@perch.test")).unwrap(),
+            subject: subject.to_owned(),
+            text: "Open\nhttps://perch.test/v?t=1 now".to_owned(),
+            html: "<p>Open".to_owned(),
+            unsubscribe: Some("https://u".to_owned()),
+        };
+        App::with_clock(config, Clock::default()).mailer().send(mail).await.unwrap();
     }
 
     #[tokio::test]
     async fn mails_survive_a_restart() {
         let dir = tempfile::tempdir().unwrap();
         let ses = Ses::start(dir.path(), Durability::Fast).await.unwrap();
-        let first = send(&ses, "Hello").await;
-        let second = send(&ses, "Again").await;
+        send(&ses, "Hello").await;
+        send(&ses, "Again").await;
 
         let mails = Ses::start(dir.path(), Durability::Fast).await.unwrap().mails().await;
-        let ids: Vec<_> = mails.iter().map(|mail| mail.id.clone()).collect();
-        assert_eq!(ids, [second, first]);
+        let subjects: Vec<_> = mails.iter().map(|mail| mail.subject.as_str()).collect();
+        assert_eq!(subjects, ["Again", "Hello"]);
         let mail = &mails[1];
-        assert_eq!(mail.to, ["ann@perch.test"]);
-        assert_eq!((mail.subject.as_str(), mail.html.as_str()), ("Hello", "<p>Open"));
+        assert_eq!((&*mail.from, &*mail.to), ("Perch <no-reply@perch.test>", &["ann@perch.test".to_owned()][..]));
+        assert_eq!(mail.html, "<p>Open");
         assert_eq!(mail.headers["List-Unsubscribe"], "<https://u>");
+        assert_eq!(mail.headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click");
         assert_eq!(first_link(&mail.text), Some("https://perch.test/v?t=1"));
     }
 
@@ -228,9 +231,9 @@ mod tests {
     async fn a_mail_to_nobody_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let ses = Ses::start(dir.path(), Durability::Fast).await.unwrap();
-        let client = aws_sdk_sesv2::Client::from_conf(sdk!(aws_sdk_sesv2, ses.endpoint()).build());
-        let refused = client.send_email().send().await.unwrap_err().into_service_error();
-        assert!(refused.is_bad_request_exception(), "{refused:?}");
+        let refused = send_email(State(ses.clone()), Bytes::from("{}")).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(refused.headers()["x-amzn-errortype"], "BadRequestException");
         assert!(ses.mails().await.is_empty());
     }
 }
