@@ -18,9 +18,16 @@ use url::Url;
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How often a client asks again that is told to.
+const REPEATS: usize = 5;
+
 /// An HTTP client that shows answers as they came: no redirect is followed, nothing is unzipped.
 #[derive(Clone)]
-pub(crate) struct Http(legacy::Client<HttpConnector, Full<Bytes>>);
+pub(crate) struct Http {
+    client: legacy::Client<HttpConnector, Full<Bytes>>,
+    /// Whether it asks again where the service says 503 and asking twice is as good as once. For a host with faults.
+    repeats: bool,
+}
 
 impl Default for Http {
     fn default() -> Self {
@@ -34,7 +41,11 @@ impl Http {
         let mut connector = HttpConnector::new();
         connector.set_local_address(local_address);
         connector.set_nodelay(true);
-        Self(legacy::Client::builder(TokioExecutor::new()).build(connector))
+        Self { client: legacy::Client::builder(TokioExecutor::new()).build(connector), repeats: false }
+    }
+
+    pub(super) fn repeating(self, repeats: bool) -> Self {
+        Self { repeats, ..self }
     }
 
     /// Sends a request.
@@ -46,7 +57,7 @@ impl Http {
         request: Request<Bytes>,
     ) -> Result<http::Response<Bytes>, Box<dyn Error + Send + Sync>> {
         let answer = async {
-            let (head, body) = self.0.request(request.map(Full::new)).await?.into_parts();
+            let (head, body) = self.client.request(request.map(Full::new)).await?.into_parts();
             Ok(http::Response::from_parts(head, body.collect().await?.to_bytes()))
         };
         tokio::time::timeout(TIMEOUT, answer).await?
@@ -148,6 +159,11 @@ impl Call {
         Some(Response::new(self.what, answer))
     }
 
+    async fn send(&self) -> Response {
+        let answer = self.http.send(self.request.clone()).await;
+        Response::new(self.what.clone(), answer.unwrap_or_else(|error| panic!("{}: {error:?}", self.what)))
+    }
+
     fn maybe_json(self, body: Option<Value>) -> Self {
         match body {
             Some(body) => self.json(&body),
@@ -156,15 +172,28 @@ impl Call {
     }
 }
 
+/// What the contract says may be asked twice: all but what creates something or turns it round.
+fn is_repeatable(request: &Request<Bytes>) -> bool {
+    let last = request.uri().path().rsplit('/').next();
+    request.method() != Method::POST || matches!(last, Some("follow" | "unfollow" | "like" | "unlike" | "logout"))
+}
+
 impl IntoFuture for Call {
     type Output = Response;
     type IntoFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let answer = self.http.send(self.request).await;
-            let answer = answer.unwrap_or_else(|error| panic!("{}: {error:?}", self.what));
-            Response::new(self.what, answer)
+            let repeats = if self.http.repeats && is_repeatable(&self.request) { REPEATS } else { 0 };
+            for _ in 0..repeats {
+                let answer = self.send().await;
+                if answer.status != 503 {
+                    return answer;
+                }
+                let wait = answer.header("retry-after").parse().expect("when to ask again");
+                tokio::time::sleep(Duration::from_secs(wait)).await;
+            }
+            self.send().await
         })
     }
 }

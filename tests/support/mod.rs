@@ -51,8 +51,9 @@ impl TestApp {
         let mut options = Options::default();
         set(&mut options, "RateLimits", "off");
         change(&mut options);
+        let http = Http::default().repeating(options.faults.is_some());
         let local = Box::pin(Local::start(options)).await.expect("the service starts");
-        Self { local, http: Http::default() }
+        Self { local, http }
     }
 
     /// Stops the service, as Ctrl-C would.
