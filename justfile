@@ -12,7 +12,7 @@ test *arguments:
 
 # The long tests: many kills, all journeys under each kind of fault, hundreds of stories, load
 campaign *arguments:
-    cargo test --workspace -- --ignored {{ arguments }}
+    cargo campaign {{ arguments }}
 
 # Formatting, clippy, the template, workflows and scripts
 lint:
