@@ -30,6 +30,7 @@ mod at_once;
 mod audit;
 mod blocks;
 mod browser;
+mod command_line;
 mod contract;
 mod conventions;
 mod cursors;

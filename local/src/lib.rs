@@ -78,7 +78,7 @@ pub struct Options {
     pub data: Data,
     /// What a commit waits for. Without it the disk, unless the data goes with the host.
     pub durability: Option<Durability>,
-    /// The template; without it `template.yaml` in the current folder, or else the product's own.
+    /// The template; without it `template.yaml` in the current folder, or else the one built in.
     pub template: Option<PathBuf>,
     /// Values for the template's parameters.
     pub parameters: BTreeMap<String, String>,

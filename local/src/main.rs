@@ -8,6 +8,7 @@ use local::{Data, FaultLayer, Faults, Local, Options, Profile};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Instant;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
@@ -15,13 +16,19 @@ use tracing_subscriber::prelude::*;
 
 /// Perch on this machine: the API, its workers and the AWS services they need, in one process.
 #[derive(Parser)]
-#[command(name = "perch", version, args_conflicts_with_subcommands = true)]
+#[command(name = "perch", version = VERSION.as_str(), args_conflicts_with_subcommands = true)]
 struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     serve: Arguments,
 }
+
+/// The version and the commit, which builds that are given away name in PERCH_COMMIT. It is not asked of git, or every
+/// commit would be followed by a build.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!("{} ({})", env!("CARGO_PKG_VERSION"), option_env!("PERCH_COMMIT").unwrap_or("development build"))
+});
 
 /// Where all data is, unless told otherwise.
 const DATA_DIR: &str = ".perch";
@@ -113,7 +120,7 @@ struct Arguments {
     /// Lift the limits per address and per user, for tests and load; the login throttle of an account stays
     #[arg(long)]
     no_rate_limits: bool,
-    /// The template to run [default: template.yaml]
+    /// The template to run [default: template.yaml in this folder, or else the one built in]
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
     /// A value for one of the template's parameters, such as AppUrl=https://app.example.com; may be repeated
@@ -128,7 +135,7 @@ struct Arguments {
     /// How many seconds the clock is ahead of the system's, to see what comes later, such as scheduled posts
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     clock_offset: u64,
-    /// Print the OpenAPI document of all functions, and end: cargo run -- --print-openapi > openapi.json
+    /// Print the OpenAPI document of all functions, and end
     #[arg(long)]
     print_openapi: bool,
 }
@@ -288,9 +295,11 @@ fn tell_made(made: &Made, folder: &Path, started: Instant) -> std::io::Result<()
     writeln!(out, "Took           {} s", started.elapsed().as_secs())?;
     writeln!(out, "Data           {}", folder.display())?;
     writeln!(out, "Sign in        username {}, password \"{PASSWORD}\"", made.username)?;
+    // Cargo sets this for what it runs.
+    let (perch, separator) = if std::env::var_os("CARGO").is_some() { ("cargo run", " --") } else { ("perch", "") };
     let is_default = folder == Path::new(DATA_DIR);
-    let named = if is_default { String::new() } else { format!(" -- --data-dir {}", folder.display()) };
-    writeln!(out, "See it         cargo run{named}, then http://localhost:{PORT}/docs")?;
+    let named = if is_default { String::new() } else { format!("{separator} --data-dir {}", folder.display()) };
+    writeln!(out, "See it         {perch}{named}, then http://localhost:{PORT}/docs")?;
     out.flush()
 }
 

@@ -20,6 +20,7 @@ use crate::wire::Wire;
 use crate::{Endpoints, Local, Options, Services, SocketTimes, StartError};
 use shared::clock::Clock;
 use shared::{App, Config};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,9 @@ use tokio::sync::{Notify, RwLock, watch};
 /// What signs requests on this machine; the embedded S3 checks it.
 const ACCESS_KEY_ID: &str = "local";
 const SECRET_ACCESS_KEY: &str = "local-secret";
+
+/// The template of this build, for where no checkout is.
+const BUILT_IN: &str = include_str!("../../template.yaml");
 
 type Environment = BTreeMap<String, String>;
 
@@ -164,11 +168,11 @@ struct Template {
 
 impl Template {
     fn read(options: &Options, port: u16) -> Result<Self, StartError> {
-        let path = options.template.clone().unwrap_or_else(default_path);
+        let (path, yaml) = template_text(options.template.as_deref());
         let mut parameters = options.parameters.clone();
         parameters.entry("PublicUrl".to_owned()).or_insert_with(|| format!("http://localhost:{port}"));
         parameters.entry("SocketsUrl".to_owned()).or_insert_with(|| format!("ws://localhost:{port}"));
-        let yaml = std::fs::read_to_string(&path).map_err(|error| TemplateError::at("the file", error));
+        let yaml = yaml.map_err(|error| TemplateError::at("the file", error));
         match yaml.and_then(|yaml| Model::parse(&yaml, &parameters)) {
             Ok(model) => Ok(Self { path, model }),
             Err(source) => Err(StartError::Template { path, source }),
@@ -276,7 +280,11 @@ fn lambda_environment(function: &template::Function, endpoints: &Endpoints) -> E
     variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn default_path() -> PathBuf {
+/// The template and its name: the given file, else `template.yaml` in the current folder, else the one built in.
+fn template_text(given: Option<&Path>) -> (PathBuf, std::io::Result<Cow<'static, str>>) {
     let here = Path::new("template.yaml");
-    if here.exists() { here.to_owned() } else { Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml") }
+    match given.or_else(|| here.exists().then_some(here)) {
+        Some(path) => (path.to_owned(), std::fs::read_to_string(path).map(Cow::Owned)),
+        None => ("built into perch".into(), Ok(Cow::Borrowed(BUILT_IN))),
+    }
 }
