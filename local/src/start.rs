@@ -32,9 +32,6 @@ use tokio::sync::{Notify, RwLock, watch};
 const ACCESS_KEY_ID: &str = "local";
 const SECRET_ACCESS_KEY: &str = "local-secret";
 
-/// The template of this build, for where no checkout is.
-const BUILT_IN: &str = include_str!("../../template.yaml");
-
 type Environment = BTreeMap<String, String>;
 
 impl Local {
@@ -279,6 +276,9 @@ fn lambda_environment(function: &template::Function, endpoints: &Endpoints) -> E
     ];
     variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
+
+/// The template of this build, for where no checkout is.
+const BUILT_IN: &str = include_str!("../../template.yaml");
 
 /// The template and its name: the given file, else `template.yaml` in the current folder, else the one built in.
 fn template_text(given: Option<&Path>) -> (PathBuf, std::io::Result<Cow<'static, str>>) {
