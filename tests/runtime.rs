@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a function tells the Runtime API.
 #[derive(Debug, PartialEq)]
-enum Told {
+pub(crate) enum Told {
     /// It asks for the next event.
     Ready,
     Answer(Value),
@@ -71,7 +71,7 @@ impl RuntimeApi {
 }
 
 /// A function's process with its Runtime API. Dropping it ends the process.
-struct Environment {
+pub(crate) struct Environment {
     process: Child,
     log: File,
     started: Instant,
@@ -80,7 +80,7 @@ struct Environment {
 }
 
 impl Environment {
-    async fn start(function: &str, mut variables: BTreeMap<String, String>) -> Self {
+    pub(crate) async fn start(function: &str, mut variables: BTreeMap<String, String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (events, receiver) = mpsc::unbounded_channel();
@@ -108,20 +108,20 @@ impl Environment {
 
     /// What it tells next.
     #[track_caller]
-    fn told(&mut self) -> impl Future<Output = Told> {
+    pub(crate) fn told(&mut self) -> impl Future<Output = Told> {
         let told = tokio::time::timeout(PATIENCE, self.told.recv());
         async { told.await.expect("it tells something in time").expect("the Runtime API runs") }
     }
 
     /// Hands it an event, waits until it asks for another, and gives what it told in between.
-    async fn invoke(&mut self, event: Value) -> Told {
+    pub(crate) async fn invoke(&mut self, event: Value) -> Told {
         self.events.send(event).unwrap();
         let told = self.told().await;
         assert_eq!(self.told().await, Told::Ready, "the environment survives");
         told
     }
 
-    async fn expect_answer(&mut self, sample: &Sample, event: Value) {
+    pub(crate) async fn expect_answer(&mut self, sample: &Sample, event: Value) {
         match self.invoke(event).await {
             Told::Answer(answer) => sample.check(&answer),
             told => panic!("{}: {told:?}\n{}", sample.file, self.log()),
@@ -147,7 +147,7 @@ impl Environment {
     }
 
     /// What it has written.
-    fn log(&mut self) -> String {
+    pub(crate) fn log(&mut self) -> String {
         let mut text = String::new();
         self.log.rewind().unwrap();
         self.log.read_to_string(&mut text).unwrap();

@@ -1,5 +1,6 @@
 //! The folder that holds all data of a run, and its lock.
 
+use crate::environment::Environments;
 use crate::template::Secret;
 use serde_json::Value;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -39,8 +40,8 @@ pub enum DataError {
     },
 }
 
-/// The file that says where the table of a run answers.
-const ENDPOINT: &str = "dynamodb.endpoint";
+/// The file in which a run says how to work beside it.
+const TOLD: &str = "environments.json";
 
 impl Folder {
     pub(crate) fn open(data: &Data) -> Result<Self, DataError> {
@@ -66,15 +67,17 @@ impl Folder {
         &self.path
     }
 
-    /// Says where this run's table is, for a command beside it.
-    pub(crate) fn tell_endpoint(&self, endpoint: &str) -> Result<(), DataError> {
-        let told = write_private(&self.path.join(ENDPOINT), endpoint);
+    /// Says where this run's services are, for commands and functions beside it.
+    pub(crate) fn tell(&self, environments: &Environments) -> Result<(), DataError> {
+        let told = serde_json::to_string_pretty(environments).map_err(io::Error::from);
+        let told = told.and_then(|json| write_private(&self.path.join(TOLD), &json));
         told.map_err(|source| DataError::Io { path: self.path.clone(), source })
     }
 
-    /// Where the table of the run is that uses this folder.
-    pub(crate) fn endpoint(path: &Path) -> io::Result<String> {
-        fs::read_to_string(path.join(ENDPOINT))
+    /// What the run says that uses this folder.
+    pub(crate) fn told(path: &Path) -> Result<Environments, DataError> {
+        let told = fs::read(path.join(TOLD)).and_then(|json| Ok(serde_json::from_slice(&json)?));
+        told.map_err(|source| DataError::Io { path: path.to_owned(), source })
     }
 
     /// A secret's content, generated at its first use.

@@ -9,6 +9,8 @@ pub mod audit;
 mod data;
 /// Demo data.
 pub mod demo;
+/// What functions outside need.
+pub mod environment;
 /// What goes wrong on AWS, injected.
 mod faults;
 /// The functions' doors.
@@ -40,6 +42,7 @@ use data::Folder;
 use faults::replica::Replica;
 use functions::Function;
 use gateway::Server;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use services::Durability;
 use services::connections::Connections;
@@ -51,6 +54,7 @@ use shared::App;
 use shared::clock::Clock;
 use shared::models::socket::{SOCKET_IDLE, SOCKET_LIFETIME};
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,7 +76,9 @@ const CLOSE: Duration = Duration::from_millis(300);
 /// How to run the template.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The port on 127.0.0.1; 0 takes any.
+    /// The address to listen on.
+    pub host: IpAddr,
+    /// The API's port; the services take the five after it. 0 takes any that are free.
     pub port: u16,
     /// Where data lies.
     pub data: Data,
@@ -117,6 +123,7 @@ impl Default for SocketTimes {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            host: Ipv4Addr::LOCALHOST.into(),
             port: 0,
             data: Data::Ephemeral,
             durability: None,
@@ -140,10 +147,12 @@ pub enum StartError {
     #[error(transparent)]
     Data(#[from] DataError),
     /// The port can't be used.
-    #[error("port {port} can't be used: {source}")]
+    #[error("port {port}, for {service}, can't be used: {source}; --port N takes N and the five after it")]
     Port {
         /// The port.
         port: u16,
+        /// What would answer there.
+        service: &'static str,
         /// What the system says.
         source: std::io::Error,
     },
@@ -164,7 +173,7 @@ pub enum StartError {
 }
 
 /// The addresses the functions were given for the services.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Endpoints {
     /// DynamoDB, or the recorder in front of it. With faults each function has its own instead; here are none.
     pub dynamodb: String,

@@ -4,8 +4,10 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use local::audit::{Target, audit};
 use local::demo::{self, Demo, DemoError, Made, PASSWORD, Size};
-use local::{Data, FaultLayer, Faults, Local, Options, Profile};
+use local::environment::{Environments, env_file, shell};
+use local::{Data, Endpoints, FaultLayer, Faults, Local, Options, Profile};
 use std::io::{IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -34,6 +36,8 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 const DATA_DIR: &str = ".perch";
 /// Where the API is, unless told otherwise.
 const PORT: u16 = 3000;
+/// The last port that five others follow.
+const LAST_PORT: u16 = u16::MAX - 5;
 
 /// What else it can do than serve.
 #[derive(Subcommand)]
@@ -43,6 +47,9 @@ enum Command {
     Audit(AuditArguments),
     /// Fill an empty data folder through the API: people, posts with pictures, and what they do with them; then end
     Demo(DemoArguments),
+    /// Print the environment in which functions outside work on the services of a run; without an option to eval in a
+    /// shell
+    Env(EnvArguments),
     /// Make somebody a moderator, who sees reports and decides on them; a host may run meanwhile
     Moderator(ModeratorArguments),
 }
@@ -58,6 +65,28 @@ struct DemoArguments {
     /// How many posts, each with a picture
     #[arg(long, default_value_t = 2_000, value_name = "N")]
     posts: u16,
+}
+
+#[derive(Args)]
+struct EnvArguments {
+    /// All that this function's process finds, such as users [default: what is alike in all functions]
+    #[arg(value_name = "FUNCTION", conflicts_with = "sam")]
+    function: Option<String>,
+    /// For sam local --env-vars
+    #[arg(long)]
+    sam: bool,
+    /// For cargo lambda watch --env-file
+    #[arg(long, conflicts_with = "sam")]
+    env_file: bool,
+    /// What a function calls this machine [default: as the run does, 127.0.0.1]
+    #[arg(long, value_name = "NAME")]
+    service_host: Option<String>,
+    /// For functions in containers: --service-host host.docker.internal
+    #[arg(long, conflicts_with = "service_host")]
+    docker: bool,
+    /// The run's data folder
+    #[arg(long, default_value = DATA_DIR, value_name = "FOLDER")]
+    data_dir: PathBuf,
 }
 
 #[derive(Args)]
@@ -102,9 +131,12 @@ struct AuditArguments {
 
 #[derive(Args)]
 struct Arguments {
-    /// The port the API listens on, on this machine only; 0 takes any that is free
-    #[arg(long, default_value_t = PORT)]
+    /// The API's port; the services take the five after it. 0 takes any that are free
+    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(..=i64::from(LAST_PORT)))]
     port: u16,
+    /// The address to listen on; 0.0.0.0 is any, and open to the network
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDRESS")]
+    host: IpAddr,
     /// The folder that keeps all data; it is made if it does not exist
     #[arg(long, default_value = DATA_DIR, value_name = "FOLDER")]
     data_dir: PathBuf,
@@ -155,6 +187,7 @@ impl Arguments {
             parameters.insert("RateLimits".to_owned(), "off".to_owned());
         }
         Options {
+            host: self.host,
             port: self.port,
             data: if self.ephemeral { Data::Ephemeral } else { Data::Dir(self.data_dir.clone()) },
             template: self.template.clone(),
@@ -194,6 +227,7 @@ impl Arguments {
         writeln!(out, "Docs           {url}/docs")?;
         writeln!(out, "Mail           {url}/_local/mail")?;
         writeln!(out, "Data           {data}")?;
+        writeln!(out, "Services       {}", services(local.endpoints()))?;
         if !self.ephemeral && demo::is_unfinished(&self.data_dir) {
             writeln!(out, "Demo           half filled, for it was stopped; remove the folder and start it again")?;
         }
@@ -205,12 +239,21 @@ impl Arguments {
     }
 }
 
+/// Which service answers on which port.
+fn services(endpoints: &Endpoints) -> String {
+    let Endpoints { dynamodb, sqs, s3, ses, connections } = endpoints;
+    let named = [("DynamoDB", dynamodb), ("SQS", sqs), ("S3", s3), ("SES", ses), ("sockets", connections)];
+    let ports = named.map(|(name, endpoint)| format!("{name} {}", endpoint.rsplit(':').next().unwrap_or_default()));
+    ports.join(", ")
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let CommandLine { command, serve: arguments } = CommandLine::parse();
     match command {
         Some(Command::Audit(arguments)) => return Box::pin(run_audit(arguments)).await,
         Some(Command::Demo(arguments)) => return Box::pin(run_demo(&arguments)).await,
+        Some(Command::Env(arguments)) => return print_environment(&arguments),
         Some(Command::Moderator(arguments)) => return Box::pin(appoint(arguments)).await,
         None => {}
     }
@@ -317,6 +360,29 @@ async fn appoint(arguments: ModeratorArguments) -> ExitCode {
         (true, false) => "is no moderator",
     };
     writeln!(std::io::stdout().lock(), "{username} {told}").map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+}
+
+/// In the form that was asked for.
+fn print_environment(arguments: &EnvArguments) -> ExitCode {
+    let environments = match Environments::of_run(&arguments.data_dir) {
+        Ok(environments) => environments,
+        Err(error) => return fail(&error),
+    };
+    let host = arguments.service_host.as_deref().or(arguments.docker.then_some("host.docker.internal"));
+    let environments = match host {
+        Some(host) => environments.with_service_host(host),
+        None => environments,
+    };
+    let text = if arguments.sam {
+        format!("{:#}\n", environments.sam())
+    } else {
+        match environments.variables(arguments.function.as_deref()) {
+            Ok(variables) if arguments.env_file => env_file(&variables),
+            Ok(variables) => shell(&variables),
+            Err(error) => return fail(&error),
+        }
+    };
+    write!(std::io::stdout().lock(), "{text}").map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
 fn print_openapi() -> std::io::Result<()> {

@@ -44,8 +44,8 @@ pub async fn appoint(target: &Target, name: &str, is_moderator: bool) -> Result<
         }
         Target::Folder(path) => match Folder::open(&Data::Dir(path.clone())) {
             Err(DataError::InUse(_)) => {
-                let endpoint = Folder::endpoint(path).map_err(AuditError::Database)?;
-                appoint_at(path, &endpoint, name, is_moderator).await
+                let told = Folder::told(path).map_err(AuditError::Folder)?;
+                appoint_at(path, told.dynamodb(), name, is_moderator).await
             }
             folder => {
                 let folder = folder.map_err(AuditError::Folder)?;

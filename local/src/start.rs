@@ -1,6 +1,7 @@
 //! From options to a running host: folder, port, template, services, functions, triggers.
 
 use crate::data::{Data, Folder};
+use crate::environment::{Environment, Environments};
 use crate::faults::FaultLayer;
 use crate::faults::replica::{LAG, Replica};
 use crate::functions::{self, Function};
@@ -12,7 +13,7 @@ use crate::services::dynamodb::DynamoDb;
 use crate::services::s3::S3;
 use crate::services::ses::Ses;
 use crate::services::sqs::{QueueSpec, Sqs};
-use crate::services::{Durability, REGION};
+use crate::services::{Durability, Listener, REGION, listen_at};
 use crate::template::resolve::Bindings;
 use crate::template::{self, Model, TemplateError};
 use crate::triggers::{Sources, Triggers};
@@ -22,31 +23,61 @@ use shared::clock::Clock;
 use shared::{App, Config};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, RwLock, watch};
 
 /// What signs requests on this machine; the embedded S3 checks it.
 const ACCESS_KEY_ID: &str = "local";
 const SECRET_ACCESS_KEY: &str = "local-secret";
 
-type Environment = BTreeMap<String, String>;
+/// Where the services answer: on the ports after the API's.
+struct Listeners {
+    dynamodb: Listener,
+    sqs: Listener,
+    s3: Listener,
+    ses: Listener,
+    connections: Listener,
+}
+
+impl Listeners {
+    fn bind(options: &Options) -> Result<Self, StartError> {
+        Ok(Self {
+            dynamodb: listen(options, "DynamoDB", 1)?,
+            sqs: listen(options, "SQS", 2)?,
+            s3: listen(options, "S3", 3)?,
+            ses: listen(options, "SES", 4)?,
+            connections: listen(options, "sockets", 5)?,
+        })
+    }
+}
+
+fn listen(options: &Options, service: &'static str, offset: u16) -> Result<Listener, StartError> {
+    // 0 is any port that is free, for each of them.
+    let port = if options.port == 0 { 0 } else { options.port.saturating_add(offset) };
+    listen_at(SocketAddr::new(options.host, port)).map_err(|source| StartError::Port { port, service, source })
+}
 
 impl Local {
     /// Runs the template.
     ///
     /// # Errors
     /// In one line what is in the way.
-    pub async fn start(options: Options) -> Result<Self, StartError> {
+    pub async fn start(mut options: Options) -> Result<Self, StartError> {
         let folder = Folder::open(&options.data)?;
-        let (listener, port) = listen(options.port).await?;
-        let template = Template::read(&options, port)?;
-        let services = services(&options, &folder, &template.model).await?;
-        folder.tell_endpoint(services.dynamodb.endpoint())?;
+        // All of them before anything starts.
+        let (listener, url) = listen(&options, "the API", 0)?;
+        let listeners = Listeners::bind(&options)?;
+        if !is_localhost(options.host) {
+            options.parameters.entry("PublicUrl".to_owned()).or_insert_with(|| url.clone());
+            options.parameters.entry("SocketsUrl".to_owned()).or_insert_with(|| url.replacen("http", "ws", 1));
+        }
+        let template = Template::read(&options, listener.local_addr()?.port())?;
+        let services = services(&options, &folder, &template.model, listeners).await?;
         let endpoints = services.endpoints();
         let environments = template.environments(&options, &folder, &services, &endpoints)?;
+        folder.tell(&Environments::of(&template.model, &environments, &endpoints))?;
         let clock = Clock::default();
         clock.advance(options.clock_offset);
         let apps = template.apps(&environments, &clock)?;
@@ -68,7 +99,7 @@ impl Local {
             triggers.resume().await;
         }
         Ok(Self {
-            url: format!("http://127.0.0.1:{port}"),
+            url,
             model: template.model,
             environments,
             endpoints,
@@ -83,17 +114,19 @@ impl Local {
     }
 }
 
-async fn listen(port: u16) -> Result<(TcpListener, u16), StartError> {
-    let listen = async {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let port = listener.local_addr()?.port();
-        Ok((listener, port))
-    };
-    listen.await.map_err(|source| StartError::Port { port, source })
+/// Whether what listens there answers at `localhost`.
+fn is_localhost(host: IpAddr) -> bool {
+    host.is_unspecified() || host == Ipv4Addr::LOCALHOST || host == Ipv6Addr::LOCALHOST
 }
 
 /// Starts the services with the template's table, queues and buckets.
-async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<Services, StartError> {
+async fn services(
+    options: &Options,
+    folder: &Folder,
+    model: &Model,
+    listeners: Listeners,
+) -> Result<Services, StartError> {
+    let Listeners { dynamodb, sqs, s3, ses, connections } = listeners;
     let durability = options.durability.unwrap_or(match options.data {
         Data::Ephemeral => Durability::Fast,
         Data::Dir(_) => Durability::Full,
@@ -107,16 +140,16 @@ async fn services(options: &Options, folder: &Folder, model: &Model) -> Result<S
     let dir = folder.path();
     let faults = options.faults.map(FaultLayer::new);
     let table = async {
-        let dynamodb = DynamoDb::start(dir, durability).await?;
+        let dynamodb = DynamoDb::start_on(dynamodb, dir, durability).await?;
         dynamodb.create_table(&model.table.properties).await?;
         Ok(dynamodb)
     };
-    let (dynamodb, sqs, ses, connections, s3) = futures::try_join!(
+    let connections = Connections::start(connections);
+    let (dynamodb, sqs, ses, s3) = futures::try_join!(
         table,
-        Sqs::start_under(faults.as_ref().map(FaultLayer::post), dir, durability, queues.collect()),
-        Ses::start(dir, durability),
-        Connections::start(),
-        S3::start(dir, durability, &model.buckets, (ACCESS_KEY_ID, SECRET_ACCESS_KEY)),
+        Sqs::start_under(faults.as_ref().map(FaultLayer::post), sqs, dir, durability, queues.collect()),
+        Ses::start(ses, dir, durability),
+        S3::start(s3, dir, durability, &model.buckets, (ACCESS_KEY_ID, SECRET_ACCESS_KEY)),
     )?;
     let dynamodb = Arc::new(dynamodb);
     let replica = match &faults {
@@ -196,8 +229,9 @@ impl Template {
         for function in &self.model.functions {
             let given = self.model.environment(function, &bindings).map_err(|error| self.error(error))?;
             let endpoints = services.endpoints_of(&function.binary, endpoints)?;
-            let mut environment = lambda_environment(function, &endpoints);
-            environment.extend(given);
+            // What Lambda gives holds: the template declares the endpoints, empty, for `sam local`.
+            let mut environment = given;
+            environment.extend(lambda_environment(function, &endpoints));
             environment.extend(options.environment.clone());
             environments.insert(function.binary.clone(), environment);
         }

@@ -45,5 +45,5 @@ async fn a_port_that_is_taken_is_said_in_one_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let error = Box::pin(Local::start(Options { port, ..Options::default() })).await.err().unwrap().to_string();
-    assert!(error.starts_with(&format!("port {port} can't be used: ")), "{error}");
+    assert!(error.starts_with(&format!("port {port}, for the API, can't be used: ")), "{error}");
 }

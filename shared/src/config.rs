@@ -82,7 +82,7 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// Other addresses for the services, under the SDKs' standard names; none on AWS.
+/// Other addresses for the services, by the SDKs' standard variables; none on AWS.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     pub dynamodb: Option<String>,
@@ -128,6 +128,16 @@ pub const GIVEN_TO_ALL: [&str; 27] = [
     "RUST_LOG",
 ];
 
+/// The variables that `template.yaml` declares empty, for `sam local` passes on declared ones alone. `AWS_ENDPOINT_URL`
+/// stands for each that is empty.
+pub const ENDPOINTS: [&str; 5] = [
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_SQS",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SESV2",
+    "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+];
+
 /// The variables that `template.yaml` gives to functions that read a queue.
 pub const OWN_QUEUE: [&str; 2] = ["OWN_QUEUE_URL", "OWN_DLQ_URL"];
 
@@ -140,7 +150,8 @@ impl Config {
 
     /// Reads the variables that `lookup` knows.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut vars = Vars { lookup, problems: Vec::new() };
+        let mut vars = Vars { lookup, problems: Vec::new(), unresolved: Vec::new() };
+        let [dynamodb, sqs, s3, ses, connections] = ENDPOINTS.map(|name| vars.endpoint(name));
         let config = Self {
             region: vars.text("AWS_REGION"),
             credentials: Credentials {
@@ -148,24 +159,18 @@ impl Config {
                 secret_access_key: vars.text("AWS_SECRET_ACCESS_KEY"),
                 session_token: vars.optional("AWS_SESSION_TOKEN"),
             },
-            endpoints: Endpoints {
-                dynamodb: vars.optional("AWS_ENDPOINT_URL_DYNAMODB"),
-                sqs: vars.optional("AWS_ENDPOINT_URL_SQS"),
-                s3: vars.optional("AWS_ENDPOINT_URL_S3"),
-                ses: vars.optional("AWS_ENDPOINT_URL_SESV2"),
-                connections: vars.optional("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"),
-            },
+            endpoints: Endpoints { dynamodb, sqs, s3, ses, connections },
             table: vars.text("TABLE_NAME"),
-            export_queue: vars.text("EXPORT_QUEUE_URL"),
-            fanout_queue: vars.text("FANOUT_QUEUE_URL"),
-            files_queue: vars.text("FILES_QUEUE_URL"),
-            index_queue: vars.text("INDEX_QUEUE_URL"),
-            notify_queue: vars.text("NOTIFY_QUEUE_URL"),
-            reap_queue: vars.text("REAP_QUEUE_URL"),
-            views_queue: vars.text("VIEWS_QUEUE_URL"),
+            export_queue: vars.resource("EXPORT_QUEUE_URL"),
+            fanout_queue: vars.resource("FANOUT_QUEUE_URL"),
+            files_queue: vars.resource("FILES_QUEUE_URL"),
+            index_queue: vars.resource("INDEX_QUEUE_URL"),
+            notify_queue: vars.resource("NOTIFY_QUEUE_URL"),
+            reap_queue: vars.resource("REAP_QUEUE_URL"),
+            views_queue: vars.resource("VIEWS_QUEUE_URL"),
             own_queue: vars.own_queue(),
             function: vars.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
-            media_bucket: vars.text("MEDIA_BUCKET"),
+            media_bucket: vars.resource("MEDIA_BUCKET"),
             media_url: vars.optional("MEDIA_URL").map(|url| url.trim_end_matches('/').to_owned()),
             media_quota: vars.parsed::<u64>("MEDIA_QUOTA_MB", 1).saturating_mul(1024 * 1024),
             public_url: vars.optional("PUBLIC_URL").unwrap_or_default().trim_end_matches('/').to_owned(),
@@ -185,18 +190,46 @@ impl Config {
             moderator: vars.username("MODERATOR"),
             keys: vars.keys("SIGNING_KEYS"),
         };
-        if vars.problems.is_empty() { Ok(config) } else { Err(ConfigError(vars.problems)) }
+        let problems = vars.into_problems();
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
     }
 }
 
 struct Vars<L> {
     lookup: L,
     problems: Vec<String>,
+    /// What holds a resource's name or a reference in place of a value.
+    unresolved: Vec<String>,
 }
 
 impl<L: Fn(&str) -> Option<String>> Vars<L> {
     fn optional(&self, name: &str) -> Option<String> {
         (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    fn into_problems(self) -> Vec<String> {
+        let Self { mut problems, unresolved, .. } = self;
+        if !unresolved.is_empty() {
+            problems.push(format!(
+                "{} hold names from the template instead of values, as sam local gives them: print the values with \
+                 `cargo run -- env --sam`, and give sam local that file with --env-vars",
+                unresolved.join(", ")
+            ));
+        }
+        problems
+    }
+
+    fn endpoint(&self, name: &str) -> Option<String> {
+        self.optional(name).or_else(|| self.optional("AWS_ENDPOINT_URL"))
+    }
+
+    /// What names a resource, such as a queue's URL. A logical id begins with a capital; neither URLs nor buckets do.
+    fn resource(&mut self, name: &str) -> String {
+        let value = self.text(name);
+        if value.starts_with("arn:") || value.starts_with(|c: char| c.is_ascii_uppercase()) {
+            self.unresolved.push(name.to_owned());
+        }
+        value
     }
 
     fn list(&mut self, name: &str) -> Vec<String> {
@@ -211,13 +244,17 @@ impl<L: Fn(&str) -> Option<String>> Vars<L> {
     }
 
     fn own_queue(&mut self) -> Option<OwnQueue> {
-        let queue = (self.optional(OWN_QUEUE[0]), self.optional(OWN_QUEUE[1]));
-        match queue {
-            (Some(url), Some(dead_letters)) => return Some(OwnQueue { url, dead_letters }),
-            (None, None) => {}
-            _ => self.problems.push(format!("{} and {} belong together", OWN_QUEUE[0], OWN_QUEUE[1])),
+        let [queue, dead_letters] = OWN_QUEUE;
+        match (self.optional(queue), self.optional(dead_letters)) {
+            (Some(_), Some(_)) => {
+                Some(OwnQueue { url: self.resource(queue), dead_letters: self.resource(dead_letters) })
+            }
+            (None, None) => None,
+            _ => {
+                self.problems.push(format!("{queue} and {dead_letters} belong together"));
+                None
+            }
         }
-        None
     }
 
     fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str, fallback: T) -> T {
@@ -252,8 +289,11 @@ impl<L: Fn(&str) -> Option<String>> Vars<L> {
     }
 
     fn keys(&mut self, name: &str) -> Option<Keys> {
-        let keys = Keys::parse(&self.optional(name)?);
-        if keys.is_none() {
+        let value = self.optional(name)?;
+        let keys = Keys::parse(&value);
+        if keys.is_none() && value.starts_with("{{resolve:") {
+            self.unresolved.push(name.to_owned());
+        } else if keys.is_none() {
             // Never the value: it is a secret.
             self.problems.push(format!("{name} is no JSON object of keys of 32 characters or more"));
         }
@@ -271,5 +311,41 @@ mod tests {
         for name in ["AWS_REGION", "TABLE_NAME", "MAIL_FROM", "RATE_LIMITS must be on or off"] {
             assert!(error.contains(name), "{name} in {error}");
         }
+    }
+
+    /// A complete environment, but for these.
+    fn read(changed: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(|name| {
+            let given = changed.iter().find(|(changed, _)| *changed == name).map(|(_, value)| *value);
+            let usual = match name {
+                "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" => "1",
+                name if name.starts_with("AWS_ENDPOINT_URL") => "",
+                "SIGNING_KEYS" => return given.map(str::to_owned),
+                _ => "off",
+            };
+            Some(given.unwrap_or(usual).to_owned())
+        })
+    }
+
+    #[test]
+    fn an_endpoint_is_the_services_own_or_the_one_for_all() {
+        let aws = read(&[]).unwrap().endpoints;
+        assert_eq!((aws.dynamodb, aws.connections), (None, None));
+        let all = read(&[("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_S3", "http://s3")]).unwrap().endpoints;
+        assert_eq!((all.sqs.as_deref(), all.s3.as_deref()), (Some("http://all"), Some("http://s3")));
+    }
+
+    #[test]
+    fn what_sam_local_leaves_unresolved_is_said_in_one_message() {
+        let error = read(&[
+            ("FANOUT_QUEUE_URL", "FanoutQueue"),
+            ("OWN_DLQ_URL", "arn:aws:sqs:us-east-1:123456789012:FanoutDlq"),
+            ("MEDIA_BUCKET", "MediaBucket"),
+            ("SIGNING_KEYS", "{{resolve:secretsmanager:SigningKeys:SecretString}}"),
+        ]);
+        let error = error.unwrap_err().to_string();
+        let names = "FANOUT_QUEUE_URL, OWN_DLQ_URL, MEDIA_BUCKET, SIGNING_KEYS hold names from the template";
+        assert!(error.contains(names) && error.contains("cargo run -- env --sam"), "{error}");
+        assert_eq!(error.matches(';').count(), 0, "nothing else is wrong: {error}");
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::functions::Handler;
-use crate::services::Durability;
+use crate::services::{Durability, listen};
 use futures::FutureExt;
 use http::Method;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ async fn gateway(dir: &tempfile::TempDir) -> Gateway {
         stages: vec!["api".to_owned()],
         cors: None,
         sockets: None,
-        mails: Arc::new(Ses::start(dir.path(), Durability::Fast).await.unwrap()),
+        mails: Arc::new(Ses::start(listen().unwrap(), dir.path(), Durability::Fast).await.unwrap()),
         written: Arc::default(),
     }
 }

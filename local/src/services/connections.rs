@@ -1,6 +1,6 @@
 //! API Gateway's management of open sockets (`PostToConnection`, `DeleteConnection`), and which are open.
 
-use super::listen;
+use super::Listener;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
@@ -11,7 +11,6 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 use shared::backpressure::SOCKET_BACKLOG;
 use std::collections::HashMap;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
@@ -44,18 +43,17 @@ pub(crate) struct Line {
 
 impl Connections {
     /// Serves the management API.
-    pub async fn start() -> io::Result<Self> {
-        let (listener, endpoint) = listen()?;
+    pub fn start((listener, endpoint): Listener) -> Self {
         let connections = Self { open: Arc::default(), endpoint };
         let router = Router::new()
             .route("/{stage}/@connections/{id}", post(send).delete(close))
             .layer(DefaultBodyLimit::max(MAX_MESSAGE))
             .with_state(connections.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
-        Ok(connections)
+        connections
     }
 
-    /// `http://127.0.0.1:PORT`; another port at each start.
+    /// `http://127.0.0.1:PORT`
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

@@ -1,7 +1,7 @@
 //! DynamoDB and its stream, by Dynoxide on a SQLite file.
 
 use super::sqlite::{Sqlite, blocking};
-use super::{ACCOUNT, Durability, REGION, listen};
+use super::{ACCOUNT, Durability, Listener, REGION, listen};
 use dynoxide::actions::batch_write_item::BatchWriteItemRequest;
 use dynoxide::actions::create_table::CreateTableRequest;
 use dynoxide::actions::get_records::{GetRecordsRequest, Record};
@@ -63,17 +63,25 @@ impl DynamoDb {
     /// The file that holds it, in the data folder.
     pub const FILE: &str = "dynamodb.sqlite";
 
-    /// Opens or makes its file in `dir` and serves it.
+    /// Opens or makes its file in `dir` and serves it on a free port.
     pub async fn start(dir: &Path, durability: Durability) -> io::Result<Self> {
+        Self::start_on(listen()?, dir, durability).await
+    }
+
+    /// Opens or makes its file in `dir` and serves it.
+    pub(crate) async fn start_on(
+        (listener, endpoint): Listener,
+        dir: &Path,
+        durability: Durability,
+    ) -> io::Result<Self> {
         let path = dir.join(Self::FILE);
         let (database, file) = blocking(move || open(&path, durability)).await?;
-        let (listener, endpoint) = listen()?;
         let (stop, stopped) = oneshot::channel();
         let server = serve(listener.into_std()?, database.clone(), stopped)?;
         Ok(Self { database, file, endpoint, stop, server })
     }
 
-    /// `http://127.0.0.1:PORT`; another port at each start.
+    /// `http://127.0.0.1:PORT`
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

@@ -18,7 +18,7 @@ pub mod sqs;
 mod sqlite;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::{TcpListener, TcpSocket};
 
 /// What the embedded services put into ARNs and events.
@@ -35,15 +35,34 @@ pub enum Durability {
     Fast,
 }
 
-/// Listens on a free loopback port. Accepted sockets inherit TCP_NODELAY from the listener; without it an answer
-/// longer than a segment waits for the client's delayed acknowledgement.
-pub(crate) fn listen() -> io::Result<(TcpListener, String)> {
-    let socket = TcpSocket::new_v4()?;
+/// A socket that listens, and its address as a client on this machine writes it: `http://127.0.0.1:PORT`.
+pub type Listener = (TcpListener, String);
+
+/// Listens on a free loopback port.
+pub(crate) fn listen() -> io::Result<Listener> {
+    listen_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+}
+
+/// Listens on an address; port 0 is any that is free. Accepted sockets inherit TCP_NODELAY from the listener; without
+/// it an answer longer than a segment waits for the client's delayed acknowledgement.
+pub(crate) fn listen_at(at: SocketAddr) -> io::Result<Listener> {
+    let socket = if at.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_nodelay(true)?;
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    // Or a port that was just in use is refused for a minute. Windows would let two processes share it.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
     let listener = socket.listen(1024)?;
-    let endpoint = format!("http://{}", listener.local_addr()?);
+    let endpoint = format!("http://{}", reachable(listener.local_addr()?));
     Ok((listener, endpoint))
+}
+
+/// Where this machine reaches what listens on an address.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    address
 }
 
 /// Configuration of an SDK client for tests: `sdk!(aws_sdk_sqs, endpoint)`.

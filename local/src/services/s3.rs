@@ -7,7 +7,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use super::{Durability, listen};
+use super::{Durability, Listener};
 use crate::template::Bucket;
 use bytes::Bytes;
 use cors::{Asked, Rules};
@@ -55,6 +55,7 @@ type Record = Arc<Mutex<Option<Vec<BucketRequest>>>>;
 impl S3 {
     /// Serves `s3` in `dir`, with these buckets, to requests signed with this pair of access key and secret key.
     pub async fn start(
+        (listener, endpoint): Listener,
         dir: &Path,
         durability: Durability,
         buckets: &[Bucket],
@@ -69,12 +70,11 @@ impl S3 {
         let cors = buckets.iter().map(|bucket| (bucket.name.clone(), Rules::new(bucket.cors()))).collect();
         let record = Record::default();
         let front = Front { service: service.build(), cors: Arc::new(cors), record: record.clone() };
-        let (listener, endpoint) = listen()?;
         tokio::spawn(serve(listener, front));
         Ok(Self { endpoint, record })
     }
 
-    /// `http://127.0.0.1:PORT`; another port at each start.
+    /// `http://127.0.0.1:PORT`
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

@@ -1,7 +1,7 @@
 //! SES v2 that delivers nothing: mails are kept in a SQLite file, and told to the log.
 
 use super::sqlite::Sqlite;
-use super::{Durability, listen};
+use super::{Durability, Listener};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -43,16 +43,15 @@ pub struct Ses {
 
 impl Ses {
     /// Opens or makes `mail.sqlite` in `dir` and serves it.
-    pub async fn start(dir: &Path, durability: Durability) -> io::Result<Self> {
+    pub async fn start((listener, endpoint): Listener, dir: &Path, durability: Durability) -> io::Result<Self> {
         let file = Sqlite::open(&dir.join("mail.sqlite"), durability, SCHEMA)?;
-        let (listener, endpoint) = listen()?;
         let ses = Self { file, endpoint };
         let router = Router::new().route("/v2/email/outbound-emails", post(send_email)).with_state(ses.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
         Ok(ses)
     }
 
-    /// `http://127.0.0.1:PORT`; another port at each start.
+    /// `http://127.0.0.1:PORT`
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
@@ -187,6 +186,7 @@ struct Header {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::services::listen;
     use shared::models::fields::FieldValue;
     use shared::{App, Config};
 
@@ -212,11 +212,11 @@ mod tests {
     #[tokio::test]
     async fn mails_survive_a_restart() {
         let dir = tempfile::tempdir().unwrap();
-        let ses = Ses::start(dir.path(), Durability::Fast).await.unwrap();
+        let ses = Ses::start(listen().unwrap(), dir.path(), Durability::Fast).await.unwrap();
         send(&ses, "Hello").await;
         send(&ses, "Again").await;
 
-        let mails = Ses::start(dir.path(), Durability::Fast).await.unwrap().mails().await;
+        let mails = Ses::start(listen().unwrap(), dir.path(), Durability::Fast).await.unwrap().mails().await;
         let subjects: Vec<_> = mails.iter().map(|mail| mail.subject.as_str()).collect();
         assert_eq!(subjects, ["Again", "Hello"]);
         let mail = &mails[1];
@@ -230,7 +230,7 @@ mod tests {
     #[tokio::test]
     async fn a_mail_to_nobody_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let ses = Ses::start(dir.path(), Durability::Fast).await.unwrap();
+        let ses = Ses::start(listen().unwrap(), dir.path(), Durability::Fast).await.unwrap();
         let refused = send_email(State(ses.clone()), Bytes::from("{}")).await;
         assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
         assert_eq!(refused.headers()["x-amzn-errortype"], "BadRequestException");

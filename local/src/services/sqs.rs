@@ -3,7 +3,7 @@
 mod protocol;
 
 use super::sqlite::Sqlite;
-use super::{ACCOUNT, Durability, REGION, listen};
+use super::{ACCOUNT, Durability, Listener, REGION, listen};
 use crate::faults::Post;
 use md5::{Digest, Md5};
 use rusqlite::Error::{FromSqlConversionFailure, ToSqlConversionFailure};
@@ -136,18 +136,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Sqs {
     /// Opens or makes `queues.sqlite` in `dir` and serves it. Messages are kept by their queue's name.
     pub async fn start(dir: &Path, durability: Durability, queues: Vec<QueueSpec>) -> io::Result<Self> {
-        Self::start_under(None, dir, durability, queues).await
+        Self::start_under(None, listen()?, dir, durability, queues).await
     }
 
     /// The same under faults.
     pub(crate) async fn start_under(
         faults: Option<Post>,
+        (listener, endpoint): Listener,
         dir: &Path,
         durability: Durability,
         queues: Vec<QueueSpec>,
     ) -> io::Result<Self> {
         let file = Sqlite::open(&dir.join("queues.sqlite"), durability, SCHEMA)?;
-        let (listener, endpoint) = listen()?;
         let changed = Arc::new(queues.iter().map(|queue| (queue.name.clone(), Notify::new())).collect());
         let queues = queues.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
         let (hidden, unsent, faults) = (Arc::default(), Arc::default(), faults.map(Arc::new));
@@ -157,7 +157,7 @@ impl Sqs {
         Ok(sqs)
     }
 
-    /// `http://127.0.0.1:PORT`; another port at each start.
+    /// `http://127.0.0.1:PORT`
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

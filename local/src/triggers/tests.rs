@@ -3,7 +3,7 @@
 use super::*;
 use crate::functions::Handler;
 use crate::services::sqs::QueueSpec;
-use crate::services::{Durability, sdk};
+use crate::services::{Durability, listen, sdk};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::FutureExt;
@@ -84,7 +84,7 @@ pub(crate) async fn host_under(
         redrive: queue.redrive_policy.as_ref().map(|to| (to.dead_letter_queue.clone(), to.max_receive_count)),
     });
     let post = faults.map(FaultLayer::post);
-    let sqs = Sqs::start_under(post, dir.path(), Durability::Fast, queues.collect()).await.unwrap();
+    let sqs = Sqs::start_under(post, listen().unwrap(), dir.path(), Durability::Fast, queues.collect()).await.unwrap();
     let client = Client::from_conf(sdk!(aws_sdk_dynamodb, dynamodb.endpoint()).build());
     let seen = Seen::default();
     let handler = |name: &str| -> Handler {

@@ -1,6 +1,7 @@
 //! Triggers under faults.
 
 use super::*;
+use crate::services::listen;
 use crate::services::sqs::{NewMessage, QueueSpec, Sqs};
 use crate::triggers::tests::{TEMPLATE, all_done, host_under};
 
@@ -77,7 +78,7 @@ async fn nobody_waits_for_a_back_off_of_minutes() {
     };
     let queues = vec![queue("Jobs", Some(("Dead".to_owned(), 5))), queue("Dead", None)];
     let post = layer(NONE).post();
-    let sqs = Sqs::start_under(Some(post), dir.path(), Durability::Fast, queues).await.unwrap();
+    let sqs = Sqs::start_under(Some(post), listen().unwrap(), dir.path(), Durability::Fast, queues).await.unwrap();
     sqs.send("Jobs", vec![NewMessage { body: "job".into(), delay: minutes, ..NewMessage::default() }]).await.unwrap();
     for _ in 0..2 {
         let message = in_time(async {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::services::sdk;
+use crate::services::{listen, sdk};
 use crate::template::CorsRule;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
@@ -32,7 +32,7 @@ fn bucket(origins: &[&str]) -> Bucket {
 }
 
 async fn start_for(dir: &Path, origins: &[&str]) -> (S3, Client) {
-    let s3 = S3::start(dir, Durability::Full, &[bucket(origins)], ("key", "secret")).await.unwrap();
+    let s3 = S3::start(listen().unwrap(), dir, Durability::Full, &[bucket(origins)], ("key", "secret")).await.unwrap();
     s3.record_requests();
     let config = sdk!(aws_sdk_s3, s3.endpoint())
         .force_path_style(true)
@@ -280,7 +280,9 @@ async fn a_url_that_expired_is_refused() {
 #[tokio::test]
 async fn a_wrong_signature_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let s3 = S3::start(dir.path(), Durability::Fast, &[bucket(&[])], ("key", "another secret")).await.unwrap();
+    let s3 = S3::start(listen().unwrap(), dir.path(), Durability::Fast, &[bucket(&[])], ("key", "another secret"))
+        .await
+        .unwrap();
     let client = Client::from_conf(sdk!(aws_sdk_s3, s3.endpoint()).force_path_style(true).build());
     let refused = client.head_bucket().bucket("media").send().await.unwrap_err();
     assert_eq!(refused.raw_response().unwrap().status().as_u16(), 403);
