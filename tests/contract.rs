@@ -8,7 +8,7 @@ use local::template::{Event, Function, Model, QueueTrigger};
 use serde_json::{Value, json};
 use shared::Config;
 use shared::backpressure::Reading;
-use shared::config::{GIVEN_TO_ALL, OWN_QUEUE};
+use shared::config::{ENDPOINTS, GIVEN_TO_ALL, OWN_QUEUE};
 use shared::http::openapi;
 use shared::http::paths::ALIASES;
 use shared::ids::{ActivityId, GroupId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId};
@@ -22,6 +22,7 @@ use shared::models::user::{RESERVED_USERNAMES, Username};
 use shared::table::design::{EntityKey, INDEXES, Key, PARTITION_KEY, SORT_KEY, TTL, key};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 use std::time::Duration;
 use ulid::Ulid;
 
@@ -60,10 +61,23 @@ fn openapi_json_is_what_the_code_says() {
     assert_eq!(openapi::gaps(&local::openapi_parts()), Vec::<String>::new());
 }
 
+/// The routes in `Cargo.toml`, read as cargo-lambda does.
+fn watched_routes() -> matchit::Router<String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
+    let metadata: Value = serde_json::from_slice(&cargo.output().unwrap().stdout).unwrap();
+    let mut router = matchit::Router::new();
+    for (path, function) in metadata["metadata"]["lambda"]["watch"]["router"].as_object().unwrap() {
+        router.insert(path, function.as_str().unwrap().to_owned()).unwrap();
+    }
+    router
+}
+
 #[test]
 fn every_form_of_every_operation_leads_to_the_function_that_declares_it() {
     let model = template();
     let routes = model.routes(|function| function.binary.clone());
+    let watched = watched_routes();
     let parts = parts();
     let behind_the_api = |function: &&Function| function.events.iter().any(|event| matches!(event, Event::HttpApi(_)));
     let named: BTreeSet<_> = model.functions.iter().filter(behind_the_api).map(|one| one.binary.as_str()).collect();
@@ -77,6 +91,7 @@ fn every_form_of_every_operation_leads_to_the_function_that_declares_it() {
             for form in forms.iter().flat_map(|form| [form.clone(), format!("{}/", form.trim_end_matches('/'))]) {
                 let route = routes.find(&method, &form).unwrap();
                 assert_eq!(route.target, function, "{method} {form} by {}", route.key);
+                assert_eq!(watched.at(&form).unwrap().value, function, "{form} under cargo lambda watch");
             }
         }
     }
@@ -267,13 +282,9 @@ fn alarmed(resources: &Value) -> BTreeSet<String> {
 }
 
 /// What Lambda itself gives, and what only tests and laptops do.
-const NOT_OURS: [&str; 10] = [
+const NOT_OURS: [&str; 6] = [
     "AWS_ACCESS_KEY_ID",
-    "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
-    "AWS_ENDPOINT_URL_DYNAMODB",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL_SESV2",
-    "AWS_ENDPOINT_URL_SQS",
+    "AWS_ENDPOINT_URL",
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_REGION",
     "AWS_SECRET_ACCESS_KEY",
@@ -290,7 +301,8 @@ async fn the_environment_read_is_the_environment_given() {
     let asked = asked.into_inner();
     // `RUST_LOG` is read before there is a configuration.
     let for_all = GIVEN_TO_ALL.into_iter().filter(|name| *name != "RUST_LOG");
-    let expected = for_all.chain(NOT_OURS).chain(OWN_QUEUE).chain(["SIGNING_KEYS"]).map(str::to_owned).collect();
+    let expected =
+        for_all.chain(NOT_OURS).chain(ENDPOINTS).chain(OWN_QUEUE).chain(["SIGNING_KEYS"]).map(str::to_owned).collect();
     assert_eq!(asked, expected);
 
     let app = TestApp::start().await;
@@ -309,6 +321,14 @@ async fn the_environment_read_is_the_environment_given() {
     }
 }
 
+/// `sam local` gives a function the variables that the template declares, and no others.
+#[test]
+fn the_template_declares_each_endpoint_without_a_value() {
+    let template = read("template.yaml");
+    let declared = template.lines().filter_map(|line| line.trim_start().strip_suffix(": \"\""));
+    assert_eq!(declared.filter(|name| name.starts_with("AWS_")).collect::<Vec<_>>(), ENDPOINTS);
+}
+
 #[tokio::test]
 async fn every_sample_event_is_handled_by_its_function() {
     let app = TestApp::start().await;
@@ -321,6 +341,38 @@ async fn every_sample_event_is_handled_by_its_function() {
     assert_eq!(app.model().functions.iter().map(|one| one.binary.as_str()).collect::<BTreeSet<_>>(), covered);
 
     play(&app, &samples).await;
+}
+
+/// What can wake a function, as the names of the sample events begin.
+#[test]
+fn every_trigger_has_a_sample_event() {
+    let (model, samples) = (template(), Sample::all());
+    let mut triggers = BTreeSet::new();
+    for function in &model.functions {
+        triggers.extend(function.events.iter().map(|event| match event {
+            Event::HttpApi(_) => (function.binary.clone(), "http".to_owned()),
+            Event::Queue(trigger) => (function.binary.clone(), format!("sqs {}", trigger.queue)),
+            Event::Stream(_) => (function.binary.clone(), "stream".to_owned()),
+            Event::Schedule(_) => (function.binary.clone(), "schedule".to_owned()),
+        }));
+        if model.sockets.as_ref().is_some_and(|api| api.function == function.id) {
+            let routes = model.resources["SocketApi"]["Properties"]["Routes"].as_object().unwrap();
+            triggers.extend(routes.keys().map(|route| (function.binary.clone(), format!("socket {route}"))));
+        }
+    }
+    let shown = samples.iter().map(|sample| {
+        let event = sample.event("");
+        let (kind, _) = sample.file.split_once('-').unwrap();
+        let what = match kind {
+            // The last part of its ARN: `perch-FanoutQueue-1X2Y3Z4A5B6C`.
+            "sqs" => event["Records"][0]["eventSourceARN"].as_str().unwrap().split('-').nth_back(1),
+            "socket" => event["requestContext"]["routeKey"].as_str(),
+            _ => None,
+        };
+        let name = what.map_or_else(|| kind.to_owned(), |what| format!("{kind} {what}"));
+        (sample.function.clone(), name)
+    });
+    assert_eq!(shown.collect::<BTreeSet<_>>(), triggers);
 }
 
 /// The charts of `table/design.rs`, which the architecture shows too.
