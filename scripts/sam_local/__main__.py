@@ -163,6 +163,7 @@ def show(ways, all_samples):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
     for limit, what in LIMITS.items():
         print(f"{limit}: {what}")
+    print("sam local start-api answers 502 to a body that is not text, such as a raw picture")
 
 
 def main():
