@@ -50,6 +50,9 @@ const FORMS: &[(&str, &str, &str, u16)] = &[
 /// The stage that the prefix names.
 const PREFIXES: [(&str, &str); 3] = [("", "$default"), ("/api", "api"), ("/v1", "v1")];
 
+/// What a domain's mappings may make of them: the mapping's key is left in the path, or the stage's name is not.
+const MAPPED: [(&str, &str); 3] = [("/api", "$default"), ("/v1", "$default"), ("", "api")];
+
 /// Ann, who asks, and what she asks about.
 struct World {
     app: TestApp,
@@ -101,18 +104,26 @@ impl World {
     }
 
     /// Straight to the function that the template's routes give the path to.
-    async fn as_event(&self, method: &str, stage: &str, path: &str, body: Option<Value>) -> Answer {
-        let (function, event) = self.event(method, stage, path, body);
+    async fn as_event(&self, method: &str, way: (&str, &str), path: &str, body: Option<Value>) -> Answer {
+        let (function, event) = self.event(method, way, path, body);
         let answer = self.app.invoke(&function, &event).await.unwrap();
         Answer::new(answer["statusCode"].as_u64().unwrap() as u16, answer["body"].as_str().unwrap_or_default())
     }
 
+    /// To the function that takes what no route does.
+    async fn as_no_route(&self, method: &str, way: (&str, &str), path: &str) -> Value {
+        let (_, mut event) = self.event(method, way, path, None);
+        event["routeKey"] = json!("$default");
+        event["requestContext"]["routeKey"] = json!("$default");
+        self.app.invoke("docs", &event).await.unwrap()
+    }
+
     /// The event of a request, and whose it is: payload format 2.0 as API Gateway documents it. A named stage stays in
     /// `rawPath` and is no part of what routes are matched with.
-    fn event(&self, method: &str, stage: &str, path: &str, body: Option<Value>) -> (String, Value) {
+    fn event(&self, method: &str, (prefix, stage): (&str, &str), path: &str, body: Option<Value>) -> (String, Value) {
         let routes = self.app.model().routes(|function| function.binary.clone());
         let route = routes.find(&method.parse().unwrap(), path).unwrap();
-        let raw_path = if stage == "$default" { path.to_owned() } else { format!("/{stage}{path}") };
+        let raw_path = format!("{prefix}{path}");
         let host = "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com";
         let mut event = json!({
             "version": "2.0",
@@ -208,9 +219,14 @@ async fn every_form_of_a_path_answers_alike() {
                 answer.assert_like(&expected, method, &format!("{method} {prefix}{path}"));
                 // The root of a stage is its slash.
                 let path = Some(bare().await).filter(|path| !path.is_empty()).unwrap_or("/".to_owned());
-                let answer = world.as_event(method, stage, &path, world.body(method, canonical)).await;
+                let answer = world.as_event(method, (prefix, stage), &path, world.body(method, canonical)).await;
                 answer.assert_like(&expected, method, &format!("{method} {path} in the stage {stage}"));
             }
+        }
+        for way in MAPPED {
+            let path = world.fill(form).await;
+            let answer = world.as_event(method, way, &path, world.body(method, canonical)).await;
+            answer.assert_like(&expected, method, &format!("{method} {path} by {way:?}"));
         }
     }
 }
@@ -231,13 +247,30 @@ async fn head_answers_as_get_without_a_body() {
 #[tokio::test]
 async fn a_slash_that_came_to_the_wrong_function_is_sent_on() {
     let world = World::new().await;
-    for (stage, path, location) in
-        [("$default", "/users/", "/users"), ("api", "/users/", "/api/users"), ("v1", "/feed/", "/v1/feed")]
-    {
-        let (_, mut event) = world.event("GET", stage, path, None);
-        event["routeKey"] = json!("$default");
-        event["requestContext"]["routeKey"] = json!("$default");
-        let answer = world.app.invoke("docs", &event).await.unwrap();
+    for (way, path, location) in [
+        (("", "$default"), "/users/", "/users"),
+        (("/api", "api"), "/users/", "/api/users"),
+        (("/v1", "v1"), "/feed/", "/v1/feed"),
+    ] {
+        let answer = world.as_no_route("GET", way, path).await;
         assert_eq!((&answer["statusCode"], &answer["headers"]["location"]), (&json!(308), &json!(location)), "{path}");
+    }
+}
+
+/// A domain of the operator's own that is mapped to the default stage at its root alone: no route begins with `/api`.
+#[tokio::test]
+async fn a_prefix_that_no_mapping_takes_off_is_sent_on() {
+    let world = World::new().await;
+    for (prefix, path) in [("/api", "/users/bob"), ("/v1", "/posts"), ("/api", "/users/")] {
+        let answer = world.as_no_route("POST", (prefix, "$default"), path).await;
+        assert_eq!((&answer["statusCode"], &answer["headers"]["location"]), (&json!(308), &json!(path)), "{path}");
+    }
+    let answer = world.as_no_route("GET", ("/api", "$default"), "/health").await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let elsewhere =
+        [("/api", "$default", "//evil.example"), ("/api", "$default", "/\\evil.example"), ("/api", "api", "/nowhere")];
+    for (prefix, stage, path) in elsewhere {
+        let answer = world.as_no_route("GET", (prefix, stage), path).await;
+        assert_eq!((&answer["statusCode"], &answer["headers"]["location"]), (&json!(404), &Value::Null), "{path}");
     }
 }

@@ -2,6 +2,7 @@
 
 use http::{Method, Request, Uri};
 use lambda_http::RequestExt;
+use lambda_http::request::RequestContext;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// What a path of a URI may not hold as it is (RFC 3986, 3.3), `%` aside.
@@ -67,6 +68,16 @@ pub fn normalize<B>(mut request: Request<B>) -> Request<B> {
         }
     }
     request
+}
+
+/// The rest of a given path that begins with a stage's name and yet came by the default stage, as by a domain that is mapped
+/// at its root alone: API Gateway's routes know no such beginning. None for any other path, and where the rest could be
+/// another host's address.
+pub fn below_a_prefix<'p, B>(request: &Request<B>, given: &'p str) -> Option<&'p str> {
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return None };
+    let rest = PREFIXES.iter().find_map(|prefix| given.strip_prefix('/')?.strip_prefix(prefix))?;
+    let is_path = rest.starts_with('/') && !rest.starts_with("//") && !rest.contains('\\');
+    (is_path && context.stage.as_deref() == Some("$default")).then_some(rest)
 }
 
 /// The other forms of a route, the stages' prefixes aside; for the documentation.
