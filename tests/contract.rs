@@ -245,29 +245,6 @@ fn the_limits_in_force_are_those_set_on_purpose() {
     }
 }
 
-/// What a worker does with its queue beside receiving and deleting, which SAM lets it do.
-#[test]
-fn workers_may_put_back_and_bury() {
-    let model = template();
-    for function in &model.functions {
-        for event in &function.events {
-            let Event::Queue(trigger) = event else { continue };
-            let queue = model.queues.iter().find(|queue| queue.name == trigger.queue).unwrap();
-            let dlq = &queue.redrive_policy.as_ref().unwrap().dead_letter_queue;
-            let policies = &model.resources[&function.id]["Properties"]["Policies"];
-            let statements: Vec<_> =
-                policies.as_array().unwrap().iter().filter_map(|one| one["Statement"].as_array()).flatten().collect();
-            for (action, on) in [("sqs:ChangeMessageVisibility", &queue.name), ("sqs:SendMessage", dlq)] {
-                let arn = json!({"Fn::GetAtt": [on, "Arn"]});
-                let names =
-                    |resource: &Value| *resource == arn || resource.as_array().is_some_and(|all| all.contains(&arn));
-                let allowed = statements.iter().any(|one| one["Action"] == action && names(&one["Resource"]));
-                assert!(allowed, "{}: {action} on {on}", function.id);
-            }
-        }
-    }
-}
-
 /// The queues with an alarm that goes off at the first message.
 fn alarmed(resources: &Value) -> BTreeSet<String> {
     let alarms = resources.as_object().unwrap().values().filter(|one| one["Type"] == "AWS::CloudWatch::Alarm");

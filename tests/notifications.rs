@@ -230,7 +230,8 @@ async fn a_count_is_right_while_others_like_and_i_read() {
 async fn a_mail_tells_of_a_follower_until_it_is_no_more_wanted() {
     let app = TestApp::with(|options| {
         set(options, "PublicUrl", "https://perch.example/api");
-        set(options, "MailFrom", "Perch <hello@perch.example>");
+        set(options, "MailFrom", "hello@perch.example");
+        set(options, "MailName", "Perch, the network");
     })
     .await;
     let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
@@ -239,7 +240,10 @@ async fn a_mail_tells_of_a_follower_until_it_is_no_more_wanted() {
     app.resume_workers().await;
     app.settle().await;
     let mail = app.mail_to(&ann.email, "@bob follows you").await;
-    assert_eq!((mail.to.as_slice(), mail.from.as_str()), (&[ann.email.clone()][..], "Perch <hello@perch.example>"));
+    let from = r#""Perch, the network" <hello@perch.example>"#;
+    assert_eq!((mail.to.as_slice(), mail.from.as_str()), (&[ann.email.clone()][..], from));
+    // The set that the template makes: it counts bounces, and keeps mails from addresses that bounced.
+    assert_eq!(mail.configuration_set.as_deref(), Some("MailSending"));
     let link = format!("https://perch.example/api/users/unsubscribe?token={}", token_in(&mail));
     assert_eq!(mail.headers.get("List-Unsubscribe"), Some(&format!("<{link}>")), "{:?}", mail.headers);
     assert_eq!(mail.headers.get("List-Unsubscribe-Post").map(String::as_str), Some("List-Unsubscribe=One-Click"));

@@ -42,6 +42,8 @@ pub struct Config {
     /// Origins whose pages may open sockets, or `*`.
     pub allow_origins: Vec<String>,
     pub mail_from: String,
+    /// SES's configuration set: it counts what becomes of mails, and keeps those from addresses that bounced.
+    pub mail_configuration_set: String,
     /// `iss` of access tokens.
     pub issuer: String,
     pub public_reading: bool,
@@ -98,7 +100,7 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 27] = [
+pub const GIVEN_TO_ALL: [&str; 28] = [
     "TABLE_NAME",
     "EXPORT_QUEUE_URL",
     "FANOUT_QUEUE_URL",
@@ -116,6 +118,7 @@ pub const GIVEN_TO_ALL: [&str; 27] = [
     "CONNECTIONS_URL",
     "ALLOW_ORIGINS",
     "MAIL_FROM",
+    "MAIL_CONFIGURATION_SET",
     "TOKEN_ISSUER",
     "PUBLIC_READING",
     "REQUIRE_VERIFIED_EMAIL",
@@ -179,6 +182,7 @@ impl Config {
             connections_url: vars.text("CONNECTIONS_URL").trim_end_matches('/').to_owned(),
             allow_origins: vars.list("ALLOW_ORIGINS"),
             mail_from: vars.text("MAIL_FROM"),
+            mail_configuration_set: vars.text("MAIL_CONFIGURATION_SET"),
             issuer: vars.text("TOKEN_ISSUER"),
             public_reading: vars.switch("PUBLIC_READING"),
             require_verified_email: vars.switch("REQUIRE_VERIFIED_EMAIL"),

@@ -33,12 +33,14 @@ struct Inner {
     aws: Aws,
     endpoint: Option<String>,
     from: String,
+    configuration_set: String,
     service: OnceLock<JsonService>,
 }
 
 impl Mailer {
     pub fn new(aws: Aws, endpoint: Option<String>, config: &Config) -> Self {
-        Self(Arc::new(Inner { aws, endpoint, from: config.mail_from.clone(), service: OnceLock::new() }))
+        let (from, configuration_set) = (config.mail_from.clone(), config.mail_configuration_set.clone());
+        Self(Arc::new(Inner { aws, endpoint, from, configuration_set, service: OnceLock::new() }))
     }
 
     fn service(&self) -> &JsonService {
@@ -52,12 +54,13 @@ impl Mailer {
     /// Unavailable; internal when SES refuses this mail or sender, and would again (SES API, "SendEmail", "Errors").
     pub async fn send(&self, mail: Mail) -> Result<()> {
         let headers = [("content-type", "application/json")].as_slice();
-        let sent = self.service().post("/v2/email/outbound-emails", headers, request(&self.0.from, mail)).await;
+        let body = request(&self.0.from, &self.0.configuration_set, mail);
+        let sent = self.service().post("/v2/email/outbound-emails", headers, body).await;
         sent.map(|_| ()).map_err(refusal)
     }
 }
 
-fn request(from: &str, mail: Mail) -> Value {
+fn request(from: &str, configuration_set: &str, mail: Mail) -> Value {
     let text = |text: String| json!({"Data": text, "Charset": "UTF-8"});
     let header = |name: &str, value: &str| json!({"Name": name, "Value": value});
     let mut message = json!({
@@ -72,6 +75,7 @@ fn request(from: &str, mail: Mail) -> Value {
     }
     json!({
         "FromEmailAddress": from,
+        "ConfigurationSetName": configuration_set,
         "Destination": {"ToAddresses": [mail.to.as_str()]},
         "Content": {"Simple": message},
     })

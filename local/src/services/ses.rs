@@ -28,6 +28,8 @@ pub struct Mail {
     /// All recipients, open and hidden.
     pub to: Vec<String>,
     pub from: String,
+    #[serde(default)]
+    pub configuration_set: Option<String>,
     pub subject: String,
     pub text: String,
     pub html: String,
@@ -122,6 +124,7 @@ impl From<SendEmail> for Mail {
             sent_at: Clock::default().now().rfc3339(),
             to: to_addresses,
             from: request.from_email_address,
+            configuration_set: request.configuration_set_name,
             subject: subject.data,
             text: body.text.data,
             html: body.html.data,
@@ -134,6 +137,7 @@ impl From<SendEmail> for Mail {
 #[serde(rename_all = "PascalCase")]
 struct SendEmail {
     from_email_address: String,
+    configuration_set_name: Option<String>,
     destination: Destination,
     content: Content,
 }

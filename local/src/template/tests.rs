@@ -70,6 +70,23 @@ fn an_environment_is_the_globals_and_the_functions_own() {
     );
 }
 
+#[test]
+fn links_start_with_the_domain_unless_they_are_told_otherwise() {
+    let certificate = ("CertificateArn", "arn:aws:acm:eu-central-1:000000000000:certificate/c");
+    let domains = [certificate, ("DomainName", "api.example.org"), ("SocketsDomainName", "sockets.example.org")];
+    let urls = |given: &[(&str, &str)]| {
+        let model = Model::parse(TEMPLATE, &overrides(given)).unwrap();
+        let (users, notify) = (environment(&model, "users"), environment(&model, "notify"));
+        assert_eq!(users["SOCKETS_URL"], notify["SOCKETS_URL"]);
+        [users["PUBLIC_URL"].clone(), notify["PUBLIC_URL"].clone(), users["SOCKETS_URL"].clone()]
+    };
+    let own = "https://api.example.org";
+    assert_eq!(urls(&domains), [own, own, "wss://sockets.example.org"]);
+    let told = [("PublicUrl", "https://cdn.example.org"), ("SocketsUrl", "wss://cdn.example.org")];
+    let cdn = "https://cdn.example.org";
+    assert_eq!(urls(&[domains.as_slice(), &told].concat()), [cdn, cdn, "wss://cdn.example.org"]);
+}
+
 /// Resolves one value beside a few parameters and resources.
 fn resolve(yaml: &str) -> Result<Value, String> {
     let value = long_form(serde_yaml_ng::from_str(yaml).unwrap(), "").map_err(|error| error.to_string())?;
