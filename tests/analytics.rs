@@ -1,6 +1,6 @@
 //! Who reads a post: views, viewers, likes and comments by day.
 
-use crate::support::bulk::{app_of, people};
+use crate::support::bulk::{app_with_keys, people};
 use crate::support::services::shuffled;
 use crate::support::{Client, PASSWORD, TestApp, User, alone, set};
 use futures::StreamExt;
@@ -160,7 +160,7 @@ async fn likes_and_comments_count_on_the_day_on_which_they_were_made() {
 
     // Forty days later, in another row, some are taken back.
     app.advance(40 * DAY);
-    let keys = app_of(&app, "users");
+    let keys = app_with_keys(&app, "users").await;
     let later = Clock::default().now() + 40 * DAY;
     let sign_in = |user: &crate::support::bulk::Person| {
         let (id, anon, keys) = (user.id, app.anon(), keys.clone());
@@ -388,7 +388,7 @@ async fn ten_thousand_viewers_are_counted_for_a_tenth_of_a_write_unit_each() {
     // Viewers are their sessions, for nothing else of theirs is read.
     let users = (0..VIEWERS).map(|_| UserId::new(Clock::default().now()));
     let sessions: Vec<_> = users.chain([ann.id]).map(|user| session(user, Clock::default().now())).collect();
-    let keys = app_of(&app, "users");
+    let keys = app_with_keys(&app, "users").await;
     let ops = sessions.iter().map(|session| Op::put(key::session(session.user, session.id), session).unwrap());
     keys.table().batch_write(ops.collect()).await.unwrap();
     let mut ahead = Duration::ZERO;

@@ -278,8 +278,13 @@ async fn the_environment_read_is_the_environment_given() {
     let asked = asked.into_inner();
     // `RUST_LOG` is read before there is a configuration.
     let for_all = GIVEN_TO_ALL.into_iter().filter(|name| *name != "RUST_LOG");
-    let expected =
-        for_all.chain(NOT_OURS).chain(ENDPOINTS).chain(OWN_QUEUE).chain(["SIGNING_KEYS"]).map(str::to_owned).collect();
+    let expected = for_all
+        .chain(NOT_OURS)
+        .chain(ENDPOINTS)
+        .chain(OWN_QUEUE)
+        .chain(["SIGNING_KEYS_ARN"])
+        .map(str::to_owned)
+        .collect();
     assert_eq!(asked, expected);
 
     let app = TestApp::start().await;
@@ -287,7 +292,7 @@ async fn the_environment_read_is_the_environment_given() {
     for function in &app.model().functions {
         let given = app.environment(&function.binary).into_keys().filter(|name| !name.starts_with("AWS_"));
         let mut given: BTreeSet<String> = given.collect();
-        let has_keys = given.remove("SIGNING_KEYS");
+        let has_keys = given.remove("SIGNING_KEYS_ARN");
         let reads_queue = function.events.iter().any(|event| matches!(event, Event::Queue(_)));
         OWN_QUEUE.iter().for_each(|name| assert_eq!(given.remove(*name), reads_queue, "{} {name}", function.id));
         assert_eq!(given, GIVEN_TO_ALL.map(str::to_owned).into(), "{}", function.id);

@@ -102,12 +102,12 @@ async fn without_a_run_there_is_no_environment() {
     assert!(!folder.path().join("nowhere").exists());
 }
 
-/// A port that five free ones follow. Another process may take one before the test does; the range is none that systems
+/// A port that six free ones follow. Another process may take one before the test does; the range is none that systems
 /// hand out by themselves.
-fn six_free_ports() -> u16 {
+fn seven_free_ports() -> u16 {
     let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    let start = 20_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 6;
-    (start..30_000).step_by(6).find(|port| (*port..port + 6).all(free)).unwrap()
+    let start = 20_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 7;
+    (start..30_000).step_by(7).find(|port| (*port..port + 7).all(free)).unwrap()
 }
 
 /// What a host says at its start, which it ends with `Stop`. It is killed then.
@@ -130,9 +130,10 @@ async fn said(folder: &Path, port: u16) -> String {
 
 #[tokio::test]
 async fn services_keep_the_ports_after_the_apis() {
-    let (folder, port) = (tempfile::tempdir().unwrap(), six_free_ports());
-    let [dynamodb, sqs, s3, ses, sockets] = [1, 2, 3, 4, 5].map(|n| port + n);
-    let services = format!("DynamoDB {dynamodb}, SQS {sqs}, S3 {s3}, SES {ses}, sockets {sockets}\n");
+    let (folder, port) = (tempfile::tempdir().unwrap(), seven_free_ports());
+    let [dynamodb, sqs, s3, ses, sockets, secrets] = [1, 2, 3, 4, 5, 6].map(|n| port + n);
+    let services =
+        format!("DynamoDB {dynamodb}, SQS {sqs}, S3 {s3}, SES {ses}, sockets {sockets}, Secrets Manager {secrets}\n");
     for _ in 0..2 {
         let said = said(folder.path(), port).await;
         assert!(said.starts_with(&format!("Perch runs at  http://127.0.0.1:{port}\n")), "{said}");

@@ -2,7 +2,7 @@
 
 use crate::deletion::{self, EMAIL, NAME};
 use crate::support::archive::{self, Archive};
-use crate::support::bulk::{app_of, people};
+use crate::support::bulk::{app_of, app_with_keys, people};
 use crate::support::lists::walk;
 use crate::support::{Client, PASSWORD, TestApp, User, files, set, token_in, until};
 use local::{Death, Faults, InvokeError, Profile};
@@ -258,7 +258,7 @@ async fn a_link_works_again_for_a_week_and_no_other_does() {
     app.anon().post("/users/password/reset", reset).await.expect(400);
     // A key nobody knows made it, not the id alone.
     let id = ulid::Ulid::from_bytes([7; 16]).to_bytes();
-    let mac = app_of(&app, "users").keys().expect("keys").mac(Purpose::MailToken, &[&id]);
+    let mac = app_with_keys(&app, "users").await.keys().expect("keys").mac(Purpose::MailToken, &[&id]);
     refused(&base64url(&[&id[..], &mac[..]].concat())).await;
 
     app.advance(6 * DAY);

@@ -47,6 +47,7 @@ mod groups;
 mod groups_background;
 mod groups_private;
 mod journeys;
+mod keys;
 mod likes;
 mod live;
 mod lost_answers;

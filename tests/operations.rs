@@ -165,6 +165,13 @@ fn what_few_functions_need_few_may_do() {
     };
     assert_eq!(who_may(&model, mails), BTreeSet::from(["notify"]));
     assert_eq!(who_may(&model, |one| one.to_string().contains("ses:")), BTreeSet::from(["notify"]));
+    let keys = |one: &Value| {
+        one["Action"] == "secretsmanager:GetSecretValue" && one["Resource"] == json!({"Ref": "SigningKeys"})
+    };
+    let told = model.functions.iter().filter(|one| {
+        model.resources[&one.id]["Properties"]["Environment"]["Variables"].get("SIGNING_KEYS_ARN").is_some()
+    });
+    assert_eq!(who_may(&model, keys), told.map(|one| one.binary.as_str()).collect());
 }
 
 /// What would be lost with it stays when the stack goes, but not as the rest of a first deployment that failed.

@@ -1,6 +1,6 @@
 //! Forged access tokens, and secrets in places where they don't belong.
 
-use crate::support::bulk::app_of;
+use crate::support::bulk::app_with_keys;
 use crate::support::{PASSWORD, TestApp, token_in};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn with(value: &Value, field: &str, to: Value) -> Value {
 async fn forged_access_tokens_are_refused() {
     let app = TestApp::start().await;
     let (gull, tern) = (app.user("gull").await, app.user("tern").await);
-    let key = app_of(&app, "users").keys().unwrap().mac(Purpose::AccessToken, &[]);
+    let key = app_with_keys(&app, "users").await.keys().unwrap().mac(Purpose::AccessToken, &[]);
     let parts: Vec<&str> = gull.token().split('.').collect();
     let (header, claims) = (decode(parts[0]), decode(parts[1]));
     let try_token = async |token: &str| app.anon().with_token(token).get("/users").await;
@@ -123,10 +123,9 @@ async fn no_secret_is_in_the_log_or_in_an_answer() {
 
     let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("/users/password/reset"), "requests are logged: {log}");
-    let keys = app.environment("users").remove("SIGNING_KEYS").unwrap();
-    let keys: Value = serde_json::from_str(&keys).unwrap();
+    let keys = app.signing_keys().await;
     let mut secrets = vec![PASSWORD, wrong, new, "$argon2id$", gull.token(), &gull.refresh_token, &verify, &reset];
-    secrets.extend(keys.as_object().unwrap().values().filter_map(Value::as_str));
+    secrets.extend(keys.values().filter_map(Value::as_str));
     for secret in secrets {
         let place = log.find(secret).map(|at| log[..at].lines().next_back().unwrap_or_default());
         assert_eq!(place, None, "{secret} is in the log");

@@ -80,10 +80,15 @@ impl Folder {
         told.map_err(|source| DataError::Io { path: path.to_owned(), source })
     }
 
+    /// Where the secrets lie, a file for each.
+    pub(crate) fn secrets(&self) -> PathBuf {
+        self.path.join("secrets")
+    }
+
     /// A secret's content, generated at its first use.
     pub(crate) fn secret(&self, secret: &Secret) -> Result<String, DataError> {
         let read_or_make = || {
-            let folder = self.path.join("secrets");
+            let folder = self.secrets();
             create(&folder)?;
             let path = folder.join(format!("{}.json", secret.id));
             match fs::read_to_string(&path) {
@@ -109,7 +114,7 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 /// Written aside and renamed, so that a crash leaves all of it or nothing.
-fn write_private(path: &Path, content: &str) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, content: &str) -> io::Result<()> {
     let aside = path.with_extension("new");
     let mut options = OpenOptions::new();
     options.create(true).truncate(true).write(true);

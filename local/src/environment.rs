@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) type Environment = BTreeMap<String, String>;
 
-/// The environments of a run's functions. The run keeps them in its data folder, where its user alone may read them:
-/// there are keys among them.
+/// The environments of a run's functions. The run keeps them in its data folder, where its user alone may read them.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Environments {
     endpoints: Endpoints,
@@ -80,7 +79,7 @@ impl Environments {
     pub fn with_service_host(mut self, host: &str) -> Self {
         let endpoints = &mut self.endpoints;
         let all = [&mut endpoints.dynamodb, &mut endpoints.sqs, &mut endpoints.s3, &mut endpoints.ses];
-        for endpoint in all.into_iter().chain([&mut endpoints.connections]) {
+        for endpoint in all.into_iter().chain([&mut endpoints.connections, &mut endpoints.secrets]) {
             let port = endpoint.rsplit(':').next().unwrap_or_default();
             let named = format!("http://{host}:{port}");
             for value in self.functions.iter_mut().flat_map(|function| function.environment.values_mut()) {
@@ -197,9 +196,14 @@ mod tests {
                 s3: endpoint(30),
                 ses: endpoint(3004),
                 connections: endpoint(3005),
+                secrets: endpoint(3006),
             },
             functions: vec![
-                function("UsersFunction", "users", &[("AWS_LAMBDA_FUNCTION_NAME", "users"), ("SIGNING_KEYS", "{}")]),
+                function(
+                    "UsersFunction",
+                    "users",
+                    &[("AWS_LAMBDA_FUNCTION_NAME", "users"), ("SIGNING_KEYS_ARN", "{}")],
+                ),
                 function("FanoutFunction", "fanout", &[("OWN_QUEUE_URL", "http://127.0.0.1:3002/0/FanoutQueue")]),
                 function("FilesFunction", "files", &[("OWN_QUEUE_URL", "http://127.0.0.1:3002/0/FilesQueue")]),
             ],
@@ -210,7 +214,7 @@ mod tests {
     fn what_differs_is_each_functions_own() {
         let environments = environments();
         let alike = environments.variables(None).unwrap();
-        assert!(alike.contains_key("SIGNING_KEYS") && alike.contains_key("AWS_REGION"), "{alike:?}");
+        assert!(alike.contains_key("SIGNING_KEYS_ARN") && alike.contains_key("AWS_REGION"), "{alike:?}");
         assert!(!alike.contains_key("OWN_QUEUE_URL") && !alike.contains_key("AWS_LAMBDA_FUNCTION_NAME"), "{alike:?}");
         assert_eq!(environments.variables(Some("users")).unwrap()["AWS_LAMBDA_FUNCTION_NAME"], "users");
         let own = environments.variables(Some("FilesFunction")).unwrap();

@@ -77,6 +77,7 @@ where
         let app = app.clone();
         async move {
             let event = serde_json::from_slice(&event).map_err(|error| error.to_string())?;
+            app.key_ring().refresh().await.map_err(|error| error.to_string())?;
             serde_json::to_vec(&handle(app, event).await).map_err(|error| error.to_string())
         }
         .boxed()
@@ -95,6 +96,7 @@ where
         let app = app.clone();
         async move {
             let event = serde_json::from_slice(&event).map_err(|error| error.to_string())?;
+            app.key_ring().refresh().await.map_err(|error| error.to_string())?;
             let answer = handle(app, event).await.map_err(|error| error.to_string())?;
             serde_json::to_vec(&answer).map_err(|error| error.to_string())
         }

@@ -48,6 +48,7 @@ use services::Durability;
 use services::connections::Connections;
 use services::dynamodb::DynamoDb;
 use services::s3::{BucketRequest, S3};
+use services::secrets::Secrets;
 use services::ses::{Mail, Ses};
 use services::sqs::{Counts, Message, Sqs};
 use shared::App;
@@ -78,7 +79,7 @@ const CLOSE: Duration = Duration::from_millis(300);
 pub struct Options {
     /// The address to listen on.
     pub host: IpAddr,
-    /// The API's port; the services take the five after it. 0 takes any that are free.
+    /// The API's port; the services take the six after it. 0 takes any that are free.
     pub port: u16,
     /// Where data lies.
     pub data: Data,
@@ -147,7 +148,7 @@ pub enum StartError {
     #[error(transparent)]
     Data(#[from] DataError),
     /// The port can't be used.
-    #[error("port {port}, for {service}, can't be used: {source}; --port N takes N and the five after it")]
+    #[error("port {port}, for {service}, can't be used: {source}; --port N takes N and the six after it")]
     Port {
         /// The port.
         port: u16,
@@ -185,6 +186,8 @@ pub struct Endpoints {
     pub ses: String,
     /// API Gateway's management of sockets.
     pub connections: String,
+    /// Secrets Manager.
+    pub secrets: String,
 }
 
 /// A message of a dead-letter queue.
@@ -203,6 +206,7 @@ struct Services {
     ses: Arc<Ses>,
     connections: Connections,
     s3: S3,
+    secrets: Secrets,
     wire: Option<Wire>,
     faults: Option<FaultLayer>,
     replica: Option<Arc<Replica>>,

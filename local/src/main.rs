@@ -131,7 +131,7 @@ struct AuditArguments {
 
 #[derive(Args)]
 struct Arguments {
-    /// The API's port; the services take the five after it. 0 takes any that are free
+    /// The API's port; the services take the six after it. 0 takes any that are free
     #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(..=i64::from(LAST_PORT)))]
     port: u16,
     /// The address to listen on; 0.0.0.0 is any, and open to the network
@@ -241,8 +241,15 @@ impl Arguments {
 
 /// Which service answers on which port.
 fn services(endpoints: &Endpoints) -> String {
-    let Endpoints { dynamodb, sqs, s3, ses, connections } = endpoints;
-    let named = [("DynamoDB", dynamodb), ("SQS", sqs), ("S3", s3), ("SES", ses), ("sockets", connections)];
+    let Endpoints { dynamodb, sqs, s3, ses, connections, secrets } = endpoints;
+    let named = [
+        ("DynamoDB", dynamodb),
+        ("SQS", sqs),
+        ("S3", s3),
+        ("SES", ses),
+        ("sockets", connections),
+        ("Secrets Manager", secrets),
+    ];
     let ports = named.map(|(name, endpoint)| format!("{name} {}", endpoint.rsplit(':').next().unwrap_or_default()));
     ports.join(", ")
 }

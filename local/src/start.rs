@@ -11,6 +11,7 @@ use crate::gateway::sockets::SocketGateway;
 use crate::services::connections::Connections;
 use crate::services::dynamodb::DynamoDb;
 use crate::services::s3::S3;
+use crate::services::secrets::Secrets;
 use crate::services::ses::Ses;
 use crate::services::sqs::{QueueSpec, Sqs};
 use crate::services::{Durability, Listener, REGION, listen_at};
@@ -39,6 +40,7 @@ struct Listeners {
     s3: Listener,
     ses: Listener,
     connections: Listener,
+    secrets: Listener,
 }
 
 impl Listeners {
@@ -49,6 +51,7 @@ impl Listeners {
             s3: listen(options, "S3", 3)?,
             ses: listen(options, "SES", 4)?,
             connections: listen(options, "sockets", 5)?,
+            secrets: listen(options, "Secrets Manager", 6)?,
         })
     }
 }
@@ -76,11 +79,15 @@ impl Local {
         let template = Template::read(&options, listener.local_addr()?.port())?;
         let services = services(&options, &folder, &template.model, listeners).await?;
         let endpoints = services.endpoints();
-        let environments = template.environments(&options, &folder, &services, &endpoints)?;
+        let environments = template.environments(&options, &services, &endpoints)?;
         folder.tell(&Environments::of(&template.model, &environments, &endpoints))?;
         let clock = Clock::default();
         clock.advance(options.clock_offset);
         let apps = template.apps(&environments, &clock)?;
+        // As Lambda's init phase does.
+        for (name, app) in &apps {
+            app.key_ring().refresh().await.map_err(|error| StartError::Function(name.clone(), error.to_string()))?;
+        }
         let functions = template.functions(&apps)?;
         let written = Arc::new(Notify::new());
         let gateway = template.gateway(&functions, &services, options.socket_times, written.clone())?;
@@ -126,7 +133,7 @@ async fn services(
     model: &Model,
     listeners: Listeners,
 ) -> Result<Services, StartError> {
-    let Listeners { dynamodb, sqs, s3, ses, connections } = listeners;
+    let Listeners { dynamodb, sqs, s3, ses, connections, secrets } = listeners;
     let durability = options.durability.unwrap_or(match options.data {
         Data::Ephemeral => Durability::Fast,
         Data::Dir(_) => Durability::Full,
@@ -144,6 +151,10 @@ async fn services(
         dynamodb.create_table(&model.table.properties).await?;
         Ok(dynamodb)
     };
+    for secret in &model.secrets {
+        folder.secret(secret)?;
+    }
+    let secrets = Secrets::start(secrets, folder.secrets());
     let connections = Connections::start(connections);
     let (dynamodb, sqs, ses, s3) = futures::try_join!(
         table,
@@ -165,7 +176,7 @@ async fn services(
         }
         false => None,
     };
-    Ok(Services { dynamodb, sqs, ses: Arc::new(ses), connections, s3, wire, faults, replica })
+    Ok(Services { dynamodb, sqs, ses: Arc::new(ses), connections, s3, secrets, wire, faults, replica })
 }
 
 impl Services {
@@ -177,6 +188,7 @@ impl Services {
             s3: self.s3.endpoint().to_owned(),
             ses: self.ses.endpoint().to_owned(),
             connections: self.connections.endpoint().to_owned(),
+            secrets: self.secrets.endpoint().to_owned(),
         }
     }
 
@@ -217,14 +229,10 @@ impl Template {
     fn environments(
         &self,
         options: &Options,
-        folder: &Folder,
         services: &Services,
         endpoints: &Endpoints,
     ) -> Result<BTreeMap<String, Environment>, StartError> {
-        let mut bindings = Bindings { queues: services.sqs.endpoint().to_owned(), secrets: BTreeMap::new() };
-        for secret in &self.model.secrets {
-            bindings.secrets.insert(secret.id.clone(), folder.secret(secret)?);
-        }
+        let bindings = Bindings { queues: services.sqs.endpoint().to_owned() };
         let mut environments = BTreeMap::new();
         for function in &self.model.functions {
             let given = self.model.environment(function, &bindings).map_err(|error| self.error(error))?;
@@ -307,6 +315,7 @@ fn lambda_environment(function: &template::Function, endpoints: &Endpoints) -> E
         ("AWS_ENDPOINT_URL_S3", &endpoints.s3),
         ("AWS_ENDPOINT_URL_SESV2", &endpoints.ses),
         ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", &endpoints.connections),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &endpoints.secrets),
     ];
     variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

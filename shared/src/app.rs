@@ -3,8 +3,9 @@
 use crate::Config;
 use crate::aws::Aws;
 use crate::clock::{Clock, Timestamp};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::jobs::Jobs;
+use crate::keyring::KeyRing;
 use crate::mail::Mailer;
 use crate::media::Media;
 use crate::push::Push;
@@ -25,6 +26,7 @@ struct Inner {
     mailer: Mailer,
     media: Media,
     push: Push,
+    keys: KeyRing,
     cards: CardCache,
 }
 
@@ -41,7 +43,8 @@ impl App {
             jobs: Jobs::new(aws.clone(), endpoints.sqs, &config),
             mailer: Mailer::new(aws.clone(), endpoints.ses, &config),
             media: Media::new(aws.clone(), endpoints.s3, &config),
-            push: Push::new(aws, endpoints.connections, &config),
+            push: Push::new(aws.clone(), endpoints.connections, &config),
+            keys: KeyRing::new(aws, endpoints.secrets, config.signing_keys.clone(), clock.clone()),
             cards: CardCache::default(),
             clock,
             config,
@@ -84,7 +87,11 @@ impl App {
     ///
     /// # Errors
     /// 500 in a function that `template.yaml` gives none.
-    pub fn keys(&self) -> Result<&Keys> {
-        self.0.config.keys.as_ref().ok_or_else(|| Error::internal("SIGNING_KEYS is not set for this function"))
+    pub fn keys(&self) -> Result<Keys> {
+        self.0.keys.keys()
+    }
+
+    pub fn key_ring(&self) -> &KeyRing {
+        &self.0.keys
     }
 }

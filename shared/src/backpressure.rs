@@ -63,6 +63,15 @@ pub const ACTIVITY_TIMEOUT: Duration = Duration::from_secs(3);
 /// A function behind the API: a request, and room for a cold start and the answer.
 pub const API_FUNCTION_TIMEOUT: Duration = Duration::from_secs(15);
 
+// ---------------------------------------------------------------- signing keys
+
+/// The signing keys are read again after that. Every function then knows a key that was added, so it may begin to sign.
+pub const KEYS_KEPT: Duration = Duration::from_secs(300);
+/// A token that names an unknown key has them read again, but not sooner: anybody can make up a name.
+pub const KEYS_RENEWED: Duration = Duration::from_secs(10);
+/// Where they can't be read, those from before are used, and it is tried again after that.
+pub const KEYS_RETRIED: Duration = Duration::from_secs(30);
+
 // ---------------------------------------------------------------- sockets
 
 /// A message to a socket. API Gateway answers in some 10 ms, a new connection to it in some 50; a socket that takes

@@ -1,7 +1,6 @@
 //! The environment, read once. Nothing else reads it, and all that is missing is said at once.
 
 use crate::models::user::Username;
-use crate::secrets::Keys;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -58,8 +57,8 @@ pub struct Config {
     pub fanout_limit: u64,
     /// Whoever has this name is the first moderator.
     pub moderator: Option<Username>,
-    /// None in functions that neither check a token nor make one.
-    pub keys: Option<Keys>,
+    /// The secret that has the signing keys; None in functions that neither check a token nor make one.
+    pub signing_keys: Option<String>,
 }
 
 /// The queue that a worker reads.
@@ -92,6 +91,7 @@ pub struct Endpoints {
     pub s3: Option<String>,
     pub ses: Option<String>,
     pub connections: Option<String>,
+    pub secrets: Option<String>,
 }
 
 /// Every variable that is missing or can't be read.
@@ -133,12 +133,13 @@ pub const GIVEN_TO_ALL: [&str; 28] = [
 
 /// The variables that `template.yaml` declares empty, for `sam local` passes on declared ones alone. `AWS_ENDPOINT_URL`
 /// stands for each that is empty.
-pub const ENDPOINTS: [&str; 5] = [
+pub const ENDPOINTS: [&str; 6] = [
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_SQS",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_SESV2",
     "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
 ];
 
 /// The variables that `template.yaml` gives to functions that read a queue.
@@ -154,7 +155,7 @@ impl Config {
     /// Reads the variables that `lookup` knows.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut vars = Vars { lookup, problems: Vec::new(), unresolved: Vec::new() };
-        let [dynamodb, sqs, s3, ses, connections] = ENDPOINTS.map(|name| vars.endpoint(name));
+        let [dynamodb, sqs, s3, ses, connections, secrets] = ENDPOINTS.map(|name| vars.endpoint(name));
         let config = Self {
             region: vars.text("AWS_REGION"),
             credentials: Credentials {
@@ -162,7 +163,7 @@ impl Config {
                 secret_access_key: vars.text("AWS_SECRET_ACCESS_KEY"),
                 session_token: vars.optional("AWS_SESSION_TOKEN"),
             },
-            endpoints: Endpoints { dynamodb, sqs, s3, ses, connections },
+            endpoints: Endpoints { dynamodb, sqs, s3, ses, connections, secrets },
             table: vars.text("TABLE_NAME"),
             export_queue: vars.resource("EXPORT_QUEUE_URL"),
             fanout_queue: vars.resource("FANOUT_QUEUE_URL"),
@@ -192,7 +193,7 @@ impl Config {
             activity_kept: Duration::from_secs(vars.parsed::<u64>("ACTIVITY_DAYS", 1).saturating_mul(24 * 3_600)),
             fanout_limit: vars.parsed("FANOUT_LIMIT", 1),
             moderator: vars.username("MODERATOR"),
-            keys: vars.keys("SIGNING_KEYS"),
+            signing_keys: vars.optional("SIGNING_KEYS_ARN"),
         };
         let problems = vars.into_problems();
         if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
@@ -291,18 +292,6 @@ impl<L: Fn(&str) -> Option<String>> Vars<L> {
         }
         username
     }
-
-    fn keys(&mut self, name: &str) -> Option<Keys> {
-        let value = self.optional(name)?;
-        let keys = Keys::parse(&value);
-        if keys.is_none() && value.starts_with("{{resolve:") {
-            self.unresolved.push(name.to_owned());
-        } else if keys.is_none() {
-            // Never the value: it is a secret.
-            self.problems.push(format!("{name} is no JSON object of keys of 32 characters or more"));
-        }
-        keys
-    }
 }
 
 #[cfg(test)]
@@ -345,10 +334,9 @@ mod tests {
             ("FANOUT_QUEUE_URL", "FanoutQueue"),
             ("OWN_DLQ_URL", "arn:aws:sqs:us-east-1:123456789012:FanoutDlq"),
             ("MEDIA_BUCKET", "MediaBucket"),
-            ("SIGNING_KEYS", "{{resolve:secretsmanager:SigningKeys:SecretString}}"),
         ]);
         let error = error.unwrap_err().to_string();
-        let names = "FANOUT_QUEUE_URL, OWN_DLQ_URL, MEDIA_BUCKET, SIGNING_KEYS hold names from the template";
+        let names = "FANOUT_QUEUE_URL, OWN_DLQ_URL, MEDIA_BUCKET hold names from the template";
         assert!(error.contains(names) && error.contains("cargo run -- env --sam"), "{error}");
         assert_eq!(error.matches(';').count(), 0, "nothing else is wrong: {error}");
     }

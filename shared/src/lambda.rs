@@ -42,7 +42,10 @@ where
     let (app, handle) = (&app, &handle);
     lambda_runtime::run(service_fn(
         // On the heap, or the future's type grows deeper than the compiler follows.
-        |event: LambdaEvent<E>| async move { Ok::<R, Error>(Box::pin(handle(app, event.payload)).await) },
+        |event: LambdaEvent<E>| async move {
+            app.key_ring().refresh().await?;
+            Ok::<R, Error>(Box::pin(handle(app, event.payload)).await)
+        },
     ))
     .await
 }
@@ -59,7 +62,10 @@ where
     let app = start()?;
     warm(&app).await;
     let (app, handle) = (&app, &handle);
-    let run = |event: LambdaEvent<E>| async move { Ok::<R, Error>(Box::pin(handle(app, event.payload)).await?) };
+    let run = |event: LambdaEvent<E>| async move {
+        app.key_ring().refresh().await?;
+        Ok::<R, Error>(Box::pin(handle(app, event.payload)).await?)
+    };
     lambda_runtime::run(service_fn(run)).await
 }
 
@@ -72,10 +78,10 @@ fn start() -> Result<App, Error> {
     Ok(App::with_clock(Config::from_env()?, Clock::default()))
 }
 
-/// One cheap call whose answer nobody waits for twice: the TLS handshake happens here, in the init phase, where Lambda
-/// does not throttle the CPU.
+/// One cheap call of the table, whose answer nobody waits for twice, and the signing keys: the TLS handshakes happen
+/// here, in the init phase, where Lambda does not throttle the CPU. What fails is tried again by the first invocation.
 async fn warm(app: &App) {
-    let _ = app.table().ping().await;
+    let _ = futures::future::join(app.table().ping(), app.key_ring().refresh()).await;
 }
 
 /// Handles each message of the event of a worker's own queue, without the others: `|job| do_it(app, job)`.
@@ -232,7 +238,7 @@ mod tests {
             "AWS_ENDPOINT_URL_SQS" => "http://127.0.0.1:1".to_owned(),
             _ => "off".to_owned(),
         };
-        let config = Config::read(|name| (name != "SIGNING_KEYS").then(|| variable(name))).unwrap();
+        let config = Config::read(|name| (name != "SIGNING_KEYS_ARN").then(|| variable(name))).unwrap();
         App::with_clock(config, Clock::default())
     }
 

@@ -26,6 +26,8 @@ pub mod store;
 
 /// The messages workers receive.
 pub mod jobs;
+/// The signing keys, from Secrets Manager.
+pub mod keyring;
 /// Mail, sent through SES.
 pub mod mail;
 /// The media bucket.

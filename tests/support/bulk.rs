@@ -20,6 +20,13 @@ pub(crate) fn app_of(app: &TestApp, function: &str) -> App {
     App::new(Config::read(|name| environment.get(name).cloned()).expect("a whole environment"))
 }
 
+/// The same with the signing keys.
+pub(crate) async fn app_with_keys(app: &TestApp, function: &str) -> App {
+    let app = app_of(app, function);
+    app.key_ring().refresh().await.expect("keys");
+    app
+}
+
 /// Somebody signed in.
 pub(crate) struct Person {
     pub(crate) client: Client,
@@ -37,7 +44,7 @@ impl std::ops::Deref for Person {
 
 /// `count` accounts named `prefix0`, `prefix1`, …, each signed in.
 pub(crate) async fn people(app: &TestApp, prefix: &str, count: usize) -> Vec<Person> {
-    let users = app_of(app, "users");
+    let users = app_with_keys(app, "users").await;
     let one = |n: usize| person(app, users.clone(), format!("{prefix}{n}"));
     futures::stream::iter(0..count).map(one).buffered(16).collect().await
 }
@@ -71,7 +78,7 @@ pub(crate) async fn crowd(app: &TestApp, user: &User) {
 
 /// An access token of a new session.
 pub(crate) async fn session(app: &TestApp, user: UserId) -> String {
-    sign_in(&app_of(app, "users"), user).await
+    sign_in(&app_with_keys(app, "users").await, user).await
 }
 
 async fn sign_in(users: &App, user: UserId) -> String {

@@ -5,7 +5,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use local::Pattern;
 use local::template::Event;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -37,6 +37,20 @@ impl TestApp {
         let answer: Value = serde_json::from_slice(answer.body()).expect("JSON");
         assert!(answer.get("__type").is_none(), "{target}: {answer}");
         answer
+    }
+
+    /// The signing keys, as Secrets Manager has them.
+    pub(crate) async fn signing_keys(&self) -> Map<String, Value> {
+        let secret = json!({"SecretId": self.environment("users")["SIGNING_KEYS_ARN"]});
+        let found = self.aws(&self.endpoints().secrets, "secretsmanager.GetSecretValue", secret).await;
+        serde_json::from_str(found["SecretString"].as_str().expect("a secret")).expect("keys by their names")
+    }
+
+    /// Replaces the signing keys.
+    pub(crate) async fn put_signing_keys(&self, keys: &Value) {
+        let secret =
+            json!({"SecretId": self.environment("users")["SIGNING_KEYS_ARN"], "SecretString": keys.to_string()});
+        self.aws(&self.endpoints().secrets, "secretsmanager.PutSecretValue", secret).await;
     }
 
     /// Every item of the table, but for what schedules keep of themselves, which is written when they run.

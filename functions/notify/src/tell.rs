@@ -146,7 +146,7 @@ async fn mail(app: &App, topic: &Topic, act: &Act, account: &Account) -> Result<
         tracing::info!(owner = %topic.owner, limit, "no mail: enough for today");
         return Ok(());
     }
-    let mail = mails::act(app.config(), app.keys()?, account, &actor, topic, act);
+    let mail = mails::act(app.config(), &app.keys()?, account, &actor, topic, act);
     let sent = match store::notifications::claim_mail(app, topic, act).await {
         Ok(Some(claim)) => mails::send(app, claim, mail).await.map(|()| true),
         other => other.map(|_| false),

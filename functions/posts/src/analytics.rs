@@ -42,7 +42,7 @@ impl Reading {
         }
         let address = self.address.hashed();
         let viewer = reader.map_or(Viewer::Address(&address), Viewer::User);
-        let viewer = ViewerHash::new(app.keys()?, post, viewer);
+        let viewer = ViewerHash::new(&app.keys()?, post, viewer);
         app.jobs().viewed(ViewsJob::Viewed { post, viewer, at: app.now() }).await;
         Ok(())
     }

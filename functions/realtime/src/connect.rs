@@ -23,7 +23,7 @@ pub(crate) async fn connect(app: &App, event: Event) -> Result<Answer> {
     let token = offered.token.ok_or_else(|| {
         Error::unauthorized("Send an access token: `?token=`, or after `perch` in Sec-WebSocket-Protocol.")
     })?;
-    let bearer = Bearer::read(app, token)?;
+    let bearer = Bearer::read(app, token).await?;
     let user = bearer.acting(app, Action::Connect).await?.id;
     if let Some(oldest) = sockets::open(app, user, bearer.session(), channel, &event.context.connection_id).await? {
         // It has no place any more, and is told nothing; that it stays open is a nuisance, no more.

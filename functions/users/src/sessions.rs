@@ -182,7 +182,7 @@ impl FromFields for RefreshBody {
 
 impl RefreshBody {
     fn read(&self, app: &App) -> Result<RefreshToken> {
-        let token = RefreshToken::read(app.keys()?, &self.refresh_token);
+        let token = RefreshToken::read(&app.keys()?, &self.refresh_token);
         token.ok_or_else(|| Error::unauthorized("This is no refresh token of ours. Sign in again."))
     }
 }

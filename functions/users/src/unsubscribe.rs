@@ -21,7 +21,7 @@ fn refused() -> Error {
     responses((status = 200, description = "The page", body = String, content_type = "text/html", example = json!("<!doctype html>…")))
 )]
 pub(crate) async fn show_unsubscribe_page(State(app): State<App>, Query(query): Query<TokenQuery>) -> Result<Response> {
-    let (_, kind) = read_unsubscribe_token(app.keys()?, &query.token).ok_or_else(refused)?;
+    let (_, kind) = read_unsubscribe_token(&app.keys()?, &query.token).ok_or_else(refused)?;
     Ok(pages::unsubscribe(&query.token, &kind))
 }
 
@@ -38,7 +38,7 @@ pub(crate) async fn unsubscribe(
     notes: Notes,
     Query(query): Query<TokenQuery>,
 ) -> Result<Response> {
-    let (user, kind) = read_unsubscribe_token(app.keys()?, &query.token).ok_or_else(refused)?;
+    let (user, kind) = read_unsubscribe_token(&app.keys()?, &query.token).ok_or_else(refused)?;
     for _ in 0..5 {
         let Some(account) = store::users::account(&app, user).await? else { break };
         notes.set_user(user);

@@ -9,6 +9,8 @@ pub mod connections;
 pub mod dynamodb;
 /// The media bucket.
 pub mod s3;
+/// Secrets.
+pub mod secrets;
 /// Mail.
 pub mod ses;
 /// The queues.

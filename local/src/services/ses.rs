@@ -202,7 +202,7 @@ mod tests {
             "MAIL_FROM" => "Perch <no-reply@perch.test>".to_owned(),
             _ => "off".to_owned(),
         };
-        let config = Config::read(|name| (name != "SIGNING_KEYS").then(|| variable(name))).unwrap();
+        let config = Config::read(|name| (name != "SIGNING_KEYS_ARN").then(|| variable(name))).unwrap();
         let mail = shared::mail::Mail {
             to: FieldValue::parse(&json!("ann@perch.test")).unwrap(),
             subject: subject.to_owned(),

@@ -134,7 +134,7 @@ impl Reader<'_> {
     }
 
     fn resolver(&self) -> Resolver<'_> {
-        static NOTHING: Bindings = Bindings { queues: String::new(), secrets: BTreeMap::new() };
+        static NOTHING: Bindings = Bindings { queues: String::new() };
         Resolver {
             conditions: &self.document["Conditions"],
             resources: &self.document["Resources"],

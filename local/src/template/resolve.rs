@@ -13,8 +13,6 @@ const STACK: &str = "perch";
 pub(crate) struct Bindings {
     /// Where the queues are, such as `http://127.0.0.1:4100`.
     pub(crate) queues: String,
-    /// Contents of the secrets by logical id.
-    pub(crate) secrets: BTreeMap<String, String>,
 }
 
 /// YAML to JSON, with short-form tags (`!Ref X`) in their long form (`{"Ref": "X"}`).
@@ -100,7 +98,6 @@ impl Resolver<'_> {
                 }
             },
             Value::Array(_) => Ok(Value::Array(self.list(value, place)?)),
-            Value::String(text) if text.starts_with("{{resolve:") => self.dynamic(text, place),
             other => Ok(other.clone()),
         }
     }
@@ -246,17 +243,7 @@ impl Resolver<'_> {
             rest = after;
         }
         result.push_str(rest);
-        self.resolve(&Value::String(result), place)
-    }
-
-    /// `{{resolve:secretsmanager:ARN:SecretString}}`: the whole secret.
-    fn dynamic(&self, reference: &str, place: &str) -> Result<Value, TemplateError> {
-        self.bindings
-            .secrets
-            .iter()
-            .find(|(id, _)| reference == format!("{{{{resolve:secretsmanager:{}:SecretString}}}}", secret_arn(id)))
-            .map(|(_, secret)| Value::String(secret.clone()))
-            .ok_or_else(|| TemplateError::at(place, format!("{reference} is not a secret of this template")))
+        Ok(Value::String(result))
     }
 }
 
@@ -294,6 +281,7 @@ pub(crate) fn arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
 }
 
-fn secret_arn(name: &str) -> String {
+/// What `Ref` gives for a secret.
+pub(crate) fn secret_arn(name: &str) -> String {
     arn("secretsmanager", &format!("secret:{name}"))
 }

@@ -10,10 +10,7 @@ fn overrides(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 fn environment(model: &Model, binary: &str) -> BTreeMap<String, String> {
-    let bindings = Bindings {
-        queues: "http://127.0.0.1:1".to_owned(),
-        secrets: BTreeMap::from([("SigningKeys".to_owned(), "{\"current\":\"x\"}".to_owned())]),
-    };
+    let bindings = Bindings { queues: "http://127.0.0.1:1".to_owned() };
     let function = model.functions.iter().find(|function| function.binary == binary).unwrap();
     model.environment(function, &bindings).unwrap()
 }
@@ -59,9 +56,9 @@ fn an_environment_is_the_globals_and_the_functions_own() {
     assert_eq!(users["TABLE_NAME"], "Table");
     assert_eq!(users["FANOUT_QUEUE_URL"], "http://127.0.0.1:1/000000000000/FanoutQueue");
     assert_eq!(users["PUBLIC_URL"], "http://localhost:3000");
-    assert_eq!(users["SIGNING_KEYS"], "{\"current\":\"x\"}");
+    assert_eq!(users["SIGNING_KEYS_ARN"], format!("arn:aws:secretsmanager:{REGION}:000000000000:secret:SigningKeys"));
     assert_eq!(users["FANOUT_LIMIT"], "10000");
-    assert!(!environment(&model, "docs").contains_key("SIGNING_KEYS"));
+    assert!(!environment(&model, "docs").contains_key("SIGNING_KEYS_ARN"));
 
     let model = Model::parse(TEMPLATE, &BTreeMap::new()).unwrap();
     assert_eq!(
@@ -94,7 +91,7 @@ fn resolve(yaml: &str) -> Result<Value, String> {
         conditions: &json!({ "Yes": { "Fn::Equals": [{ "Ref": "P" }, "p"] }, "No": { "Fn::Not": [{ "Condition": "Yes" }] } }),
         resources: &json!({ "T": { "Type": "AWS::DynamoDB::Table" }, "Q": { "Type": "AWS::SQS::Queue" } }),
         parameters: &BTreeMap::from([("P".to_owned(), json!("p")), ("L".to_owned(), json!(["a", "b"]))]),
-        bindings: &Bindings { queues: "http://q".to_owned(), secrets: BTreeMap::new() },
+        bindings: &Bindings { queues: "http://q".to_owned() },
     };
     resolver.resolve(&value, "Here").map_err(|error| error.to_string())
 }
@@ -131,10 +128,6 @@ fn what_is_unknown_is_an_error_that_names_its_place() {
         ("!Select [0, [a]]", "Here: Fn::Select is not supported locally"),
         ("!If [Maybe, 1, 2]", "Here: there is no condition Maybe"),
         ("!Sub '${P'", "Here: a ${ is not closed"),
-        (
-            "'{{resolve:secretsmanager:x:SecretString}}'",
-            "Here: {{resolve:secretsmanager:x:SecretString}} is not a secret of this template",
-        ),
     ] {
         assert_eq!(resolve(yaml), Err(message.to_owned()), "{yaml}");
     }

@@ -27,7 +27,10 @@ impl Bearer {
     ///
     /// # Errors
     /// 401 where it is malformed, expired or not ours.
-    pub fn read(app: &App, token: &str) -> Result<Self> {
+    pub async fn read(app: &App, token: &str) -> Result<Self> {
+        if app.keys()?.lack_that_of(token) {
+            app.key_ring().renew().await?;
+        }
         let claims = app.keys()?.read_access_token(&app.config().issuer, token, app.now());
         Ok(Self { claims: claims.ok_or_else(refused)?, notes: Notes::default() })
     }
@@ -115,7 +118,7 @@ impl FromRequestParts<App> for Bearer {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(refused());
         }
-        let mut bearer = Self::read(app, token.trim())?;
+        let mut bearer = Self::read(app, token.trim()).await?;
         bearer.notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
         bearer.notes.set_user(bearer.id());
         Ok(bearer)

@@ -141,7 +141,13 @@ async fn around(State((app, writes)): State<(App, Arc<Writes>)>, mut request: Re
     let (notes, meter) = (Notes::default(), Meter::default());
     request.extensions_mut().insert(notes.clone());
 
-    let work = AssertUnwindSafe(meter.scope(next.run(request))).catch_unwind();
+    let work = async {
+        match app.key_ring().refresh().await {
+            Ok(()) => next.run(request).await,
+            Err(error) => error.into_response(),
+        }
+    };
+    let work = AssertUnwindSafe(meter.scope(work)).catch_unwind();
     let response = match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Error::internal("a handler panicked").into_response(),

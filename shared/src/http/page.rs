@@ -49,7 +49,7 @@ impl PageQuery {
     /// 400 for a cursor that is forged, cut or another list's.
     pub fn after(&self, app: &App, list: &str) -> Result<Option<String>> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
-        let position = read(app.keys()?, list, cursor);
+        let position = read(&app.keys()?, list, cursor);
         position.map(Some).ok_or_else(|| Error::new(Kind::InvalidCursor).detail("Start again without a cursor."))
     }
 
@@ -76,7 +76,7 @@ impl PageQuery {
     /// 500 without signing keys.
     pub fn page<T>(&self, app: &App, list: &str, items: Vec<T>, next: Option<&str>) -> Result<Page<T>> {
         let keys = app.keys()?;
-        let next_cursor = next.map(|position| write(keys, list, position)).transpose()?;
+        let next_cursor = next.map(|position| write(&keys, list, position)).transpose()?;
         let link = next_cursor.as_ref().map(|cursor| {
             let separator = if self.link.contains('?') { '&' } else { '?' };
             format!("<{}{}{separator}cursor={cursor}>; rel=\"next\"", app.config().public_url, self.link)

@@ -50,6 +50,12 @@ impl Keys {
             .unwrap_or_default()
     }
 
+    /// Whether the token names a key that is none of these.
+    pub fn lack_that_of(&self, token: &str) -> bool {
+        let named = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid);
+        named.is_some_and(|id| self.0.iter().all(|key| key.id != id))
+    }
+
     /// The claims of a token that one of the keys signed for this issuer and that has not expired.
     pub fn read_access_token(&self, issuer: &str, token: &str, now: Timestamp) -> Option<Claims> {
         install_provider();

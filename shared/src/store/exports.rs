@@ -33,7 +33,7 @@ pub async fn wanted(app: &App, id: Ulid) -> Result<Option<(MailToken, UserPage)>
 /// 400 for a token that is forged, expired or for something else, or when nobody is to have the archive any more.
 pub async fn presented(app: &App, text: &str) -> Result<(MailToken, UserPage)> {
     let refused = || Error::new(Kind::InvalidToken).detail("Ask for a new archive: POST /users/export.");
-    let id = MailToken::read(app.keys()?, text).ok_or_else(refused)?;
+    let id = MailToken::read(&app.keys()?, text).ok_or_else(refused)?;
     wanted(app, id).await?.ok_or_else(refused)
 }
 

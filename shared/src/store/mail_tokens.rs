@@ -59,7 +59,7 @@ pub async fn find(app: &App, id: Ulid) -> Result<Option<MailToken>> {
 /// 400 for one that is forged, used, expired or for something else.
 pub async fn presented(app: &App, text: &str, action: MailAction) -> Result<MailToken> {
     let refused = || Error::new(Kind::InvalidToken).detail("Ask for a new mail.");
-    let id = MailToken::read(app.keys()?, text).ok_or_else(refused)?;
+    let id = MailToken::read(&app.keys()?, text).ok_or_else(refused)?;
     find(app, id).await?.filter(|token| token.action == action).ok_or_else(refused)
 }
 

@@ -111,7 +111,7 @@ pub async fn start(
     }
     let (now, user) = (app.now(), kept.id);
     let id = SessionId::new(now);
-    let token = RefreshToken { user, session: id, generation: 0 }.text(app.keys()?);
+    let token = RefreshToken { user, session: id, generation: 0 }.text(&app.keys()?);
     let session = Session {
         user,
         id,
@@ -156,7 +156,7 @@ fn started(kept: &Credentials, address: &str, rehashed: Option<String>) -> Op {
 /// 401 for a token that is not the session's; a replay ends the session.
 pub async fn refresh(app: &App, presented: RefreshToken, text: &str) -> Result<String> {
     let now = app.now();
-    let successor = presented.successor().text(app.keys()?);
+    let successor = presented.successor().text(&app.keys()?);
     let session = key::session(presented.user, presented.session);
     let op = Op::update(session)
         .set("hash", hashed(&successor))

@@ -42,7 +42,7 @@ impl Links {
         let config = app.config();
         let base = config.media_url.as_ref().unwrap_or(&config.public_url).clone();
         let expires = (app.now().seconds() / HOUR + HOURS) * HOUR;
-        Ok(Self(Reader::Client { base, keys: app.keys()?.clone(), expires }))
+        Ok(Self(Reader::Client { base, keys: app.keys()?, expires }))
     }
 
     /// Those in an account's archive: to its own files there, and of others' to what tells a new address. Signed ones
