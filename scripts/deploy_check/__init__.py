@@ -1,0 +1,1 @@
+"""Proves the deployment without an AWS account; scripts/deploy-check runs it."""

@@ -1,0 +1,73 @@
+"""Holds the checks to faults: each mutation of the template must be caught by one of them."""
+
+import json
+import subprocess
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from deploy_check import mutations, policies
+
+# Tests that hold template, code and documents to each other, and journeys on a local host that runs the template.
+TESTS = ["contract::", "operations::", "deployed::", "journeys::"]
+
+
+class Checks:
+    def __init__(self, root, work, tests, asked):
+        self.root, self.work, self.tests, self.asked = root, work, tests, asked
+        self.tools = root / ".venv/bin"
+
+    def catch(self, number, mutation, template):
+        """The first check that finds something wrong, and what."""
+        folder = self.work / "mutations" / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        source, translation = folder / "template.yaml", folder / "cloudformation.json"
+        source.write_text(json.dumps(mutation.of(template), indent=1))
+        for check in (self.translate, self.permissions, self.project, self.lint, self.policy):
+            if found := check(source, translation):
+                return check.__name__, found
+        return None
+
+    def translate(self, source, translation):
+        return failed([self.tools / "python", self.root / "scripts/translate.py", source, translation])
+
+    def permissions(self, _, translation):
+        try:
+            return next(iter(policies.problems(json.loads(translation.read_text()), self.asked)), None)
+        except (KeyError, ValueError, TypeError) as error:
+            return f"{type(error).__name__}: {error}"
+
+    def project(self, source, _):
+        # The template of the current folder goes before the project's own.
+        return failed([self.tests, *TESTS], source.parent)
+
+    def lint(self, source, translation):
+        lint = [self.tools / "cfn-lint", "--ignore-checks", "W2001", "--", source, translation]
+        return failed(lint)
+
+    def policy(self, _, translation):
+        return failed([self.tools / "checkov", "--config-file", self.root / "scripts/checkov.yaml", "--file", translation])
+
+
+def failed(command, folder=None):
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if "panicked" in line or "FAILED" in line or line[:1] in "EW"]
+        return (lines or (done.stdout + done.stderr).splitlines() or ["it failed"])[0][:160]
+    return None
+
+
+def run(root, work, tests, asked, count, threads):
+    """Prints who caught what, and each survivor; how many survived."""
+    template = mutations.load((root / "template.yaml").read_text())
+    chosen = mutations.sample(template, count)
+    checks = Checks(root, work, tests, asked)
+    with ThreadPoolExecutor(threads) as pool:
+        ends = list(pool.map(lambda one: checks.catch(one[0], one[1], template), enumerate(chosen)))
+    for name, number in Counter(end[0] for end in ends if end).most_common():
+        print(f"   {number:4} caught by {name}")
+    survivors = [mutation for mutation, end in zip(chosen, ends) if end is None]
+    for mutation in survivors:
+        print(f"   survived: {mutation}")
+    (work / "mutations.json").write_text(json.dumps([[str(mutation), end] for mutation, end in zip(chosen, ends)], indent=1))
+    print(f"   {len(chosen) - len(survivors)} of {len(chosen)} caught")
+    return len(survivors), len(chosen)
