@@ -122,7 +122,7 @@ def permissions(options, template, ministack, made):
     problems = [
         f"{function} was refused {action} on {resource}"
         for function, all in refused.items()
-        for action, resource, _ in sorted(all)
+        for action, resource in sorted(all)
     ]
     if options.record:
         problems += policies.problems(template, policies.record(asked))

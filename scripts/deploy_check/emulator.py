@@ -196,7 +196,7 @@ def simplify_filters(mapping):
 
 
 def widen(document):
-    """MiniStack asks for an action that IAM does not know, and for mail on any resource."""
+    """MiniStack asks for an action that IAM does not know; and for mail on any resource, not saying from whom."""
     statements = document["Statement"]
     for statement in statements if isinstance(statements, list) else [statements]:
         actions = statement.get("Action", [])
@@ -205,4 +205,5 @@ def widen(document):
             actions.append("sqs:SendMessageBatch")
         if "ses:SendEmail" in actions:
             statement["Resource"] = "*"
+            statement.pop("Condition", None)
         statement["Action"] = actions

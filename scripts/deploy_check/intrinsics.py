@@ -43,6 +43,9 @@ class Resolver:
             return PSEUDO[name]
         if name in self.parameters:
             return self.parameters[name]
+        # These are referred to by their ARNs.
+        if self.template["Resources"].get(name, {}).get("Type") in ("AWS::SecretsManager::Secret", "AWS::SNS::Topic"):
+            return self.arn(name)
         return name
 
     def call(self, name, argument):
@@ -99,6 +102,8 @@ class Resolver:
                 return f"arn:aws:lambda:{place}:function:{logical}"
             case "AWS::Logs::LogGroup":
                 return f"arn:aws:logs:{place}:log-group:{logical}:*"
+            case "AWS::SecretsManager::Secret":
+                return f"arn:aws:secretsmanager:{place}:secret:{logical}"
             case "AWS::IAM::Role":
                 return f"arn:aws:iam::{ACCOUNT}:role/{logical}"
             case other:

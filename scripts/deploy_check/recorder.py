@@ -18,13 +18,11 @@ decisions = Path(os.environ.pop("DECISIONS")).open("a", buffering=1)
 
 def evaluate(context, policies, *limits):
     result = decide(context, policies, *limits)
-    simple = {name: value for name, value in context.service_context.items() if isinstance(value, str | list)}
     decision = {
         "principal": context.principal_arn,
         "action": context.action,
         "resource": context.resource_arn,
         "allowed": result.decision == "Allow",
-        "context": simple,
     }
     decisions.write(json.dumps(decision) + "\n")
     return result

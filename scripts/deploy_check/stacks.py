@@ -231,7 +231,7 @@ class Stacks:
 
 def logical_names(resources):
     """Physical names by logical ids: how recorded decisions are told apart from their stack."""
-    return {re.sub(r"^https?://[^/]+/\d+/", "", physical): name for name, (_, physical) in resources.items()}
+    return {re.split(r"[:/|]", physical)[-1]: name for name, (_, physical) in resources.items()}
 
 
 class Handler(BaseHTTPRequestHandler):
