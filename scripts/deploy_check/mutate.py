@@ -42,7 +42,8 @@ class Checks:
         return None
 
     def translate(self, source, translation):
-        return failed([self.tools / "python", self.root / "scripts/translate.py", source, translation])
+        scripts = self.root / "scripts"
+        return failed([self.tools / "python", scripts / "translate.py", source, translation, scripts / "accepted.yaml"])
 
     def permissions(self, _, translation):
         try:

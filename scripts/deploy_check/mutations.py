@@ -2,6 +2,7 @@
 
 import copy
 import random
+import re
 from dataclasses import dataclass
 
 import yaml
@@ -29,10 +30,10 @@ def construct(loader, tag, node):
 Loader.add_multi_constructor("!", construct)
 # `on` is a word here, as CloudFormation has it, and so are dates.
 Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:null")]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] in ("int", "float", "null")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-Loader.add_implicit_resolver("tag:yaml.org,2002:bool", __import__("re").compile("^(true|false)$"), list("tf"))
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), list("tf"))
 
 
 def load(text):
@@ -68,7 +69,7 @@ def changed(value):
     match value:
         case bool():
             return not value
-        case int():
+        case int() | float():
             return value + 7
         case str() if value.startswith("/"):
             return value.replace("/", "/other-", 1)
@@ -95,8 +96,11 @@ def mutations(template):
             case "AWS::Serverless::Function":
                 found += function(path, properties)
             case "AWS::IAM::ManagedPolicy" | "AWS::IAM::Policy":
+                found += [Mutation("action", (*path, "Properties", "Roles", n)) for n in range(len(properties.get("Roles", [])))]
                 found += statements((*path, "Properties", "PolicyDocument"), properties["PolicyDocument"])
             case "AWS::IAM::Role":
+                managed = range(len(properties.get("ManagedPolicyArns", [])))
+                found += [Mutation("action", (*path, "Properties", "ManagedPolicyArns", n)) for n in managed]
                 for n, policy in enumerate(properties.get("Policies", [])):
                     found += statements((*path, "Properties", "Policies", n, "PolicyDocument"), policy["PolicyDocument"])
             case "AWS::SQS::Queue":

@@ -39,11 +39,9 @@ class Roles:
         for managed in properties.get("ManagedPolicyArns", []):
             if isinstance(managed, dict) and "Ref" in managed:
                 documents.append(self.resources[managed["Ref"]]["Properties"]["PolicyDocument"])
-        for name, one in self.resources.items():
-            if one["Type"] in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy"):
-                named = [one["Properties"].get("RoleName"), *one["Properties"].get("Roles", [])]
-                if {"Ref": role} in named:
-                    documents.append(one["Properties"]["PolicyDocument"])
+        for one in self.resources.values():
+            if one["Type"].startswith("AWS::IAM::") and {"Ref": role} in one["Properties"].get("Roles", []):
+                documents.append(one["Properties"]["PolicyDocument"])
         return [self.resolver.resolve(document) for document in documents]
 
     def allows(self, function, action, resource):
