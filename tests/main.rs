@@ -37,6 +37,7 @@ mod cursors;
 mod deletion;
 mod deletion_late;
 mod demo;
+mod deployed;
 mod environment;
 mod export;
 mod faults;

@@ -27,11 +27,11 @@ def run(root, tests, stacks, wanted, threads):
     ends = {name: ("skipped", reason) for name in names if (reason := skip(name))}
     names = [name for name in names if name not in ends]
     environment = os.environ | {
-        "STACKS_URL": stacks.url,
+        "STACKS_URL": stacks.url, "RUST_BACKTRACE": "0",
         "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-central-1",
     }
     started = time.monotonic()
-    command = [tests, "--exact", "--test-threads", str(threads), *names]
+    command = [tests, "--exact", "--include-ignored", "--test-threads", str(threads), *names]
     output = subprocess.run(command, cwd=root / "tests", env=environment, capture_output=True, text=True)
     return ends | ended(output.stdout, names), time.monotonic() - started, output.stdout + output.stderr
 

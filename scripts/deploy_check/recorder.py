@@ -6,29 +6,42 @@ Each decision of its IAM goes to the file $DECISIONS; on $WORK_PORT it answers w
 import json
 import os
 import threading
+from contextvars import ContextVar
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from ministack.core import iam_evaluator, responses
 from ministack.services import dynamodb, lambda_svc
 
-decide = iam_evaluator.evaluate
+enforce, evaluate = iam_evaluator.enforce, iam_evaluator.evaluate
 decisions = Path(os.environ.pop("DECISIONS")).open("a", buffering=1)
+# Who asks for what, as the decision under way sees it.
+asking = ContextVar("asking", default=None)
 
 
-def evaluate(context, policies, *limits):
-    result = decide(context, policies, *limits)
-    decision = {
-        "principal": context.principal_arn,
-        "action": context.action,
-        "resource": context.resource_arn,
-        "allowed": result.decision == "Allow",
-    }
-    decisions.write(json.dumps(decision) + "\n")
-    return result
+def remembering(context, policies, *limits):
+    # The first is the caller's own policies; a resource's follow.
+    if asking.get() is None:
+        asking.set(context)
+    return evaluate(context, policies, *limits)
 
 
-iam_evaluator.evaluate = evaluate
+def recording(*arguments, **named):
+    token = asking.set(None)
+    refusal = enforce(*arguments, **named)
+    if context := asking.get():
+        decision = {
+            "principal": context.principal_arn,
+            "action": context.action,
+            "resource": context.resource_arn,
+            "allowed": refusal is None,
+        }
+        decisions.write(json.dumps(decision) + "\n")
+    asking.reset(token)
+    return refusal
+
+
+iam_evaluator.evaluate, iam_evaluator.enforce = remembering, recording
 
 
 class Work(BaseHTTPRequestHandler):

@@ -43,7 +43,8 @@ class TestStack:
             "MailFrom": f"{self.stack.name}@example.com",
             **parameters,
         }
-        self.sender = re.search(r"[^<> ]+@[^<> ]+", parameters["MailFrom"])[0]
+        self.sender = re.search(r"[^<> ]+@([^<> ]+)", parameters["MailFrom"])
+        clients["ses"].verify_domain_identity(Domain=self.sender[1])
         self.template, self.parameters = emulator.adapt(template, ministack.url, ids), parameters
         self.seconds = self.stack.create(self.template, parameters)
         self.resources = self.stack.resources()
@@ -58,7 +59,8 @@ class TestStack:
             given = self.clients["lambda"].get_function_configuration(FunctionName=function)
             variables = given.get("Environment", {}).get("Variables", {})
             binary = emulator.binary(self.template, name)
-            environments[binary] = {**variables, "AWS_REGION": REGION, **ROOT_KEY}
+            own = {"AWS_REGION": REGION, "AWS_LAMBDA_FUNCTION_NAME": function, **ROOT_KEY}
+            environments[binary] = variables | own
         return environments
 
     def description(self):
@@ -76,7 +78,7 @@ class TestStack:
     def mails(self):
         """The mails sent, newest first, in the form of the local host's."""
         answer = json.load(urllib.request.urlopen(f"{self.ministack.url}/_ministack/ses/messages"))
-        mails = [mail for mails in answer["messages"].values() for mail in mails if self.sender in mail["Source"]]
+        mails = [mail for mails in answer["messages"].values() for mail in mails if self.sender[0] in mail["Source"]]
         return [
             {
                 "id": mail["MessageId"],
@@ -172,7 +174,7 @@ class Stacks:
     def __init__(self, ministack, template, zips):
         self.ministack, self.template = ministack, template
         one = Stack(ministack.url)
-        self.clients = {name: one.client(name) for name in ["cloudformation", "s3", "sqs", "lambda", "events"]}
+        self.clients = {name: one.client(name) for name in ["cloudformation", "s3", "sqs", "lambda", "events", "ses"]}
         Stack(ministack.url, clients=self.clients).put(zips)
         self.open, self.made, self.lock = {}, [], threading.Lock()
         self.number = 0
@@ -200,6 +202,8 @@ class Stacks:
 
     def delete(self, name):
         stack = self.open.pop(name)
+        # What still runs would be refused once its role is gone.
+        stack.enable(False)
         left = stack.dead_letters()
         names = logical_names(stack.resources)
         seconds = stack.stack.delete()

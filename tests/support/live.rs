@@ -29,11 +29,16 @@ pub(crate) struct Handshake {
 
 impl Handshake {
     pub(crate) fn to(app: &TestApp, path: &str) -> Self {
-        Self { url: format!("{}{path}", app.url().replacen("http", "ws", 1)), protocols: None, origin: None }
+        Self { url: app.socket_url(path), protocols: None, origin: None }
     }
 
     /// Offers the token beside our subprotocol.
-    pub(crate) fn token(self, token: &str) -> Self {
+    pub(crate) fn token(mut self, token: &str) -> Self {
+        if super::stack::control().is_some() {
+            // MiniStack does not hand on the subprotocol that the function answers, and a client must refuse that.
+            self.url = format!("{}?token={token}", self.url);
+            return self;
+        }
         self.protocols(format!("perch, {token}"))
     }
 

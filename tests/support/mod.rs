@@ -14,12 +14,17 @@ pub(crate) mod lists;
 pub(crate) mod live;
 pub(crate) mod services;
 pub(crate) mod shape;
+pub(crate) mod stack;
 
 pub(crate) use client::{Call, Client, Http, Response};
 
 use local::services::ses::Mail;
-use local::{Local, Options};
+use local::services::sqs::Counts;
+use local::template::Model;
+use local::{DeadLetter, Endpoints, InvokeError, Local, Options};
 use serde_json::{Value, json};
+use stack::Stack;
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
@@ -27,17 +32,127 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running service of the test's own, which starts in 25 ms. Ephemeral, on a free port, without the limits per address
-/// and per user.
+/// and per user. `scripts/deploy-check` has the same tests run each on a deployed stack.
 pub(crate) struct TestApp {
-    local: Local,
+    host: Host,
     http: Http,
 }
 
+enum Host {
+    Local(Box<Local>),
+    Stack(Box<Stack>),
+}
+
+/// What only the local host has; a test that asks for it ends on a stack.
 impl Deref for TestApp {
     type Target = Local;
 
+    #[track_caller]
     fn deref(&self) -> &Local {
-        &self.local
+        match &self.host {
+            Host::Local(local) => local,
+            Host::Stack(_) => stack::needs_local_host("what no stack has"),
+        }
+    }
+}
+
+/// What both have.
+impl TestApp {
+    pub(crate) fn url(&self) -> &str {
+        match &self.host {
+            Host::Local(local) => local.url(),
+            Host::Stack(stack) => &stack.url,
+        }
+    }
+
+    /// Where a channel's sockets are opened.
+    pub(crate) fn socket_url(&self, path: &str) -> String {
+        match &self.host {
+            Host::Local(local) => format!("{}{path}", local.url().replacen("http", "ws", 1)),
+            // On AWS a channel is a stage: neither prefix nor slash at its end.
+            Host::Stack(stack) => {
+                let channel = path.trim_matches('/').rsplit('/').next().unwrap_or_default();
+                format!("{}/{channel}", stack.sockets_url)
+            }
+        }
+    }
+
+    pub(crate) async fn mails(&self) -> Vec<Mail> {
+        match &self.host {
+            Host::Local(local) => local.mails().await,
+            Host::Stack(stack) => stack.mails().await,
+        }
+    }
+
+    /// Waits until all that follows from what was done is done.
+    pub(crate) async fn settle(&self) {
+        match &self.host {
+            Host::Local(local) => local.settle().await.expect("the work comes to its end"),
+            Host::Stack(stack) => stack.settle().await,
+        }
+    }
+
+    pub(crate) async fn pause_workers(&self) {
+        match &self.host {
+            Host::Local(local) => local.pause_workers().await,
+            Host::Stack(stack) => stack.workers("pause").await,
+        }
+    }
+
+    pub(crate) async fn resume_workers(&self) {
+        match &self.host {
+            Host::Local(local) => local.resume_workers().await,
+            Host::Stack(stack) => stack.workers("resume").await,
+        }
+    }
+
+    pub(crate) async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvokeError> {
+        match &self.host {
+            Host::Local(local) => local.invoke(function, event).await,
+            Host::Stack(stack) => stack.invoke(function, event).await,
+        }
+    }
+
+    pub(crate) fn environment(&self, function: &str) -> BTreeMap<String, String> {
+        match &self.host {
+            Host::Local(local) => local.environment(function),
+            Host::Stack(stack) => stack.environments.get(function).cloned().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn endpoints(&self) -> &Endpoints {
+        match &self.host {
+            Host::Local(local) => local.endpoints(),
+            Host::Stack(stack) => &stack.endpoints,
+        }
+    }
+
+    pub(crate) fn table_name(&self) -> &str {
+        match &self.host {
+            Host::Local(local) => local.table_name(),
+            Host::Stack(stack) => &stack.table,
+        }
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        match &self.host {
+            Host::Local(local) => local.model(),
+            Host::Stack(stack) => &stack.model,
+        }
+    }
+
+    pub(crate) async fn queue(&self, name: &str) -> std::io::Result<Counts> {
+        match &self.host {
+            Host::Local(local) => local.queue(name).await,
+            Host::Stack(stack) => Ok(stack.queue(name).await),
+        }
+    }
+
+    pub(crate) async fn dead_letters(&self, queue: &str) -> std::io::Result<Vec<DeadLetter>> {
+        match &self.host {
+            Host::Local(local) => local.dead_letters(queue).await,
+            Host::Stack(stack) => Ok(stack.dead_letters(queue).await),
+        }
     }
 }
 
@@ -52,13 +167,18 @@ impl TestApp {
         set(&mut options, "RateLimits", "off");
         change(&mut options);
         let http = Http::default().repeating(options.faults.is_some());
-        let local = Box::pin(Local::start(options)).await.expect("the service starts");
-        Self { local, http }
+        let host = match stack::control() {
+            Some(control) => Host::Stack(Box::new(Stack::create(control, options).await)),
+            None => Host::Local(Box::new(Box::pin(Local::start(options)).await.expect("the service starts"))),
+        };
+        Self { host, http }
     }
 
     /// Stops the service, as Ctrl-C would.
     pub(crate) async fn stop(self) {
-        self.local.stop().await;
+        if let Host::Local(local) = self.host {
+            local.stop().await;
+        }
     }
 
     /// Somebody who is not signed in.
@@ -104,11 +224,6 @@ impl TestApp {
     pub(crate) async fn verify(&self, user: &User) {
         let token = token_in(&self.mail_to(&user.email, "verify").await);
         self.anon().post("/users/verify", json!({ "token": token })).await.expect(200);
-    }
-
-    /// Waits until all that follows from what was done is done.
-    pub(crate) async fn settle(&self) {
-        self.local.settle().await.expect("the work comes to its end");
     }
 
     /// The mails to an address, newest first.

@@ -1,6 +1,6 @@
 //! What lies behind the API, as the SDKs see it: the table's items, its stream, the queues' messages, the bucket.
 
-use super::TestApp;
+use super::{Host, TestApp};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use local::Pattern;
@@ -30,6 +30,11 @@ const SIGNATURE: &str =
 impl TestApp {
     /// One call of an embedded service: `("DynamoDB_20120810.Scan", …)`.
     pub(crate) async fn aws(&self, endpoint: &str, target: &str, body: Value) -> Value {
+        if let Host::Stack(stack) = &self.host {
+            let answer = stack.aws(target, body).await;
+            assert!(answer.get("__type").is_none(), "{target}: {answer}");
+            return answer;
+        }
         let call = http::Request::post(endpoint).header("x-amz-target", target);
         let call = call.header("authorization", SIGNATURE).header("x-amz-date", "20261120T203000Z");
         let call = call.header("content-type", "application/x-amz-json-1.0").body(body.to_string().into());
@@ -113,7 +118,10 @@ impl TestApp {
     pub(crate) fn audit(&self) -> impl Future<Output = ()> {
         let caller = std::panic::Location::caller();
         async move {
-            let report = self.local.audit().await.expect("an audit");
+            let report = match &self.host {
+                Host::Local(local) => local.audit().await.expect("an audit"),
+                Host::Stack(stack) => stack.audit().await,
+            };
             assert!(report.is_clean(), "{caller}\n{report}");
         }
     }
@@ -200,6 +208,16 @@ impl TestApp {
 
     pub(crate) fn queue_url(&self, variable: &str) -> String {
         self.environment("dispatch").remove(variable).expect("a queue")
+    }
+
+    /// A queue's ARN, by its id in the template.
+    pub(crate) async fn queue_arn(&self, name: &str) -> Value {
+        let url = match &self.host {
+            Host::Local(_) => self.queue_url("FANOUT_QUEUE_URL").replace("FanoutQueue", name),
+            Host::Stack(stack) => stack.queues[name].clone(),
+        };
+        let get = json!({"QueueUrl": url, "AttributeNames": ["QueueArn"]});
+        self.aws(&self.endpoints().sqs, "AmazonSQS.GetQueueAttributes", get).await["Attributes"]["QueueArn"].take()
     }
 
     /// Takes all messages out of the queue that the variable names; for when no worker runs.
