@@ -15,7 +15,7 @@ from deploy_check.stack import BUCKET
 from deploy_check.stacks import Stacks
 
 ROOT = Path(__file__).parents[2]
-TRANSLATION = ROOT / ".aws-sam/check/cloudformation.json"
+TRANSLATION = ROOT / ".aws-sam/check/all-at-once.json"
 WORK = ROOT / ".aws-sam/deploy-check"
 
 
