@@ -75,3 +75,23 @@ async fn every_prefix_leads_to_every_function() {
     app.settle().await;
     app.audit().await;
 }
+
+#[tokio::test]
+async fn a_deleted_account_is_gone_and_leaves_no_dead_letter() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    bob.follow(&ann).await;
+    let post = ann.post_text("Soon gone.").await;
+    bob.post(&format!("/posts/{post}/like"), None).await.expect(200);
+    app.settle().await;
+    ann.post("/users/delete", json!({"password": PASSWORD})).await.expect(204);
+    bob.get("/users/ann").await.expect(404);
+    bob.get(&format!("/posts/{post}")).await.expect(404);
+    ann.get("/users").await.expect(401);
+    app.anon().post("/login", json!({"username": "ann", "password": PASSWORD})).await.expect(401);
+    app.settle().await;
+    assert_eq!(bob.feed().await, [""; 0]);
+    for dead_letters in app.model().queues.iter().filter(|queue| queue.redrive_policy.is_none()) {
+        assert_eq!(app.queue(&dead_letters.name).await.expect("a queue").visible, 0, "{}", dead_letters.name);
+    }
+}

@@ -206,6 +206,9 @@ class Stacks:
         stack.enable(False)
         left = stack.dead_letters()
         names = logical_names(stack.resources)
+        # With the stack alone MiniStack leaves their processes running.
+        for function in stack.ids("AWS::Lambda::Function").values():
+            self.clients["lambda"].delete_function(FunctionName=function)
         seconds = stack.stack.delete()
         self.made.append({
             "stack": name, "test": stack.test, "created": stack.seconds, "deleted": seconds, "dead_letters": left,
