@@ -69,7 +69,7 @@ async fn every_prefix_leads_to_every_function() {
             for path in ["/feed", "/hashtags/trending", "/notifications", "/activity-log", "/health", "/openapi.json"] {
                 ann.get(&at(path)).await.expect(200);
             }
-            ann.get(&at("/nothing")).await.expect(404).problem("not-found");
+            ann.get(&format!("{prefix}/nothing")).await.expect(404).problem("not-found");
         }
     }
     app.settle().await;

@@ -42,7 +42,9 @@ def arguments():
     parser.add_argument("--deploy", action="store_true", help="build, deploy to MiniStack, run the journeys there")
     parser.add_argument("--binaries", type=Path, help="a folder with the functions' binaries, instead of building them")
     parser.add_argument("--record", action="store_true", help="write down what the journeys asked for")
-    parser.add_argument("--mutate", type=int, default=0, metavar="N", help="hold the checks to N faults in the template")
+    parser.add_argument(
+        "--mutate", type=int, default=0, metavar="N", help="hold the checks to N faults in the template"
+    )
     parser.add_argument("--threads", type=int, default=2, help="journeys at once")
     parser.add_argument("journeys", nargs="*", help="names of journeys, or parts of names; all without")
     return parser.parse_args()
@@ -84,7 +86,11 @@ def deploy(options, template):
             with step("size, start, memory"):
                 stack = stacks.create("startup", {})
                 packed = {path.name.rsplit("-", 1)[0]: path for path in zips.values()}
-                startup.table(ROOT, {name: (paths[name], packed[paths[name].parent.name]) for name in binaries}, stack.environments())
+                startup.table(
+                    ROOT,
+                    {name: (paths[name], packed[paths[name].parent.name]) for name in binaries},
+                    stack.environments(),
+                )
                 stacks.delete(stack.stack.name)
             with step("a change of the template, and its end"):
                 problems += update.check(stacks)
@@ -107,7 +113,9 @@ def report(ends, seconds, made):
         if how != "passed":
             print(f"   {how}: {name}: {why}")
     counts = Counter(how for how, _ in ends.values())
-    print(f"   {counts['passed']} journeys passed, {counts['failed']} failed, {counts['skipped']} skipped, in {seconds:.0f} s")
+    print(
+        f"   {counts['passed']} journeys passed, {counts['failed']} failed, {counts['skipped']} skipped, in {seconds:.0f} s"
+    )
     print(f"   {len(made)} stacks, made in {sum(one['created'] for one in made) / max(len(made), 1):.1f} s each")
     problems = [f"{name} fails on a stack" for name, (how, _) in ends.items() if how == "failed"]
     for one in made:

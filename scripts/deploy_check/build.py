@@ -42,7 +42,9 @@ def too_new(paths):
     found = {binary: needs(path) for binary, path in paths.items()}
     newest = max(found.values())
     print(f"   glibc {newest[0]}.{newest[1]} at most is needed, {GLIBC[0]}.{GLIBC[1]} is there")
-    return [f"{binary} needs glibc {major}.{minor}" for binary, (major, minor) in found.items() if (major, minor) > GLIBC]
+    return [
+        f"{binary} needs glibc {major}.{minor}" for binary, (major, minor) in found.items() if (major, minor) > GLIBC
+    ]
 
 
 def pack(path, folder):

@@ -49,8 +49,11 @@ class MiniStack:
         }
         command = [sys.executable, "-m", "deploy_check.recorder"]
         self.process = subprocess.Popen(
-            command, cwd=self.folder, env=environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
-            stdout=self.log.open("w"), stderr=subprocess.STDOUT,
+            command,
+            cwd=self.folder,
+            env=environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
+            stdout=self.log.open("w"),
+            stderr=subprocess.STDOUT,
         )
         self.wait()
         return self
@@ -184,8 +187,11 @@ def use_one_metric(alarm):
     """MiniStack takes no alarm over an expression: one over its first metric."""
     stat = next(one["MetricStat"] for one in alarm.pop("Metrics") if "MetricStat" in one)
     alarm |= {
-        "MetricName": stat["Metric"]["MetricName"], "Namespace": stat["Metric"]["Namespace"],
-        "Dimensions": stat["Metric"].get("Dimensions", []), "Period": stat["Period"], "Statistic": "Sum",
+        "MetricName": stat["Metric"]["MetricName"],
+        "Namespace": stat["Metric"]["Namespace"],
+        "Dimensions": stat["Metric"].get("Dimensions", []),
+        "Period": stat["Period"],
+        "Statistic": "Sum",
     }
 
 

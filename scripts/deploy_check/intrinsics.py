@@ -4,7 +4,10 @@ import re
 
 REGION, ACCOUNT, PARTITION = "eu-central-1", "000000000000", "aws"
 PSEUDO = {
-    "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::Partition": PARTITION, "AWS::StackName": "perch",
+    "AWS::Region": REGION,
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": PARTITION,
+    "AWS::StackName": "perch",
     "AWS::URLSuffix": "amazonaws.com",
 }
 NOTHING = {"Ref": "AWS::NoValue"}
@@ -24,7 +27,7 @@ class Resolver:
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
-            (name, argument), = value.items()
+            ((name, argument),) = value.items()
             if name == "Ref":
                 return self.ref(argument)
             if name.startswith("Fn::"):
@@ -73,7 +76,7 @@ class Resolver:
         return self.call("GetAtt", name) if "." in name else self.ref(name)
 
     def holds(self, condition):
-        (name, argument), = condition.items()
+        ((name, argument),) = condition.items()
         match name:
             case "Condition":
                 return self.holds(self.template["Conditions"][argument])

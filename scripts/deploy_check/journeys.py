@@ -27,8 +27,11 @@ def run(root, tests, stacks, wanted, threads):
     ends = {name: ("skipped", reason) for name in names if (reason := skip(name))}
     names = [name for name in names if name not in ends]
     environment = os.environ | {
-        "STACKS_URL": stacks.url, "RUST_BACKTRACE": "0",
-        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-central-1",
+        "STACKS_URL": stacks.url,
+        "RUST_BACKTRACE": "0",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "eu-central-1",
     }
     started = time.monotonic()
     command = [tests, "--exact", "--include-ignored", "--test-threads", str(threads), *names]
@@ -42,8 +45,15 @@ def skip(name):
 
 
 def ended(output, names):
-    told = {name: how for name, how in re.findall(r"^test (\S+)(?: - should panic)? \.\.\. (?:.*\n)*?(ok|FAILED|ignored)\b", output, re.MULTILINE)}
-    reasons = dict(re.findall(r"^---- (\S+) stdout ----\n(.*?)(?=^---- |^failures:|\Z)", output, re.MULTILINE | re.DOTALL))
+    told = {
+        name: how
+        for name, how in re.findall(
+            r"^test (\S+)(?: - should panic)? \.\.\. (?:.*\n)*?(ok|FAILED|ignored)\b", output, re.MULTILINE
+        )
+    }
+    reasons = dict(
+        re.findall(r"^---- (\S+) stdout ----\n(.*?)(?=^---- |^failures:|\Z)", output, re.MULTILINE | re.DOTALL)
+    )
     return {name: end(told.get(name), reasons.get(name, "")) for name in names}
 
 

@@ -19,8 +19,12 @@ class Checks:
 
     def learn(self, template):
         """What finds fault with the template as it is says nothing of mutations: tests that read it as a text."""
-        ends = subprocess.run([self.tests, *TESTS], cwd=self.write("unchanged", template), capture_output=True, text=True)
-        self.skipped = [line.split()[1] for line in ends.stdout.splitlines() if line.startswith("test ") and line.endswith("FAILED")]
+        ends = subprocess.run(
+            [self.tests, *TESTS], cwd=self.write("unchanged", template), capture_output=True, text=True
+        )
+        self.skipped = [
+            line.split()[1] for line in ends.stdout.splitlines() if line.startswith("test ") and line.endswith("FAILED")
+        ]
         for name in self.skipped:
             print(f"   left out: {name}")
         if found := self.judge("unchanged", template):
@@ -61,13 +65,19 @@ class Checks:
         return failed([self.tools / "cfn-lint", "--ignore-checks", "W2001", "W7001", "--", source, translation])
 
     def policy(self, _, translation):
-        return failed([self.tools / "checkov", "--config-file", self.root / "scripts/checkov.yaml", "--file", translation])
+        return failed(
+            [self.tools / "checkov", "--config-file", self.root / "scripts/checkov.yaml", "--file", translation]
+        )
 
 
 def failed(command, folder=None):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if "panicked" in line or "FAILED" in line or line[:1] in "EW"]
+        lines = [
+            line
+            for line in (done.stdout + done.stderr).splitlines()
+            if "panicked" in line or "FAILED" in line or line[:1] in "EW"
+        ]
         return (lines or (done.stdout + done.stderr).splitlines() or ["it failed"])[0][:160]
     return None
 
@@ -85,6 +95,8 @@ def run(root, work, tests, asked, count, threads):
     survivors = [mutation for mutation, end in zip(chosen, ends) if end is None]
     for mutation in survivors:
         print(f"   survived: {mutation}")
-    (work / "mutations.json").write_text(json.dumps([[str(mutation), end] for mutation, end in zip(chosen, ends)], indent=1))
+    (work / "mutations.json").write_text(
+        json.dumps([[str(mutation), end] for mutation, end in zip(chosen, ends)], indent=1)
+    )
     print(f"   {len(chosen) - len(survivors)} of {len(chosen)} caught")
     return len(survivors), len(chosen)

@@ -10,7 +10,19 @@ import yaml
 # What a mutation leaves alone: it says nothing that anybody relies on.
 PROSE = {"Description", "AlarmDescription", "Metadata"}
 # A mutation's kinds, and how many of each hundred are of it.
-KINDS = ["action", "resource", "route", "variable", "queue", "source", "alarm", "function", "data", "stage", "parameter"]
+KINDS = [
+    "action",
+    "resource",
+    "route",
+    "variable",
+    "queue",
+    "source",
+    "alarm",
+    "function",
+    "data",
+    "stage",
+    "parameter",
+]
 
 
 class Loader(yaml.SafeLoader):
@@ -96,13 +108,18 @@ def mutations(template):
             case "AWS::Serverless::Function":
                 found += function(path, properties)
             case "AWS::IAM::ManagedPolicy" | "AWS::IAM::Policy":
-                found += [Mutation("action", (*path, "Properties", "Roles", n)) for n in range(len(properties.get("Roles", [])))]
+                found += [
+                    Mutation("action", (*path, "Properties", "Roles", n))
+                    for n in range(len(properties.get("Roles", [])))
+                ]
                 found += statements((*path, "Properties", "PolicyDocument"), properties["PolicyDocument"])
             case "AWS::IAM::Role":
                 managed = range(len(properties.get("ManagedPolicyArns", [])))
                 found += [Mutation("action", (*path, "Properties", "ManagedPolicyArns", n)) for n in managed]
                 for n, policy in enumerate(properties.get("Policies", [])):
-                    found += statements((*path, "Properties", "Policies", n, "PolicyDocument"), policy["PolicyDocument"])
+                    found += statements(
+                        (*path, "Properties", "Policies", n, "PolicyDocument"), policy["PolicyDocument"]
+                    )
             case "AWS::SQS::Queue":
                 found += everything("queue", (*path, "Properties"), properties)
             case "AWS::CloudWatch::Alarm":
@@ -159,7 +176,9 @@ def statements(path, document):
             elif value is not None:
                 found.append(Mutation(kind, (*path, "Statement", n)))
             if part == "Resource":
-                ones = [((*place, m), one) for m, one in enumerate(value)] if isinstance(value, list) else [(place, value)]
+                ones = (
+                    [((*place, m), one) for m, one in enumerate(value)] if isinstance(value, list) else [(place, value)]
+                )
                 found += [Mutation(kind, at, other) for at, one in ones if (other := changed(one))]
     return found
 
@@ -178,7 +197,11 @@ def everything(kind, path, value):
         if name in PROSE or name == "DeletionPolicy":
             continue
         inner = not is_function(below) and isinstance(below, dict | list)
-        found += [Mutation(kind, (*path, name))] + everything(kind, (*path, name), below) if inner else both(kind, (*path, name), below)
+        found += (
+            [Mutation(kind, (*path, name))] + everything(kind, (*path, name), below)
+            if inner
+            else both(kind, (*path, name), below)
+        )
     return found
 
 

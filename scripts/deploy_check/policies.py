@@ -46,9 +46,14 @@ class Roles:
 
     def allows(self, function, action, resource):
         asked = EvalContext(
-            principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{function}/{function}", principal_type="AssumedRole",
-            principal_account=ACCOUNT, action=action, resource_arn=resource, region=REGION,
-            service_context={"ses:fromaddress": self.resolver.parameters["MailFrom"]}, principal_keys={},
+            principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{function}/{function}",
+            principal_type="AssumedRole",
+            principal_account=ACCOUNT,
+            action=action,
+            resource_arn=resource,
+            region=REGION,
+            service_context={"ses:fromaddress": self.resolver.parameters["MailFrom"]},
+            principal_keys={},
         )
         return evaluate(asked, self.statements[function]).decision == "Allow"
 
@@ -100,7 +105,7 @@ def normalized(decisions, made):
         parts = re.split(r"([:/])", decision["resource"])
         resource = shortened("".join(names.get(part, part) for part in parts))
         if action == "ses:SendEmail":
-            # MiniStack does not say as whom; on AWS the sender's and, in the sandbox, the recipient's identity is asked for.
+            # MiniStack asks for mail on anything; AWS for the sender's identity and, in the sandbox, the recipient's.
             resource = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/anybody@example.com"
         (asked if decision["allowed"] else refused)[function].add((action, resource))
     return asked, refused
@@ -139,12 +144,19 @@ def unused(roles, function, entries):
                 for resource in listed(statement["Resource"]):
                     if any(matches(action, asked, resource, on) for asked, on in used):
                         continue
-                    if not any(is_accepted(one, function, action, resource) for one in ACCEPTED["permissions"]):
+                    if not any(is_accepted(one, roles, function, action, resource) for one in ACCEPTED["permissions"]):
                         yield f"{function} may {action} on {resource}, and no journey needs it"
 
 
-def is_accepted(one, function, action, resource):
-    return function in one["functions"] and action in one["actions"] and resource.endswith(one["resource"])
+def is_accepted(one, roles, function, action, resource):
+    if action not in one["actions"] or not {function, "*"} & set(one["functions"]):
+        return False
+    variables = roles.resources[function]["Properties"]["Environment"]["Variables"]
+    own = {"{own queue}": "OWN_QUEUE_URL", "{own dead letters}": "OWN_DLQ_URL"}
+    end = one["resource"]
+    for place, variable in own.items():
+        end = end.replace(place, variables.get(variable, {}).get("Ref", "none"))
+    return resource.endswith(end)
 
 
 def matches(action, asked, resource, on):

@@ -1,6 +1,6 @@
 """Runs MiniStack, and tells what it keeps to itself.
 
-Each decision of its IAM goes to the file $DECISIONS; on $WORK_PORT it answers what event source mappings have left to do.
+Each decision of its IAM goes to the file $DECISIONS; on $WORK_PORT it answers what event source mappings have to do.
 """
 
 import json

@@ -124,15 +124,15 @@ class TestStack:
     def letters(self, queue):
         """Up to ten dead letters, which stay where they are."""
         received = self.clients["sqs"].receive_message(
-            QueueUrl=self.resources[queue][1], MaxNumberOfMessages=10, VisibilityTimeout=0,
+            QueueUrl=self.resources[queue][1],
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=0,
             MessageAttributeNames=["All"],
         )
         return [
             {
                 "body": letter["Body"],
-                "attributes": {
-                    name: one["StringValue"] for name, one in letter.get("MessageAttributes", {}).items()
-                },
+                "attributes": {name: one["StringValue"] for name, one in letter.get("MessageAttributes", {}).items()},
             }
             for letter in received.get("Messages", [])
         ]
@@ -210,10 +210,16 @@ class Stacks:
         for function in stack.ids("AWS::Lambda::Function").values():
             self.clients["lambda"].delete_function(FunctionName=function)
         seconds = stack.stack.delete()
-        self.made.append({
-            "stack": name, "test": stack.test, "created": stack.seconds, "deleted": seconds, "dead_letters": left,
-            "names": names,
-        })
+        self.made.append(
+            {
+                "stack": name,
+                "test": stack.test,
+                "created": stack.seconds,
+                "deleted": seconds,
+                "dead_letters": left,
+                "names": names,
+            }
+        )
 
     def aws(self, target, body):
         """One call as the root, which the tests do not sign."""
@@ -228,10 +234,17 @@ class Stacks:
     def move(self, task):
         """MiniStack does not know StartMessageMoveTask: what it does, by hand."""
         sqs = self.clients["sqs"]
-        source, to = (sqs.get_queue_url(QueueName=task[end].rsplit(":", 1)[1])["QueueUrl"] for end in ("SourceArn", "DestinationArn"))
-        while letters := sqs.receive_message(QueueUrl=source, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get("Messages"):
+        source, to = (
+            sqs.get_queue_url(QueueName=task[end].rsplit(":", 1)[1])["QueueUrl"]
+            for end in ("SourceArn", "DestinationArn")
+        )
+        while letters := sqs.receive_message(
+            QueueUrl=source, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
             for letter in letters:
-                sqs.send_message(QueueUrl=to, MessageBody=letter["Body"], MessageAttributes=letter.get("MessageAttributes", {}))
+                sqs.send_message(
+                    QueueUrl=to, MessageBody=letter["Body"], MessageAttributes=letter.get("MessageAttributes", {})
+                )
                 sqs.delete_message(QueueUrl=source, ReceiptHandle=letter["ReceiptHandle"])
         return {"TaskHandle": "done"}
 
@@ -293,4 +306,3 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-

@@ -31,12 +31,16 @@ class Api(BaseHTTPRequestHandler):
             time.sleep(60)
             return
         self.runtime.polled.set()
-        self.reply(200, json.dumps(self.runtime.event).encode(), {
-            "Lambda-Runtime-Aws-Request-Id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
-            "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 30_000),
-            "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-central-1:000000000000:function:measured",
-            "content-type": "application/json",
-        })
+        self.reply(
+            200,
+            json.dumps(self.runtime.event).encode(),
+            {
+                "Lambda-Runtime-Aws-Request-Id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+                "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 30_000),
+                "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-central-1:000000000000:function:measured",
+                "content-type": "application/json",
+            },
+        )
 
     def do_POST(self):
         self.rfile.read(int(self.headers.get("content-length", 0)))
