@@ -7,8 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from deploy_check import mutations, policies
 
-# Tests that hold template, code and documents to each other, and journeys on a local host that runs the template.
-TESTS = ["contract::", "operations::", "conventions::", "journeys::from", "deployed::sockets", "deployed::every"]
+# Tests that hold template, code and documents to each other.
+FILES = ["contract::", "operations::"]
+# Journeys on a local host that runs the template.
+JOURNEYS = ["conventions::", "journeys::from", "deployed::sockets", "deployed::every", "media::a_video_goes"]
+# A journey that waits for what does not come has found it out.
+PATIENCE = 100
 
 
 class Checks:
@@ -20,7 +24,7 @@ class Checks:
     def learn(self, template):
         """What finds fault with the template as it is says nothing of mutations: tests that read it as a text."""
         ends = subprocess.run(
-            [self.tests, *TESTS], cwd=self.write("unchanged", template), capture_output=True, text=True
+            [self.tests, *FILES, *JOURNEYS], cwd=self.write("unchanged", template), capture_output=True, text=True
         )
         self.skipped = [
             line.split()[1] for line in ends.stdout.splitlines() if line.startswith("test ") and line.endswith("FAILED")
@@ -40,10 +44,17 @@ class Checks:
         """The first check that finds something wrong, and what."""
         folder = self.write(name, template)
         source, translation = folder / "template.yaml", folder / "cloudformation.json"
-        for check in (self.translate, self.permissions, self.project, self.lint, self.policy):
+        checks = [self.translate, self.permissions, self.files, self.lint, self.policy, self.journeys]
+        for check in checks:
             if found := check(source, translation):
                 return check.__name__, found
         return None
+
+    def tell(self, number, mutation, template):
+        end = self.judge(str(number), mutation.of(template))
+        with (self.work / "mutations.log").open("a") as log:
+            log.write(f"{mutation}: {' by '.join(reversed(end)) if end else 'SURVIVED'}\n")
+        return end
 
     def translate(self, source, translation):
         scripts = self.root / "scripts"
@@ -56,10 +67,16 @@ class Checks:
         except (KeyError, ValueError, TypeError) as error:
             return f"{type(error).__name__}: {error}"
 
-    def project(self, source, _):
+    def files(self, source, _):
+        return self.project(FILES, source)
+
+    def journeys(self, source, _):
+        return self.project(JOURNEYS, source)
+
+    def project(self, tests, source):
         # The template of the current folder goes before the project's own.
         skips = [argument for name in self.skipped for argument in ("--skip", name)]
-        return failed([self.tests, *TESTS, *skips], source.parent)
+        return failed([self.tests, *tests, *skips], source.parent)
 
     def lint(self, source, translation):
         return failed([self.tools / "cfn-lint", "--ignore-checks", "W2001", "W7001", "--", source, translation])
@@ -71,7 +88,10 @@ class Checks:
 
 
 def failed(command, folder=None):
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return "it does not end"
     if done.returncode:
         lines = [
             line
@@ -87,16 +107,14 @@ def run(root, work, tests, asked, count, threads):
     template = mutations.load((root / "template.yaml").read_text())
     chosen = mutations.sample(template, count)
     checks = Checks(root, work, tests, asked)
+    (work / "mutations.log").unlink(missing_ok=True)
     checks.learn(template)
     with ThreadPoolExecutor(threads) as pool:
-        ends = list(pool.map(lambda one: checks.judge(str(one[0]), one[1].of(template)), enumerate(chosen)))
+        ends = list(pool.map(lambda one: checks.tell(*one, template), enumerate(chosen)))
     for name, number in Counter(end[0] for end in ends if end).most_common():
         print(f"   {number:4} caught by {name}")
     survivors = [mutation for mutation, end in zip(chosen, ends) if end is None]
     for mutation in survivors:
         print(f"   survived: {mutation}")
-    (work / "mutations.json").write_text(
-        json.dumps([[str(mutation), end] for mutation, end in zip(chosen, ends)], indent=1)
-    )
     print(f"   {len(chosen) - len(survivors)} of {len(chosen)} caught")
     return len(survivors), len(chosen)

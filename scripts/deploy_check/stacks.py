@@ -251,7 +251,8 @@ class Stacks:
 
 def logical_names(resources):
     """Physical names by logical ids: how recorded decisions are told apart from their stack."""
-    return {re.split(r"[:/|]", physical)[-1]: name for name, (_, physical) in resources.items()}
+    named = {name: physical for name, (kind, physical) in resources.items() if not kind.endswith("::Stage")}
+    return {re.split(r"[:/|]", physical)[-1]: name for name, physical in named.items()}
 
 
 class Handler(BaseHTTPRequestHandler):
