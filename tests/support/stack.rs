@@ -74,7 +74,8 @@ impl Stack {
             sqs: endpoint.clone(),
             s3: endpoint.clone(),
             ses: endpoint.clone(),
-            connections: endpoint,
+            connections: endpoint.clone(),
+            secrets: endpoint,
         };
         Self { control, http, name, url, sockets_url, table, endpoints, environments, queues, model }
     }
