@@ -76,7 +76,7 @@ mod tests {
         let config = Config::read(|name| {
             // Port 1 is nobody's.
             let value = match name {
-                "AWS_SESSION_TOKEN" | "SIGNING_KEYS" => return None,
+                "AWS_SESSION_TOKEN" | "SIGNING_KEYS_ARN" => return None,
                 "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" => "1",
                 "PUBLIC_READING"
                 | "REQUIRE_VERIFIED_EMAIL"
