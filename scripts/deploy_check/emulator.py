@@ -143,7 +143,9 @@ def routes(api, properties):
     properties.pop("FailOnWarnings", None)
     properties |= {"Name": body["info"]["title"], "ProtocolType": "HTTP"}
     if cors := body.get("x-amazon-apigateway-cors"):
-        properties["CorsConfiguration"] = {name[0].upper() + name[1:]: value for name, value in cors.items()}
+        # It looks for the names of the API's calls there, not CloudFormation's. SAM puts lists in their places when it
+        # translates; a stack of a test may have others.
+        properties["CorsConfiguration"] = cors | {"allowOrigins": {"Ref": "AllowOrigins"}}
     made = {}
     for path, methods in body["paths"].items():
         for method, operation in methods.items():
