@@ -93,12 +93,9 @@ def failed(command, folder=None):
     except subprocess.TimeoutExpired:
         return "it does not end"
     if done.returncode:
-        lines = [
-            line
-            for line in (done.stdout + done.stderr).splitlines()
-            if "panicked" in line or "FAILED" in line or line[:1] in "EW"
-        ]
-        return (lines or (done.stdout + done.stderr).splitlines() or ["it failed"])[0][:160]
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        telling = [line for line in lines if "panicked" in line or "FAILED" in line or line[0] in "EW"]
+        return (telling + lines + ["it fails"])[0][:160]
     return None
 
 
