@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from deploy_check import build, journeys, mutate, policies, startup, update
+from deploy_check import build, journeys, mutate, policies, rules, startup, update
 from deploy_check.accepted import ACCEPTED
 from deploy_check.emulator import MiniStack
 from deploy_check.stack import BUCKET
@@ -28,6 +28,7 @@ def main():
     if not options.record:
         with step("permissions, by what was asked for last"):
             problems += policies.problems(template, policies.recorded())
+            problems += rules.problems(template)
     if options.mutate:
         problems += mutations(options)
     if options.deploy:

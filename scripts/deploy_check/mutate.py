@@ -5,7 +5,7 @@ import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from deploy_check import mutations, policies
+from deploy_check import mutations, policies, rules
 
 # Tests that hold template, code and documents to each other.
 FILES = ["contract::", "operations::"]
@@ -63,7 +63,8 @@ class Checks:
 
     def permissions(self, _, translation):
         try:
-            return next(iter(policies.problems(json.loads(translation.read_text()), self.asked)), None)
+            template = json.loads(translation.read_text())
+            return next(iter([*policies.problems(template, self.asked), *rules.problems(template)]), None)
         except (KeyError, ValueError, TypeError) as error:
             return f"{type(error).__name__}: {error}"
 
