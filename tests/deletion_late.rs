@@ -2,7 +2,7 @@
 //! two calls, the store is asked with what was read before.
 
 use crate::deletion::{DAY, HOUR, MINUTE, delete, pass};
-use crate::support::bulk::{app_of, people};
+use crate::support::bulk::{app_of, app_with_keys, people};
 use crate::support::{PASSWORD, TestApp, User, set};
 use serde_json::json;
 use shared::App;
@@ -37,7 +37,7 @@ async fn has(app: &TestApp, key: &Key) -> bool {
 #[tokio::test]
 async fn a_deletion_needs_the_password_of_the_moment() {
     let app = TestApp::start().await;
-    let users = app_of(&app, "users");
+    let users = app_with_keys(&app, "users").await;
     let ann = app.user("ann").await;
     let (found, page) = read(&users, id(&ann)).await;
     let passwords = json!({"current_password": PASSWORD, "new_password": "auk under the cliff"});
@@ -51,7 +51,7 @@ async fn a_deletion_needs_the_password_of_the_moment() {
 #[tokio::test]
 async fn a_deletion_ends_a_session_that_came_after_it_was_read() {
     let app = TestApp::start().await;
-    let users = app_of(&app, "users");
+    let users = app_with_keys(&app, "users").await;
     let ann = app.user("ann").await;
     let (found, page) = read(&users, id(&ann)).await;
     let again = (found_again(&users, &ann).await, page.clone());
@@ -72,7 +72,7 @@ async fn a_deletion_ends_a_session_that_came_after_it_was_read() {
 #[tokio::test]
 async fn a_deletion_ends_a_name_that_came_after_it_was_read() {
     let app = TestApp::start().await;
-    let users = app_of(&app, "users");
+    let users = app_with_keys(&app, "users").await;
     let ann = app.user("ann").await;
     let (found, page) = read(&users, id(&ann)).await;
     ann.patch("/users", json!({"username": "tern"})).await.expect(200);
@@ -94,7 +94,7 @@ async fn found_again(users: &App, user: &User) -> SignIn {
 #[tokio::test]
 async fn with_the_request_go_its_secrets_and_its_name_is_held() {
     let app = TestApp::with(|options| set(options, "HideRegisteredEmails", "on")).await;
-    let users = app_of(&app, "users");
+    let users = app_with_keys(&app, "users").await;
     let ann = people(&app, "ann", 1).await.remove(0);
     app.pause_workers().await;
     let (found, page) = read(&users, ann.id).await;
@@ -137,7 +137,7 @@ async fn the_first_pass_leaves_nothing_of_its_own() {
 #[tokio::test]
 async fn a_pass_begins_when_its_time_has_come() {
     let app = TestApp::start().await;
-    let users = app_of(&app, "users");
+    let users = app_with_keys(&app, "users").await;
     let ann = app.user("ann").await;
     assert_eq!(delete(&ann, PASSWORD).await, 204);
     app.settle().await;
@@ -155,7 +155,7 @@ async fn a_pass_begins_when_its_time_has_come() {
 #[tokio::test]
 async fn what_names_a_deleted_account_is_refused_and_nobody_follows_it() {
     let app = TestApp::start().await;
-    let users = app_of(&app, "users");
+    let users = app_with_keys(&app, "users").await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let settings = store::users::account(&users, id(&ann)).await.unwrap().expect("an account").settings;
     assert_eq!(delete(&ann, PASSWORD).await, 204);
@@ -208,7 +208,7 @@ async fn pass_alone(app: &TestApp, user: &User, n: usize) {
 /// That the last pass leaves the account until what it undid is uncounted.
 async fn the_last_pass_waits(late: impl AsyncFn(&App, UserId, PostId)) {
     let app = TestApp::start().await;
-    let users = app_of(&app, "users");
+    let users = app_with_keys(&app, "users").await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let post = bob.post_text("Low tide.").await;
     assert_eq!(delete(&ann, PASSWORD).await, 204);

@@ -104,7 +104,7 @@ fn names(part: &Value, this: &Value) -> bool {
 }
 
 /// The functions that may do this, by their binaries.
-fn who_may<'m>(model: &'m Model, may: impl Fn(&Value) -> bool) -> BTreeSet<&'m str> {
+fn who_may(model: &Model, may: impl Fn(&Value) -> bool) -> BTreeSet<&str> {
     let can = |function: &&Function| statements(model, function).into_iter().any(&may);
     model.functions.iter().filter(can).map(|function| function.binary.as_str()).collect()
 }
