@@ -161,7 +161,7 @@ impl Story {
         let least = self.acknowledged_before_kill + self.dice.usize(0..400);
         let pause = Duration::from_micros(self.dice.u64(0..30_000));
         let there = || async { (count.load(Ordering::Relaxed) >= least && jobs(queues) >= JOBS).then_some(()) };
-        crate::support::until_within(Duration::from_secs(120), there).await;
+        crate::support::until_within(Duration::from_secs(600), there).await;
         // Any moment between two of what the host does, or in the midst of it.
         tokio::time::sleep(pause).await;
         let (acknowledged, waiting) = (count.load(Ordering::Relaxed), jobs(queues));

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 
 /// What a loaded machine may take for one step.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a function tells the Runtime API.
 #[derive(Debug, PartialEq)]

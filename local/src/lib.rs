@@ -68,7 +68,7 @@ use wire::Wire;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long [`Local::settle`] waits.
-const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+const SETTLE_LIMIT: Duration = Duration::from_secs(300);
 /// What requests, and then workers, have to end by themselves in [`Local::stop`].
 const DRAIN: Duration = Duration::from_millis(800);
 /// What the database has to close its file.
@@ -331,7 +331,7 @@ impl Local {
     /// Returns when every change has been handled and every queue is empty, dead-letter queues aside.
     ///
     /// # Errors
-    /// What is left after a minute.
+    /// What is left after five minutes.
     pub async fn settle(&self) -> Result<(), Unsettled> {
         self.triggers.settle(SETTLE_LIMIT).await
     }

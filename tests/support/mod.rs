@@ -29,7 +29,7 @@ use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 /// How long [`until`] waits; generous, for a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running service of the test's own, which starts in 25 ms. Ephemeral, on a free port, without the limits per address
 /// and per user. `scripts/deploy-check` has the same tests run each on a deployed stack.
