@@ -39,6 +39,10 @@ demo *arguments:
 wheel:
     scripts/check-wheel
 
+# The template's checks; with --deploy the functions' release builds on an emulated AWS, and the tests there
+deploy-check *arguments:
+    scripts/deploy-check {{ arguments }}
+
 # All that must hold before a change lands
 ci:
     .ci/run

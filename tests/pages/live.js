@@ -28,10 +28,8 @@ export default async ({ url, api, token, acts, actor }) => {
     found.messages = await all;
     const closed = new Promise(done => socket.onclose = event => done(event.code));
     const out = await fetch(`${api}/users/logout`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
-    const ended = performance.now();
     found.out = out.status;
     found.code = await closed;
-    found.closedAfter = performance.now() - ended;
     const refused = new WebSocket(url, ["perch", token]);
     found.refused = await opened(refused).catch(error => error.message);
     return found;
