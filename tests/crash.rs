@@ -200,7 +200,7 @@ async fn two_kills_under_load_lose_and_double_nothing() {
     kills_under_load(2, 400).await;
 }
 
-#[ignore = "campaign: a quarter of an hour"]
+#[ignore = "campaign: ten minutes"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_kills_under_load_lose_and_double_nothing() {
     kills_under_load(20, 2_000).await;

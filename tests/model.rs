@@ -98,7 +98,7 @@ async fn twenty_stories_end_as_the_model_says() {
     play(FEW).await;
 }
 
-#[ignore = "campaign: some minutes"]
+#[ignore = "campaign: a quarter of an hour"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_stories_end_as_the_model_says() {
     play(variable("PROPTEST_CASES").and_then(|n| u32::try_from(n).ok()).unwrap_or(MANY)).await;

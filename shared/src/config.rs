@@ -313,7 +313,7 @@ mod tests {
             let usual = match name {
                 "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" => "1",
                 name if name.starts_with("AWS_ENDPOINT_URL") => "",
-                "SIGNING_KEYS" => return given.map(str::to_owned),
+                "SIGNING_KEYS_ARN" => return given.map(str::to_owned),
                 _ => "off",
             };
             Some(given.unwrap_or(usual).to_owned())
