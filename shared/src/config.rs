@@ -57,6 +57,8 @@ pub struct Config {
     pub fanout_limit: u64,
     /// Whoever has this name is the first moderator.
     pub moderator: Option<Username>,
+    /// Where CloudWatch keeps the metrics of [`crate::metrics`].
+    pub metrics_namespace: String,
     /// The secret that has the signing keys; None in functions that neither check a token nor make one.
     pub signing_keys: Option<String>,
 }
@@ -100,7 +102,7 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 28] = [
+pub const GIVEN_TO_ALL: [&str; 29] = [
     "TABLE_NAME",
     "EXPORT_QUEUE_URL",
     "FANOUT_QUEUE_URL",
@@ -128,6 +130,7 @@ pub const GIVEN_TO_ALL: [&str; 28] = [
     "FANOUT_LIMIT",
     "ACTIVITY_DAYS",
     "MODERATOR",
+    "METRICS_NAMESPACE",
     "RUST_LOG",
 ];
 
@@ -193,6 +196,7 @@ impl Config {
             activity_kept: Duration::from_secs(vars.parsed::<u64>("ACTIVITY_DAYS", 1).saturating_mul(24 * 3_600)),
             fanout_limit: vars.parsed("FANOUT_LIMIT", 1),
             moderator: vars.username("MODERATOR"),
+            metrics_namespace: vars.text("METRICS_NAMESPACE"),
             signing_keys: vars.optional("SIGNING_KEYS_ARN"),
         };
         let problems = vars.into_problems();

@@ -8,6 +8,7 @@ use shared::error::Result;
 use shared::ids::{GroupId, PostId, UserId};
 use shared::jobs::{FanoutJob, Job, Stop};
 use shared::lambda::each_message;
+use shared::metrics::Metric;
 use shared::models::following::Delivery;
 use shared::store::delivery;
 use shared::store::likes;
@@ -63,7 +64,7 @@ async fn push(app: &App, post: PostId, after: Option<Stop>) -> Result<()> {
 async fn push_to_all(app: &App, post: PostId, after: Option<String>) -> Result<()> {
     // Strongly: whoever is not counted by now finds the post when the new follow is filled.
     let (owners, next) = followers(app, post.author, after.as_deref()).await?;
-    timelines::push(app, post, owners).await?;
+    deliver(app, post, owners).await?;
     push_on(app, post, next.map(|after| Stop::Followers { after })).await
 }
 
@@ -73,7 +74,7 @@ async fn push_to_overflow(app: &App, post: PostId, epoch: u64, after: Option<Str
     if delivery::of(app, post.author).await?.epoch != epoch {
         return push_to_all(app, post, None).await;
     }
-    timelines::push(app, post, owners).await?;
+    deliver(app, post, owners).await?;
     push_on(app, post, next.map(|after| Stop::Overflow { epoch, after })).await
 }
 
@@ -86,7 +87,7 @@ async fn push_to_members(app: &App, group: GroupId, post: PostId, after: Option<
     let (members, next) = store::groups::members(app, group, FANOUT_CHUNK, after.as_deref()).await?;
     let others: Vec<UserId> = members.into_iter().map(|(user, _)| user).filter(|user| *user != post.author).collect();
     let followers = store::follows::followers_among(app, post.author, &others).await?;
-    timelines::push(app, post, followers).await?;
+    deliver(app, post, followers).await?;
     push_on(app, post, next.map(|after| Stop::Members { after })).await
 }
 
@@ -97,8 +98,19 @@ async fn remove_group(app: &App, group: GroupId, after: Option<String>) -> Resul
     app.jobs().send(next.into_iter().collect()).await
 }
 
+async fn deliver(app: &App, post: PostId, owners: impl IntoIterator<Item = UserId>) -> Result<()> {
+    let owners: Vec<UserId> = owners.into_iter().collect();
+    let deliveries = owners.len() as u64;
+    timelines::push(app, post, owners).await?;
+    Metric::Deliveries.record(deliveries);
+    Ok(())
+}
+
 /// Sends what is left to the next message: last, for each try of this one would send all that follows it again.
 async fn push_on(app: &App, post: PostId, stop: Option<Stop>) -> Result<()> {
+    if stop.is_none() {
+        Metric::FeedDelay.record(app.now().millis().saturating_sub(post.ulid.timestamp_ms()));
+    }
     let job = stop.map(|stop| Job::Fanout(FanoutJob::PostCreated { post, after: Some(stop) }));
     app.jobs().send(job.into_iter().collect()).await
 }
