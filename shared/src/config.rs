@@ -159,6 +159,7 @@ impl Config {
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut vars = Vars { lookup, problems: Vec::new(), unresolved: Vec::new() };
         let [dynamodb, sqs, s3, ses, connections, secrets] = ENDPOINTS.map(|name| vars.endpoint(name));
+        let hide_registered_emails = vars.switch("HIDE_REGISTERED_EMAILS");
         let config = Self {
             region: vars.text("AWS_REGION"),
             credentials: Credentials {
@@ -190,8 +191,9 @@ impl Config {
             issuer: vars.text("TOKEN_ISSUER"),
             public_reading: vars.switch("PUBLIC_READING"),
             require_verified_email: vars.switch("REQUIRE_VERIFIED_EMAIL"),
-            hide_registered_emails: vars.switch("HIDE_REGISTERED_EMAILS"),
-            findable_by_email: vars.switch("FINDABLE_BY_EMAIL"),
+            hide_registered_emails,
+            // Where it is hidden who is registered, a search by address must not tell it.
+            findable_by_email: vars.switch("FINDABLE_BY_EMAIL") && !hide_registered_emails,
             rate_limits: vars.switch("RATE_LIMITS"),
             activity_kept: Duration::from_secs(vars.parsed::<u64>("ACTIVITY_DAYS", 1).saturating_mul(24 * 3_600)),
             fanout_limit: vars.parsed("FANOUT_LIMIT", 1),
