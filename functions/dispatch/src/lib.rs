@@ -400,7 +400,7 @@ async fn follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Ve
         store::delivery::walk_sent(app, to, turn).await?;
     }
     let timeline = |(from, edge): &(UserId, Edge)| match edge.stands() {
-        true => Job::Fanout(FanoutJob::Followed { from: *from, to }),
+        true => Job::Fanout(FanoutJob::Followed { from: *from, to, after: None }),
         false => Job::Fanout(FanoutJob::Unfollowed { from: *from, to }),
     };
     let mut jobs: Vec<Job> = edges.iter().map(timeline).collect();

@@ -10,15 +10,17 @@ use shared::jobs::{FanoutJob, Job, Stop};
 use shared::lambda::each_message;
 use shared::metrics::Metric;
 use shared::models::following::Delivery;
+use shared::models::post::timeline_horizon;
 use shared::store::delivery;
 use shared::store::likes;
-use shared::store::timelines;
+use shared::store::posts::Source;
+use shared::store::timelines::{self, Span};
 use shared::table::Read;
 use shared::table::design::key;
 use shared::{App, store};
 
-/// Posts that a new follow brings into the timeline.
-const BACK_FILL: usize = 20;
+/// Posts that one message of a new follow brings into the timeline.
+const BACK_FILL: usize = 500;
 
 /// Handles a batch, each message on its own.
 pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
@@ -37,7 +39,7 @@ async fn run(app: &App, job: FanoutJob) -> Result<()> {
                 false => store::untold::forget_post(app, post, &mentioned).await,
             }
         }
-        FanoutJob::Followed { from, to } => back_fill(app, from, to).await,
+        FanoutJob::Followed { from, to, after } => back_fill(app, from, to, after).await,
         FanoutJob::Unfollowed { from, to } => remove(app, from, to).await,
         FanoutJob::Crossed { author, epoch, after } => cross(app, author, epoch, after).await,
         FanoutJob::CameBack { author, epoch, after } => come_back(app, author, epoch, after).await,
@@ -122,15 +124,19 @@ async fn followers(app: &App, author: UserId, after: Option<&str>) -> Result<Fol
     Ok((rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect(), rows.next))
 }
 
-/// The newest posts of an author into a new follower's timeline.
-async fn back_fill(app: &App, from: UserId, to: UserId) -> Result<()> {
+/// An author's posts into a new follower's timeline, as far back as it reaches: as many rows as if the follow were as
+/// old.
+async fn back_fill(app: &App, from: UserId, to: UserId, after: Option<PostId>) -> Result<()> {
     // First, for after an unfollow there is mostly nothing to fill, and the posts cost more to read.
-    if !store::follows::follows(app, from, to, Read::Strong).await? {
+    if !store::follows::follows(app, from, to, Read::Strong).await? || delivery::merges_all(app, from, to).await? {
         return Ok(());
     }
+    let span = Span { older_than: after, newer_than: Some(timeline_horizon(app.now())) };
     // Strongly: a post made just now may have been fanned out before this follow was known.
-    let (posts, _) = store::posts::by_author(app, to, BACK_FILL, None, Read::Strong).await?;
-    timelines::fill(app, from, posts.iter().map(|post| post.id)).await
+    let (posts, stopped) = store::posts::newest(app, Source::Author(to), BACK_FILL, span, Read::Strong).await?;
+    timelines::fill(app, from, posts.iter().map(|post| post.id)).await?;
+    let next = stopped.map(|after| Job::Fanout(FanoutJob::Followed { from, to, after: Some(after) }));
+    app.jobs().send(next.into_iter().collect()).await
 }
 
 /// An author's posts out of a timeline. Whoever follows again by the end gets them back, for this may have taken away
@@ -139,7 +145,7 @@ async fn remove(app: &App, from: UserId, to: UserId) -> Result<()> {
     if !store::follows::follows(app, from, to, Read::Strong).await? {
         timelines::purge(app, from, to).await?;
     }
-    back_fill(app, from, to).await
+    back_fill(app, from, to, None).await
 }
 
 /// The likes of a deleted post: ledger and edges.
