@@ -58,7 +58,7 @@ async fn person(app: &TestApp, users: App, name: String) -> Person {
         username: Username::parse(&text(&name)).expect("a name"),
         full_name: None,
         password_hash: "no password".into(),
-        known_address: None,
+        known_network: None,
     };
     store::users::create(&users, &new, None, Vec::new()).await.expect("an account");
     let token = sign_in(&users, new.id).await;
