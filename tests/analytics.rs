@@ -346,7 +346,7 @@ const VIEWERS: usize = 10_000;
 fn session(user: UserId, now: Timestamp) -> Session {
     let id = SessionId::from_ulid(new_ulid(now));
     let ttl = (now + 30 * DAY).seconds();
-    Session { user, id, hash: String::new(), generation: 0, rotated: now, graced: false, agent: String::new(), ttl }
+    Session { user, id, hash: String::new(), generation: 0, rotated: now, agent: String::new(), ttl }
 }
 
 fn token(app: &shared::App, session: &Session, now: Timestamp) -> String {

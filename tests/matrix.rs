@@ -2,7 +2,7 @@
 //! documented, and none leaves a trace in the table.
 
 use crate::support::archive::verify;
-use crate::support::bulk::app_of;
+use crate::support::bulk::app_with_keys;
 use crate::support::files::{photo, upload};
 use crate::support::services::Items;
 use crate::support::{Response, TestApp, User, set};
@@ -10,6 +10,7 @@ use http::Method;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::http::limits::Action;
+use shared::models::session::NetworkNames;
 use shared::table::Op;
 use shared::table::design::key;
 use std::collections::BTreeSet;
@@ -367,11 +368,12 @@ impl World {
 
     /// As if Ann, and everybody at this address, had done everything far too often.
     async fn exhaust_limits(&self) {
-        let app = app_of(&self.app, "users");
+        let app = app_with_keys(&self.app, "users").await;
+        let here = NetworkNames::new(&app.keys().unwrap(), "127.0.0.1").current().to_owned();
         let ann: shared::ids::UserId = self.ann.id.parse().unwrap();
         for quota in Action::ALL.map(Action::quota) {
             let window = app.now().seconds() / quota.window;
-            for subject in [ann.ulid().to_string(), "127.0.0.1".to_owned()] {
+            for subject in [ann.ulid().to_string(), here.clone()] {
                 let row = json!({"n": 1_000_000, "ttl": (window + 2) * quota.window});
                 // This window and the next, should it begin meanwhile.
                 for window in [window, window + 1] {

@@ -6,6 +6,7 @@ use serde_json::json;
 use shared::clock::Clock;
 use shared::ids::UserId;
 use shared::models::fields::FieldValue;
+use shared::models::session::NetworkNames;
 use shared::models::user::{Email, Username};
 use shared::store::users::NewAccount;
 use shared::table::Op;
@@ -58,7 +59,7 @@ async fn person(app: &TestApp, users: App, name: String) -> Person {
         username: Username::parse(&text(&name)).expect("a name"),
         full_name: None,
         password_hash: "no password".into(),
-        known_address: None,
+        known_network: None,
     };
     store::users::create(&users, &new, None, Vec::new()).await.expect("an account");
     let token = sign_in(&users, new.id).await;
@@ -83,7 +84,8 @@ pub(crate) async fn session(app: &TestApp, user: UserId) -> String {
 
 async fn sign_in(users: &App, user: UserId) -> String {
     let found = store::sessions::credentials(users, user).await.expect("an account");
-    let started = store::sessions::start(users, &found, "", "", None).await.expect("an answer");
+    let here = NetworkNames::new(&users.keys().expect("keys"), "127.0.0.1");
+    let started = store::sessions::start(users, &found, "", &here, None).await.expect("an answer");
     let (session, _) = started.expect("a session");
     users.keys().expect("keys").access_token(&users.config().issuer, user, session.id, users.now())
 }

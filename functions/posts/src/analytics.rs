@@ -40,8 +40,7 @@ impl Reading {
         if self.method != Method::GET || reader == Some(post.author) {
             return Ok(());
         }
-        let address = self.address.hashed();
-        let viewer = reader.map_or(Viewer::Address(&address), Viewer::User);
+        let viewer = reader.map_or(Viewer::Address(self.address.network()), Viewer::User);
         let viewer = ViewerHash::new(&app.keys()?, post, viewer);
         app.jobs().viewed(ViewsJob::Viewed { post, viewer, at: app.now() }).await;
         Ok(())

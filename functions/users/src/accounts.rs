@@ -37,6 +37,8 @@ pub(crate) struct SignUp {
 }
 
 impl FromFields for SignUp {
+    const SECRETS: &'static [&'static str] = &["password"];
+
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (email, password) = (fields.required("email"), fields.required::<Password>("password"));
         let (username, full_name) = (fields.optional("username"), fields.optional("full_name"));
@@ -66,12 +68,12 @@ pub(crate) async fn register_user(
     address: Address,
     request: Idempotent<SignUp>,
 ) -> Result<Response> {
-    let hash = password::hash(request.body.password.as_str());
-    let limited = try_join(address.check(&app, Action::SignUp), request.seen(&app, None));
-    let (((), seen), hash) = try_join(limited, hash).await?;
+    let ((), seen) = try_join(address.check(&app, Action::SignUp), request.seen(&app, None)).await?;
     if let Some(answer) = seen {
         return Ok(answer);
     }
+    // Not before: a refused request must not cost a hash.
+    let hash = password::hash(request.body.password.as_str()).await?;
     if app.config().hide_registered_emails {
         return sign_up_quietly(&app, &request.body, hash).await;
     }
@@ -84,7 +86,7 @@ pub(crate) async fn register_user(
             username: username.clone().unwrap_or_else(|| Username::suggested(email, attempt)),
             full_name: full_name.clone().map(String::from),
             password_hash: hash.clone(),
-            known_address: Some(address.hashed()),
+            known_network: Some(address.names(&app)?.current().to_owned()),
         };
         let created =
             Created::new(format!("/users/{}", new.id), &Me::new(store::users::preview(&new), &Links::new(&app)?))?;
@@ -211,7 +213,7 @@ async fn open_pending(app: &App, token: &MailToken, pending: &PendingAccount) ->
             username: asked.unwrap_or_else(|| Username::suggested(&token.email, attempt)),
             full_name: pending.full_name.clone(),
             password_hash: pending.hash.clone(),
-            known_address: None,
+            known_network: None,
         };
         match store::users::create(app, &new, Some(store::mail_tokens::redeem(token)), Vec::new()).await {
             Ok(_) => return Ok(true),

@@ -1,15 +1,15 @@
 //! Deleting my account.
 
+use crate::proof;
 use axum::extract::State;
 use futures::future::try_join3;
 use http::StatusCode;
-use shared::error::{Error, Kind, Result};
+use shared::error::{Error, Result};
 use shared::http::extract::Json;
 use shared::http::limits::Action;
 use shared::http::{Address, Bearer};
 use shared::models::fields::{Fields, FromFields};
 use shared::models::user::Password;
-use shared::secrets::password;
 use shared::table::Read;
 use shared::{App, store};
 
@@ -22,7 +22,7 @@ pub(crate) struct Farewell {
 
 impl FromFields for Farewell {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { password: Password::presented(fields.required("password")?) })
+        Some(Self { password: proof::presented(fields, "password")? })
     }
 }
 
@@ -48,19 +48,11 @@ pub(crate) async fn delete_me(
     let page = store::users::page(&app, bearer.id(), Read::Strong);
     let found = store::sessions::credentials(&app, bearer.id());
     let (viewer, found, page) = try_join3(bearer.acting(&app, Action::DeleteAccount), found, page).await?;
-    let from = address.hashed();
-    if let Some(wait) = found.throttled(&from, app.now()) {
-        return Err(Error::new(Kind::RateLimited).detail("Too many wrong passwords.").retry_after(wait));
-    }
-    let wrong = || Error::new(Kind::WrongPassword).detail("This is not your password.");
-    if !password::verify(body.password.as_str(), found.hash()).await? {
-        store::sessions::record_failure(&app, viewer.id, &from).await?;
-        return Err(wrong());
-    }
+    proof::prove(&app, &address, viewer.id, &found, &body.password).await?;
     let page = page.ok_or_else(Error::not_found)?;
     match store::deletions::begin(&app, found, page).await? {
         true => Ok(StatusCode::NO_CONTENT),
-        false => Err(wrong()),
+        false => Err(proof::wrong()),
     }
 }
 

@@ -8,6 +8,7 @@ mod graph;
 mod pages;
 mod passwords;
 mod profiles;
+mod proof;
 mod search;
 mod sessions;
 mod settings;

@@ -1,7 +1,7 @@
 //! Forgotten and changed passwords.
 
 use crate::accounts::{MailSent, TokenQuery, mail_sent};
-use crate::pages;
+use crate::{pages, proof};
 use axum::extract::State;
 use axum::response::Response;
 use futures::future::try_join;
@@ -100,7 +100,7 @@ pub(crate) async fn reset_password(
     if let Some(refusal) = body.password.weakness(profile.as_ref().map(|profile| &profile.username)) {
         return Err(weak("password", refusal));
     }
-    match store::sessions::reset_password(&app, &token, &hash, &address.hashed()).await? {
+    match store::sessions::reset_password(&app, &token, &hash, &address.names(&app)?).await? {
         true => {
             address.acts_for(token.user);
             Ok(StatusCode::NO_CONTENT)
@@ -129,8 +129,8 @@ pub(crate) struct Change {
 
 impl FromFields for Change {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (current, new) = (fields.required::<String>("current_password"), new_password(fields, "new_password"));
-        Some(Self { current_password: Password::presented(current?), new_password: new? })
+        let (current, new) = (proof::presented(fields, "current_password"), new_password(fields, "new_password"));
+        Some(Self { current_password: current?, new_password: new? })
     }
 }
 
@@ -148,6 +148,7 @@ impl FromFields for Change {
 pub(crate) async fn change_password(
     State(app): State<App>,
     bearer: Bearer,
+    address: Address,
     Json(body): Json<Change>,
 ) -> Result<StatusCode> {
     let viewer = bearer.acting(&app, Action::ChangePassword).await?;
@@ -156,13 +157,10 @@ pub(crate) async fn change_password(
     if let Some(refusal) = body.new_password.weakness(profile.as_ref().map(|profile| &profile.username)) {
         return Err(weak("new_password", refusal));
     }
-    let wrong = || Error::new(Kind::WrongPassword).detail("This is not your current password.");
-    if !password::verify(body.current_password.as_str(), found.hash()).await? {
-        return Err(wrong());
-    }
+    proof::prove(&app, &address, viewer.id, &found, &body.current_password).await?;
     let hash = password::hash(body.new_password.as_str()).await?;
     match store::sessions::change_password(&app, found, &hash, bearer.session()).await? {
         true => Ok(StatusCode::NO_CONTENT),
-        false => Err(wrong()),
+        false => Err(proof::wrong()),
     }
 }

@@ -1,6 +1,6 @@
 //! Signing in and out.
 
-use crate::pages;
+use crate::{pages, proof};
 use axum::extract::State;
 use futures::future::{join, try_join};
 use http::StatusCode;
@@ -38,15 +38,11 @@ pub(crate) struct Login {
 impl FromFields for Login {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (username, email) = (fields.optional::<String>("username"), fields.optional::<String>("email"));
-        let password = fields.required::<String>("password");
+        let password = proof::presented(fields, "password");
         if username == Some(None) && email == Some(None) {
             fields.refuse("username", "required", "Send a username or an email.");
         }
-        // No hash is made of a text longer than any password.
-        if password.as_ref().is_some_and(|text| text.len() > Password::MAX * 4) {
-            fields.refuse("password", "too_long", "At most 128 characters.");
-        }
-        Some(Self { username: username?, email: email?, password: Password::presented(password?) })
+        Some(Self { username: username?, email: email?, password: password? })
     }
 }
 
@@ -120,35 +116,28 @@ pub(crate) async fn login(State(app): State<App>, address: Address, Json(body): 
     };
     let (found, page) =
         try_join(store::sessions::credentials(&app, id), store::users::page(&app, id, Read::Strong)).await?;
-    let from = address.hashed();
-    if let Some(wait) = found.throttled(&from, app.now()) {
-        return Err(Error::new(Kind::RateLimited).detail("Too many failed sign-ins.").retry_after(wait));
-    }
+    let attempt = store::sessions::attempt(&app, id, &found, &address.names(&app)?).await?;
     let right = password::verify(body.password.as_str(), found.hash()).await?;
     let is_somebody = page.is_some();
     let Some(page) = page.filter(|_| right) else {
-        failed(&app, id, is_somebody, &address).await?;
+        failed(&app, id, is_somebody, &address).await;
         return Err(Error::new(Kind::InvalidCredentials).detail("The name or the password is wrong."));
     };
-    let (session, refresh) = welcome(&app, &found, &address, &body).await?;
+    let (started, ()) = join(welcome(&app, &found, &address, &body), attempt.take_back(&app)).await;
+    let (session, refresh) = started?;
     address.signed_in(id, session.id);
     let tokens = tokens(&app, id, session.id, refresh)?;
     Ok(View(SignedIn { tokens, user: Me::new(page, &Links::new(&app)?) }))
 }
 
-/// Counts a failed sign-in, and tells the account's owner of it. With a name that nobody has it leaves nothing in a log,
-/// at the same cost.
-async fn failed(app: &App, id: UserId, is_somebody: bool, address: &Address) -> Result<()> {
+/// Tells the account's owner of a failed sign-in. With a name that nobody has it leaves nothing in a log, at the same cost.
+async fn failed(app: &App, id: UserId, is_somebody: bool, address: &Address) {
     let row = Activity::failed_sign_in(app.now(), address.origin(), app.config().activity_kept);
-    let told = async {
-        if is_somebody {
-            store::activity::add(app, id, &row).await;
-        } else {
-            store::activity::add_to_nobody(app, id, &row).await;
-        }
-    };
-    let from = address.hashed();
-    join(store::sessions::record_failure(app, id, &from), told).await.0
+    if is_somebody {
+        store::activity::add(app, id, &row).await;
+    } else {
+        store::activity::add_to_nobody(app, id, &row).await;
+    }
 }
 
 /// Starts the session, and keeps what is worth knowing next time.
@@ -157,7 +146,7 @@ async fn welcome(app: &App, found: &SignIn, address: &Address, body: &Login) -> 
         true => Some(password::hash(body.password.as_str()).await?),
         false => None,
     };
-    let started = store::sessions::start(app, found, &address.user_agent, &address.hashed(), rehashed).await;
+    let started = store::sessions::start(app, found, &address.user_agent, &address.names(app)?, rehashed).await;
     if let (Err(refused), Some(kept)) = (&started, &found.credentials)
         && refused.kind() == Kind::AccountSuspended
     {
@@ -189,8 +178,8 @@ impl RefreshBody {
 
 /// A new pair of tokens for a refresh token.
 ///
-/// The token just replaced is accepted once more within 30 seconds while its successor is unused; any other replay ends
-/// the whole session.
+/// The token just replaced gives the same successor again within 30 seconds, as often as asked, while that one is unused;
+/// any other replay ends the whole session.
 #[utoipa::path(
     post, path = "/users/refresh", tag = "accounts", request_body = RefreshBody,
     extensions(("x-problems" = json!("unauthorized"))),

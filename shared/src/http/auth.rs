@@ -6,6 +6,7 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
 use crate::models::activity::{self, Origin};
+use crate::models::session::NetworkNames;
 use crate::models::viewer::Viewer;
 use crate::secrets::Claims;
 use crate::store;
@@ -210,7 +211,7 @@ impl Address {
     /// # Errors
     /// 429.
     pub async fn check(&self, app: &App, action: Action) -> Result<()> {
-        action.check(app, &self.notes, &self.ip).await
+        action.check(app, &self.notes, self.names(app)?.current()).await
     }
 
     /// Holds the address, and something the request names, each to the limit of its own.
@@ -239,9 +240,17 @@ impl Address {
         self.notes.set_user(user);
     }
 
-    /// A short name for the address that tells nothing of it.
-    pub fn hashed(&self) -> String {
-        crate::secrets::base64url(&crate::secrets::sha256(&[b"address", self.ip.as_bytes()])[..9])
+    /// What the table knows the address by.
+    ///
+    /// # Errors
+    /// 500 without signing keys.
+    pub fn names(&self, app: &App) -> Result<NetworkNames> {
+        Ok(NetworkNames::new(&app.keys()?, &self.ip))
+    }
+
+    /// The host's network, for what keeps a keyed hash of it.
+    pub fn network(&self) -> &str {
+        &self.ip
     }
 }
 

@@ -120,9 +120,16 @@ impl Body {
         matches!(self, Self::Json(bytes) if bytes.is_empty())
     }
 
-    /// What tells it from another body: of a form its parts, for each sending has another boundary.
-    pub(super) fn digest(&self) -> [u8; 32] {
+    /// What tells it from another body: of a form its parts, for each sending has another boundary. Secret fields are left
+    /// out.
+    pub(super) fn digest(&self, secrets: &[&str]) -> [u8; 32] {
         match self {
+            Self::Json(bytes) if !secrets.is_empty() => {
+                // What is no object is refused before anything is kept of it.
+                let mut object: Map<String, Value> = serde_json::from_slice(bytes).unwrap_or_default();
+                object.retain(|name, _| !secrets.contains(&name.as_str()));
+                sha256(&[json!(object).to_string().as_bytes()])
+            }
             Self::Json(bytes) | Self::File(Upload { bytes, .. }) => sha256(&[bytes]),
             Self::Form(texts, files) => {
                 let texts = json!(texts).to_string();

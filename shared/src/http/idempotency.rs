@@ -3,13 +3,16 @@
 //! The answer is kept by the very transaction that creates, so there is no moment at which one is there without the
 //! other. Of two at once, one transaction loses and then answers what the other kept; 409 is left for the case that
 //! the winner can't be seen yet. An error is not kept. The key is per user; without one, per key and body.
+//!
+//! Of key and body the table has HMACs alone, for what a body says may be guessed. After the signing keys were replaced,
+//! what the previous one kept is found too.
 
 use super::body::Body;
 use crate::App;
 use crate::error::{Error, FieldError, Kind, Result};
 use crate::ids::UserId;
 use crate::models::fields::FromFields;
-use crate::secrets::{base64url, sha256};
+use crate::secrets::{Keys, Purpose, base64url, sha256};
 use crate::store::idempotency::{self, Kept};
 use crate::store::posts::NotMade;
 use crate::table::{Op, Read};
@@ -21,38 +24,49 @@ use std::time::Duration;
 /// A body that may come with a key.
 pub struct Idempotent<T> {
     pub body: T,
-    key: Option<Keyed>,
+    /// Empty without a key of the client's; else under each signing key, the current one first.
+    keyed: Vec<Keyed>,
 }
 
+/// HMACs under one of the signing keys.
 struct Keyed {
-    /// Key and route.
+    /// Of key and route.
     hash: String,
     body: String,
+}
+
+impl Keyed {
+    /// Under each of the keys, the current one first.
+    fn under_each(keys: &Keys, route: &[&[u8]], body: &[u8]) -> Vec<Self> {
+        let macs = |parts: &[&[u8]]| keys.macs(Purpose::Idempotency, parts);
+        let both = macs(route).into_iter().zip(macs(&[body]));
+        both.map(|(hash, body)| Self { hash: base64url(&hash), body: base64url(&body) }).collect()
+    }
 }
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-impl<T: FromFields, S: Send + Sync> FromRequest<S> for Idempotent<T> {
+impl<T: FromFields> FromRequest<App> for Idempotent<T> {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self> {
+    async fn from_request(request: Request, app: &App) -> Result<Self> {
         let (parts, body) = request.into_parts();
         let received = Body::receive(&parts.headers, body, T::FORMS).await?;
-        let keyed = parts.headers.get(KEY).map(|key| (key.as_bytes(), received.digest()));
+        let sent = parts.headers.get(KEY).map(|key| (key.as_bytes(), received.digest(T::SECRETS)));
         let body = received.read()?;
-        let key = match keyed {
-            None => None,
-            Some((key, digest)) if (1..=255).contains(&key.len()) => Some(Keyed {
-                hash: base64url(&sha256(&[parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), key])),
-                body: base64url(&digest),
-            }),
+        let keyed = match sent {
+            None => Vec::new(),
+            Some((key, digest)) if (1..=255).contains(&key.len()) => {
+                let route = [parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), key];
+                Keyed::under_each(&app.keys()?, &route, &digest)
+            }
             Some(_) => {
                 let error = FieldError::new("Idempotency-Key", "invalid", "1 to 255 characters.");
                 return Err(Error::invalid(vec![error]));
             }
         };
-        Ok(Self { body, key })
+        Ok(Self { body, keyed })
     }
 }
 
@@ -66,9 +80,12 @@ impl<T> Idempotent<T> {
     }
 
     async fn find(&self, app: &App, user: Option<UserId>, read: Read) -> Result<Option<Response>> {
-        let Some(keyed) = &self.key else { return Ok(None) };
-        let kept = idempotency::find(app, user, &keyed.scope(user), read).await?;
-        kept.map(|kept| keyed.answer(kept)).transpose()
+        for keyed in &self.keyed {
+            if let Some(kept) = idempotency::find(app, user, &keyed.scope(user), read).await? {
+                return keyed.answer(kept).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// What the creating transaction writes beside the rest, as its **first** operation.
@@ -76,7 +93,7 @@ impl<T> Idempotent<T> {
     /// # Errors
     /// 500 when the answer can't be kept.
     pub fn keep(&self, app: &App, user: Option<UserId>, answer: &Created) -> Result<Option<Op>> {
-        let Some(keyed) = &self.key else { return Ok(None) };
+        let Some(keyed) = self.keyed.first() else { return Ok(None) };
         let kept = Kept { body: keyed.body.clone(), answer: answer.body.clone(), location: answer.location.clone() };
         idempotency::keep(app, user, &keyed.scope(user), kept).map(Some)
     }

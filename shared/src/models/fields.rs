@@ -19,6 +19,8 @@ pub trait FieldValue: Sized {
 pub trait FromFields: Sized {
     /// In which forms it may come.
     const FORMS: Forms = Forms::Json;
+    /// Fields of which nothing is kept, not even a hash.
+    const SECRETS: &'static [&'static str] = &[];
 
     /// None when a field was refused; the reader has noted which.
     fn from_fields(fields: &mut Fields) -> Option<Self>;

@@ -10,7 +10,7 @@ use ulid::Ulid;
 
 /// A session that is not used ends after this long.
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
-/// For so long a replaced refresh token is accepted once more, while its successor is unused.
+/// For so long a replaced refresh token gives the same successor again, while that one is unused.
 pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
 /// Sessions an account may have; signing in once more ends the oldest. Keeps the viewer's prefix small.
 pub const MAX_SESSIONS: usize = 10;
@@ -27,9 +27,6 @@ pub struct Session {
     pub generation: u32,
     /// When the token before it was replaced.
     pub rotated: Timestamp,
-    /// Whether the grace for the token before it was used.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub graced: bool,
     /// What signed in, as it calls itself; cut to 80 bytes.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub agent: String,
@@ -56,10 +53,16 @@ impl RefreshToken {
 
     /// The token as the client holds it.
     pub fn text(self, keys: &Keys) -> String {
-        let body = self.body();
-        let mut bytes = body.to_vec();
-        bytes.extend_from_slice(&keys.mac(Purpose::RefreshToken, &[&body]));
-        base64url(&bytes)
+        self.with_mac(keys.mac(Purpose::RefreshToken, &[&self.body()]))
+    }
+
+    /// The token as each of the keys makes it, the current one first.
+    pub fn texts(self, keys: &Keys) -> impl Iterator<Item = String> {
+        keys.macs(Purpose::RefreshToken, &[&self.body()]).into_iter().map(move |mac| self.with_mac(mac))
+    }
+
+    fn with_mac(self, mac: [u8; 32]) -> String {
+        base64url(&[self.body().as_slice(), &mac].concat())
     }
 
     /// Reads what [`Self::text`] wrote under one of the keys.
@@ -174,22 +177,41 @@ pub fn read_unsubscribe_token(keys: &Keys, token: &str) -> Option<(UserId, Strin
     Some((user.parse().ok()?, kind.to_owned()))
 }
 
-/// Failed sign-ins of an account within one window; see `store::logins`.
+/// What the table knows a network by: a name under each signing key, the current one's first. Whoever reads the table
+/// alone can't tell whose it is.
+#[derive(Clone, Debug)]
+pub struct NetworkNames(Vec<String>);
+
+impl NetworkNames {
+    const BYTES: usize = 12;
+
+    pub fn new(keys: &Keys, network: &str) -> Self {
+        let macs = keys.macs(Purpose::Network, &[network.as_bytes()]);
+        Self(macs.iter().map(|mac| base64url(&mac[..Self::BYTES])).collect())
+    }
+
+    /// The name that is written.
+    pub fn current(&self) -> &str {
+        self.0.first().map_or("", String::as_str)
+    }
+
+    pub fn are_among(&self, known: &[String]) -> bool {
+        self.0.iter().any(|name| known.contains(name))
+    }
+
+    /// Whether this is such a name: those that earlier versions wrote are shorter, and digests without a key.
+    pub fn is_name(text: &str) -> bool {
+        text.len() == Self::BYTES / 3 * 4
+    }
+}
+
+/// Passwords tried in vain on an account within one window.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Failures {
     /// The window's number.
     pub window: u64,
-    /// All failures in it.
+    /// All in it. Beside it stands how many came from each network: `a_` and its name.
     pub n: u64,
-    /// Per address (hashed), prefixed `a_`.
-    #[serde(flatten)]
-    pub by: std::collections::HashMap<String, serde_json::Value>,
-}
-
-impl Failures {
-    pub fn of(&self, address: &str) -> u64 {
-        self.by.get(&format!("a_{address}")).and_then(serde_json::Value::as_u64).unwrap_or(0)
-    }
 }
 
 #[cfg(test)]

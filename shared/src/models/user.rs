@@ -110,7 +110,7 @@ pub struct Account {
 pub struct Credentials {
     pub id: UserId,
     pub hash: String,
-    /// Addresses (hashed) that signed in before; a stranger's failures don't slow them.
+    /// Networks that signed in before, by name; a stranger's failures don't slow them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
     /// Sessions started with this password or one before it: whoever changes it ends all that there are.

@@ -54,6 +54,8 @@ pub enum Purpose {
     Nobody,
     Viewer,
     HeldName,
+    Network,
+    Idempotency,
 }
 
 /// The signing keys: the first signs, all verify, so that a key can be replaced while its tokens live.

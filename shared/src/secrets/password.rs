@@ -51,8 +51,13 @@ pub fn is_outdated(hash: &str) -> bool {
 }
 
 async fn off_the_executor<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let _seat = SEATS.acquire().await.map_err(Error::internal)?;
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+    let seat = SEATS.acquire().await.map_err(Error::internal)?;
+    // The work holds the seat: it goes on when the request that waits for it is dropped.
+    let seated = move || {
+        let _seat = seat;
+        work()
+    };
+    tokio::task::spawn_blocking(seated).await.map_err(Error::internal)?
 }
 
 #[cfg(test)]
@@ -67,5 +72,24 @@ mod tests {
         assert!(!verify("correct horse", None).await.unwrap());
         assert!(!is_outdated(&hash) && !is_outdated(NOBODY));
         assert!(is_outdated("$argon2id$v=19$m=4096,t=3,p=1$x$y"));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn work_whose_request_was_dropped_keeps_its_seat_until_it_is_done() {
+        let (finish, waits) = std::sync::mpsc::channel::<()>();
+        let (started, has_started) = tokio::sync::oneshot::channel();
+        let work = off_the_executor(move || {
+            let _ = started.send(());
+            waits.recv().map_err(Error::internal)
+        });
+        let request = tokio::spawn(work);
+        has_started.await.unwrap();
+        request.abort();
+        assert!(request.await.unwrap_err().is_cancelled());
+        // Other tests may have a seat too: of both, one is never free while the work runs.
+        let both = std::time::Duration::from_millis(100);
+        assert!(tokio::time::timeout(both, SEATS.acquire_many(2)).await.is_err(), "its seat is free");
+        finish.send(()).unwrap();
+        tokio::time::timeout(std::time::Duration::from_secs(30), SEATS.acquire_many(2)).await.unwrap().unwrap();
     }
 }

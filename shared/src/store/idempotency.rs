@@ -13,7 +13,7 @@ const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Kept {
-    /// SHA-256 of the request's body.
+    /// HMAC of the request's body.
     pub body: String,
     pub answer: String,
     pub location: String,

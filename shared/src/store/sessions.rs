@@ -2,31 +2,29 @@
 
 use crate::App;
 use crate::backpressure::EDGE_REFUSALS;
-use crate::clock::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{SessionId, UserId};
 use crate::models::session::{
-    Failures, MAX_SESSIONS, MailToken, REFRESH_GRACE, RefreshToken, SESSION_LIFETIME, Session, hashed,
+    Failures, MAX_SESSIONS, MailToken, NetworkNames, REFRESH_GRACE, RefreshToken, SESSION_LIFETIME, Session, hashed,
 };
 use crate::models::user::Credentials;
 use crate::table::design::key;
 use crate::table::{Condition, Op, Order, Read};
 use std::time::Duration;
 
-/// Failed sign-ins are counted per window of this length.
+/// Passwords tried in vain are counted per window of this length.
 const FAILURE_WINDOW: Duration = Duration::from_secs(15 * 60);
-/// So often may one address fail at one account in a window.
-const FAILURES_PER_ADDRESS: u64 = 10;
-/// So often may all addresses together; beyond it only those that signed in before are heard, so that many strangers
+/// So often may one network fail at one account in a window.
+const FAILURES_PER_NETWORK: u64 = 10;
+/// So often may all networks together; beyond it only those that signed in before are heard, so that many strangers
 /// can neither guess on nor lock the person out.
 const FAILURES_PER_ACCOUNT: u64 = 100;
-/// Addresses remembered as having signed in.
-const KNOWN_ADDRESSES: usize = 10;
+/// Networks remembered as having signed in.
+const KNOWN_NETWORKS: usize = 10;
 
 /// What signing in needs.
 #[derive(Debug, Default)]
 pub struct SignIn {
-    failures: Failures,
     pub credentials: Option<Credentials>,
     pub sessions: Vec<Session>,
 }
@@ -39,9 +37,7 @@ pub async fn credentials(app: &App, id: UserId) -> Result<SignIn> {
     let rows = app.table().query(&key::sign_in(id), Order::OldestFirst, Read::Strong, 50, None).await?;
     let mut found = SignIn::default();
     for item in &rows.items {
-        if item.sk() == key::failures(id).sk() {
-            found.failures = item.read()?;
-        } else if item.sk() == key::credentials(id).sk() {
+        if item.sk() == key::credentials(id).sk() {
             found.credentials = Some(item.read()?);
         } else {
             found.sessions.push(item.read()?);
@@ -54,46 +50,75 @@ impl SignIn {
     pub fn hash(&self) -> Option<&str> {
         self.credentials.as_ref().map(|credentials| credentials.hash.as_str())
     }
-
-    /// How long this address must wait before it may try again.
-    pub fn throttled(&self, address: &str, now: Timestamp) -> Option<Duration> {
-        let window = FAILURE_WINDOW.as_secs();
-        if self.failures.window != now.seconds() / window {
-            return None;
-        }
-        let known = self.credentials.as_ref().is_some_and(|kept| kept.known.iter().any(|one| one == address));
-        let too_many =
-            self.failures.of(address) >= FAILURES_PER_ADDRESS || (!known && self.failures.n >= FAILURES_PER_ACCOUNT);
-        too_many.then(|| Duration::from_secs(window - now.seconds() % window))
-    }
 }
 
-/// Counts a failed sign-in. Names that nobody has are counted alike.
+/// One try of a password. It counts as failed from before the password is looked at, so that tries at the same moment can't
+/// all come before the count; the right one is taken back.
+#[derive(Debug)]
+#[must_use = "a try with the right password is taken back"]
+pub struct Attempt {
+    id: UserId,
+    window: u64,
+    network: String,
+}
+
+/// Counts a try. For a name that nobody has it costs the same.
 ///
 /// # Errors
-/// Unavailable.
-pub async fn record_failure(app: &App, id: UserId, address: &str) -> Result<()> {
-    let now = app.now();
-    let window = now.seconds() / FAILURE_WINDOW.as_secs();
-    let ttl = (now + FAILURE_WINDOW * 2).seconds();
-    let count = || Op::update(key::failures(id)).add("n", 1).add(format!("a_{address}"), 1).set("ttl", ttl);
+/// 429 after too many.
+pub async fn attempt(app: &App, id: UserId, found: &SignIn, from: &NetworkNames) -> Result<Attempt> {
+    let now = app.now().seconds();
+    let ttl = (app.now() + FAILURE_WINDOW * 2).seconds();
+    let network = format!("a_{}", from.current());
+    let mut window = now / FAILURE_WINDOW.as_secs();
+    let is_known = found.credentials.as_ref().is_some_and(|kept| from.are_among(&kept.known));
     for _ in 0..3 {
-        let again = count().when(Condition::equal("window", window));
-        match app.table().write(again).await {
-            Ok(_) => return Ok(()),
-            Err(error) => error.refused()?,
-        };
+        let made = Attempt { id, window, network: network.clone() };
+        let mut again = made.count(1).set("ttl", ttl).when(Condition::Below(network.clone(), FAILURES_PER_NETWORK));
+        if !is_known {
+            again = again.when(Condition::Below("n".into(), FAILURES_PER_ACCOUNT));
+        }
+        let Err(error) = app.table().write(again).await else { return Ok(made) };
+        let kept: Option<Failures> = error.refused()?.item(0).map(|item| item.read()).transpose()?;
+        match kept {
+            Some(kept) if kept.window == window => return Err(too_many((window + 1) * FAILURE_WINDOW.as_secs() - now)),
+            // Another process's clock is ahead.
+            Some(kept) if kept.window > window => {
+                window = kept.window;
+                continue;
+            }
+            _ => {}
+        }
         let stale = Condition::Any(vec![Condition::Missing, Condition::less("window", window)]);
-        let first = serde_json::json!({"window": window, "n": 1, format!("a_{address}"): 1, "ttl": ttl});
+        let first = serde_json::json!({"window": window, "n": 1, network.as_str(): 1, "ttl": ttl});
         match app.table().write(Op::put(key::failures(id), &first)?.when(stale)).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(made),
             Err(error) => error.refused()?,
         };
     }
-    Ok(())
+    Err(Error::unavailable("tries are counted faster than one can be added"))
 }
 
-/// Starts a session; the oldest ends when there are too many. Remembers the address, and a hash made with today's
+fn too_many(seconds: u64) -> Error {
+    Error::new(Kind::RateLimited).detail("Too many wrong passwords.").retry_after(Duration::from_secs(seconds))
+}
+
+impl Attempt {
+    fn count(&self, n: i64) -> Op {
+        let op = Op::update(key::failures(self.id)).add("n", n).add(self.network.clone(), n);
+        op.when(Condition::equal("window", self.window))
+    }
+
+    /// The password was right. Should this fail, the count is one too high until its window ends.
+    pub async fn take_back(self, app: &App) {
+        let taken = app.table().write(self.count(-1)).await;
+        if let Err(error) = taken.map_or_else(|error| error.refused().map(|_| ()), |_| Ok(())) {
+            tracing::warn!(cause = %error, "a try with the right password stays counted as failed");
+        }
+    }
+}
+
+/// Starts a session; the oldest ends when there are too many. Remembers the network, and a hash made with today's
 /// parameters, in the same transaction. None when the password was changed since it was checked.
 ///
 /// # Errors
@@ -102,7 +127,7 @@ pub async fn start(
     app: &App,
     found: &SignIn,
     agent: &str,
-    address: &str,
+    from: &NetworkNames,
     rehashed: Option<String>,
 ) -> Result<Option<(Session, String)>> {
     let Some(kept) = &found.credentials else { return Ok(None) };
@@ -118,12 +143,11 @@ pub async fn start(
         hash: hashed(&token),
         generation: 0,
         rotated: now,
-        graced: false,
         agent: agent.to_owned(),
         ttl: (now + SESSION_LIFETIME).seconds(),
     };
     let surplus = (found.sessions.len() + 1).saturating_sub(MAX_SESSIONS);
-    let mut ops = vec![started(kept, address, rehashed), Op::put(key::session(user, id), &session)?];
+    let mut ops = vec![started(kept, from, rehashed), Op::put(key::session(user, id), &session)?];
     ops.extend(found.sessions[..surplus].iter().map(|old| Op::delete(key::session(user, old.id))));
     let Err(error) = app.table().transact(ops).await else { return Ok(Some((session, token))) };
     match error.refused()?.item(0).map(|item| item.read::<Credentials>()).transpose()? {
@@ -137,12 +161,13 @@ fn suspended() -> Error {
 }
 
 /// The write that counts a session of this password, for one that is not suspended.
-fn started(kept: &Credentials, address: &str, rehashed: Option<String>) -> Op {
+fn started(kept: &Credentials, from: &NetworkNames, rehashed: Option<String>) -> Op {
     let mut op = Op::update(key::credentials(kept.id)).add("starts", 1);
-    if !kept.known.iter().any(|known| known == address) {
-        let mut known: Vec<&str> = kept.known.iter().map(String::as_str).collect();
-        known.push(address);
-        op = op.set("known", &known[known.len().saturating_sub(KNOWN_ADDRESSES)..]);
+    if !from.are_among(&kept.known) {
+        let mut known: Vec<&str> =
+            kept.known.iter().map(String::as_str).filter(|name| NetworkNames::is_name(name)).collect();
+        known.push(from.current());
+        op = op.set("known", &known[known.len().saturating_sub(KNOWN_NETWORKS)..]);
     }
     if let Some(hash) = rehashed {
         op = op.set("hash", hash);
@@ -150,20 +175,21 @@ fn started(kept: &Credentials, address: &str, rehashed: Option<String>) -> Op {
     op.when(Condition::equal("hash", &kept.hash)).when(Condition::Without("suspended"))
 }
 
-/// Replaces a refresh token by its successor. One update decides. Access pattern 6.
+/// Replaces a refresh token by its successor. One update decides; while nobody has used the successor, who comes with the
+/// token before it within [`REFRESH_GRACE`] gets the same one: an answer was lost, or several tabs woke at once. Access
+/// pattern 6.
 ///
 /// # Errors
-/// 401 for a token that is not the session's; a replay ends the session.
+/// 401 for a token that is not the session's; any other replay ends the session.
 pub async fn refresh(app: &App, presented: RefreshToken, text: &str) -> Result<String> {
-    let now = app.now();
-    let successor = presented.successor().text(&app.keys()?);
+    let (now, keys) = (app.now(), app.keys()?);
+    let successor = presented.successor().text(&keys);
     let session = key::session(presented.user, presented.session);
     let op = Op::update(session)
         .set("hash", hashed(&successor))
         .set("gen", presented.successor().generation)
         .set("rotated", now)
         .set("ttl", (now + SESSION_LIFETIME).seconds())
-        .remove("graced")
         .when(Condition::equal("hash", hashed(text)))
         .when(Condition::greater("ttl", now.seconds()));
     let error = match app.table().write(op).await {
@@ -173,24 +199,13 @@ pub async fn refresh(app: &App, presented: RefreshToken, text: &str) -> Result<S
     let refused = error.refused()?;
     let ended = || Error::unauthorized("This refresh token was used before, or its session has ended. Sign in again.");
     let session: Session = refused.item(0).ok_or_else(ended)?.read()?;
-    // A lost answer: the token just replaced, its successor unused, within the grace.
-    let lost_answer = session.hash == hashed(&successor) && now.since(session.rotated) <= REFRESH_GRACE;
-    if lost_answer && !session.graced && use_grace(app, &session).await? {
+    // A process that has other signing keys may have made it.
+    let unused = presented.successor().texts(&keys).find(|text| hashed(text) == session.hash);
+    if let Some(successor) = unused.filter(|_| now.since(session.rotated) <= REFRESH_GRACE) {
         return Ok(successor);
     }
     end(app, presented.user, presented.session).await?;
     Err(ended())
-}
-
-async fn use_grace(app: &App, session: &Session) -> Result<bool> {
-    let op = Op::update(key::session(session.user, session.id))
-        .set("graced", true)
-        .when(Condition::equal("hash", &session.hash))
-        .when(Condition::Without("graced"));
-    match app.table().write(op).await {
-        Ok(_) => Ok(true),
-        Err(error) => error.refused().map(|_| false),
-    }
 }
 
 /// Ends a session. False when it had ended before.
@@ -267,13 +282,13 @@ pub async fn change_password(app: &App, mut found: SignIn, hash: &str, staying: 
 ///
 /// # Errors
 /// False when the token was used meanwhile, or the account is gone.
-pub async fn reset_password(app: &App, token: &MailToken, hash: &str, known: &str) -> Result<bool> {
+pub async fn reset_password(app: &App, token: &MailToken, hash: &str, from: &NetworkNames) -> Result<bool> {
     for _ in 0..EDGE_REFUSALS {
         let found = credentials(app, token.user).await?;
         let Some(kept) = &found.credentials else { return Ok(false) };
         let mut ops = vec![
             super::mail_tokens::redeem(token),
-            replaced(kept, hash).set("known", [known]),
+            replaced(kept, hash).set("known", [from.current()]),
             Op::update(key::account(token.user)).set("verified", true).when(Condition::equal("email", &token.email)),
             Op::delete(key::failures(token.user)),
         ];

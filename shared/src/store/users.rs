@@ -26,8 +26,8 @@ pub struct NewAccount {
     pub username: Username,
     pub full_name: Option<String>,
     pub password_hash: String,
-    /// The address that signed up, hashed; None when it is not known.
-    pub known_address: Option<String>,
+    /// The network that signed up, by name; None when it is not known.
+    pub known_network: Option<String>,
 }
 
 /// Why an account can't be made.
@@ -76,7 +76,7 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
         deleted: false,
     };
     let followers = Followers::new(id);
-    let known = new.known_address.iter().cloned().collect();
+    let known = new.known_network.iter().cloned().collect();
     let credentials = Credentials { id, hash: new.password_hash.clone(), known, starts: 0, suspended: false };
     (profile, account, followers, credentials)
 }

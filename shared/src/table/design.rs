@@ -9,7 +9,7 @@
 //! | Profile | U#u | P | | the public card |
 //! | Account | U#u | P#n | | address, settings, posts_count, following_count |
 //! | Followers | U#u | P#f | | followers_count and how posts are delivered; only workers write it |
-//! | Failures | U#u | G#F | yes | failed sign-ins of the current window |
+//! | Failures | U#u | G#F | yes | passwords tried in vain in the current window |
 //! | Credentials | U#u | G#K | | the password hash |
 //! | Session | U#u | H#0#session | yes | one sign-in; 10 at most |
 //! | Merged | U#u | H#1#author | may | an author followed whose posts are merged at read; about 20; ends if the author comes back |
@@ -80,7 +80,7 @@
 //! | 2 | whose is this name or address? | N#name / E#hash | C (signing in: S) | store::users::by_name, by_email |
 //! | 3 | a profile with its counts | U#u, begins_with P | S (anonymous: C) | store::users::page |
 //! | 4 | name cards of many | U#u, P (batch) | C | store::cards::load |
-//! | 5 | what signing in needs | U#u, G# to H#0# | S | store::sessions::credentials |
+//! | 5 | what signing in needs | U#u, G#K to H#0# | S | store::sessions::credentials |
 //! | 6 | one session's refresh | U#u, H#0#session | update | store::sessions::refresh |
 //! | 7 | does a follow b? | U#a, F#b | E (own: S) | store::follows::follows |
 //! | 8 | who follows b? whom does a follow? | FL#b / FW#a | E | store::follows::followers, following |

@@ -20,6 +20,8 @@ pub enum Condition {
     /// The attribute is there and has another value.
     Differs(&'static str, AttributeValue),
     Less(&'static str, AttributeValue),
+    /// The attribute, which counts as nothing where it is missing, is less.
+    Below(String, u64),
     Greater(&'static str, AttributeValue),
     All(Vec<Condition>),
     Any(Vec<Condition>),
@@ -214,6 +216,10 @@ impl Expression {
             Condition::Equal(name, value) => format!("{} = {}", self.name(name), self.value(value)),
             Condition::Differs(name, value) => format!("{} <> {}", self.name(name), self.value(value)),
             Condition::Less(name, value) => format!("{} < {}", self.name(name), self.value(value)),
+            Condition::Below(name, limit) => {
+                let (name, limit) = (self.name(&name), self.value(AttributeValue::N(limit.to_string())));
+                format!("(attribute_not_exists({name}) OR {name} < {limit})")
+            }
             Condition::Greater(name, value) => format!("{} > {}", self.name(name), self.value(value)),
             Condition::All(all) => list(self, all, " AND "),
             Condition::Any(any) => list(self, any, " OR "),

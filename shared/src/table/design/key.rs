@@ -57,9 +57,9 @@ pub fn credentials(id: UserId) -> Key {
     Key::new(user(id), "G#K")
 }
 
-/// Failures, credentials and sessions: what signing in needs, side by side.
+/// Credentials and sessions: what signing in needs, side by side.
 pub fn sign_in(id: UserId) -> Range {
-    Range { pk: user(id), from: "G#".into(), to: format!("H#0#{END}") }
+    Range { pk: user(id), from: credentials(id).sk, to: format!("H#0#{END}") }
 }
 
 pub fn session(user_id: UserId, id: SessionId) -> Key {
