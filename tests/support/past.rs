@@ -49,7 +49,7 @@ impl Past {
                 username: Username::parse(&json!(name)).expect("a name"),
                 full_name: None,
                 password_hash: "no password".into(),
-                known_address: None,
+                known_network: None,
             };
             store::users::create(&users, &new, None, Vec::new()).await.expect("an account");
             authors.push(id);
