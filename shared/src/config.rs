@@ -1,6 +1,7 @@
 //! The environment, read once. Nothing else reads it, and all that is missing is said at once.
 
-use crate::models::user::Username;
+use crate::models::fields::FieldValue;
+use crate::models::user::{Email, Username};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -55,8 +56,8 @@ pub struct Config {
     pub activity_kept: Duration,
     /// Followers above which an author's posts are merged at read.
     pub fanout_limit: u64,
-    /// Whoever has this name is the first moderator.
-    pub moderator: Option<Username>,
+    /// The first moderator: who has this name, and has verified this address. A name alone anybody may take.
+    pub moderator: Option<(Username, Email)>,
     /// The secret that has the signing keys; None in functions that neither check a token nor make one.
     pub signing_keys: Option<String>,
 }
@@ -100,7 +101,7 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 28] = [
+pub const GIVEN_TO_ALL: [&str; 29] = [
     "TABLE_NAME",
     "EXPORT_QUEUE_URL",
     "FANOUT_QUEUE_URL",
@@ -128,6 +129,7 @@ pub const GIVEN_TO_ALL: [&str; 28] = [
     "FANOUT_LIMIT",
     "ACTIVITY_DAYS",
     "MODERATOR",
+    "MODERATOR_EMAIL",
     "RUST_LOG",
 ];
 
@@ -192,7 +194,7 @@ impl Config {
             rate_limits: vars.switch("RATE_LIMITS"),
             activity_kept: Duration::from_secs(vars.parsed::<u64>("ACTIVITY_DAYS", 1).saturating_mul(24 * 3_600)),
             fanout_limit: vars.parsed("FANOUT_LIMIT", 1),
-            moderator: vars.username("MODERATOR"),
+            moderator: vars.moderator(),
             signing_keys: vars.optional("SIGNING_KEYS_ARN"),
         };
         let problems = vars.into_problems();
@@ -284,13 +286,18 @@ impl<L: Fn(&str) -> Option<String>> Vars<L> {
         }
     }
 
-    fn username(&mut self, name: &str) -> Option<Username> {
-        let value = self.optional(name)?;
-        let username = Username::from_path(&value);
-        if username.is_none() {
-            self.problems.push(format!("{name} is no username"));
+    fn moderator(&mut self) -> Option<(Username, Email)> {
+        let name = self.read_as("MODERATOR", "no username", Username::from_path);
+        let email = self.read_as("MODERATOR_EMAIL", "no e-mail address", |text| Email::parse(&text.into()).ok());
+        name.zip(email)
+    }
+
+    fn read_as<T>(&mut self, name: &str, refusal: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let value = read(&self.optional(name)?);
+        if value.is_none() {
+            self.problems.push(format!("{name} is {refusal}"));
         }
-        username
+        value
     }
 }
 
