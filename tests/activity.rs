@@ -3,7 +3,7 @@
 use crate::support::bulk::app_of;
 use crate::support::files::{film, photo, send};
 use crate::support::lists::{page_ids, walk};
-use crate::support::{Call, Client, Http, PASSWORD, Response, TestApp, User, set, token_in};
+use crate::support::{Call, Client, Http, PASSWORD, Response, TestApp, User, set, set_moderator, token_in};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -101,7 +101,7 @@ use Target::{Is, Made};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_write_is_in_the_log_of_whoever_made_it() {
-    let app = TestApp::with(|options| set(options, "Moderator", "ann")).await;
+    let app = TestApp::with(|options| set_moderator(options, "ann")).await;
     let mut walk = Walk::new();
     let anon = app.anon();
     walk.done(anon.post("/users", json!({"username": "ann", "email": "ann@example.com", "password": PASSWORD}))).await;
@@ -141,6 +141,7 @@ async fn every_write_is_in_the_log_of_whoever_made_it() {
 async fn accounts(app: &TestApp, walk: &mut Walk, ann: &User) {
     let anon = app.anon();
     walk.logged(ann, ann.post("/users/verify/resend", None), "resend_verification", Target::None).await;
+    app.settle().await;
     let token = token_in(&app.mail_to(&ann.email, "verify").await);
     walk.logged(ann, anon.post("/users/verify", json!({"token": token})), "verify_email", Target::None).await;
     walk.logged(ann, ann.post("/users/export", None), "request_export", Target::None).await;
@@ -342,8 +343,8 @@ async fn what_is_refused_leaves_no_row_and_a_repeat_none_of_its_own() {
 
 #[tokio::test]
 async fn sign_ins_tell_where_from_and_with_what() {
-    let app = TestApp::with(|options| set(options, "Moderator", "bob")).await;
-    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let app = TestApp::with(|options| set_moderator(options, "bob")).await;
+    let (ann, bob) = (app.user("ann").await, app.moderator("bob").await);
     let login = |name: &str, password: &str, agent: &str| {
         let body = json!({"username": name, "password": password});
         app.anon_at("127.0.7.2").post("/login", body).header("user-agent", agent).into_future()

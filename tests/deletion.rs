@@ -4,7 +4,7 @@ use crate::groups::{group, let_in, share};
 use crate::support::bulk::{Person, people};
 use crate::support::lists::{ids, page_ids, walk};
 use crate::support::services::Items;
-use crate::support::{Client, PASSWORD, TestApp, User, archive, files, set};
+use crate::support::{Client, PASSWORD, TestApp, User, archive, files, set, set_moderator};
 use futures::future::join_all;
 use local::{Death, Faults, InvokeError, Profile};
 use serde_json::json;
@@ -159,6 +159,7 @@ pub(crate) async fn world(app: &TestApp, flock: &[Person]) -> World {
     let sign_up = json!({"username": FORMER_NAME, "email": email, "password": PASSWORD, "full_name": FULL_NAME});
     app.anon().post("/users", sign_up).header("idempotency-key", "mine").await.expect(201);
     let me = app.sign_in(FORMER_NAME, PASSWORD).await;
+    archive::verify(app, EMAIL).await;
     me.call(http::Method::PATCH, "/users").json(&json!({"username": NAME, "interests": ["tides"]})).await.expect(200);
     let bob = app.user("bob").await;
     let (cat, dan, eve, warden) =
@@ -249,7 +250,6 @@ pub(crate) async fn world(app: &TestApp, flock: &[Person]) -> World {
     app.anon().post("/login", json!({"username": NAME, "password": "wrong password"})).await.expect(401);
     app.settle().await;
     // An archive.
-    archive::verify(app, EMAIL).await;
     me.post("/users/export", None).await.expect(202);
     app.mail_to(EMAIL, "archive").await;
     app.settle().await;
@@ -352,6 +352,7 @@ pub(crate) fn options(options: &mut local::Options) {
     set(options, "RateLimits", "on");
     set(options, "FanoutLimit", "1");
     set(options, "Moderator", NAME);
+    set(options, "ModeratorEmail", EMAIL);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -392,11 +393,11 @@ async fn nothing_is_left_of_every_kind_of_item() {
 #[tokio::test]
 async fn two_that_go_at_once_are_both_taken_out_of_what_names_both() {
     let app = TestApp::with(|all| {
-        set(all, "Moderator", "warden");
+        set_moderator(all, "warden");
         all.record_wire = true;
     })
     .await;
-    let (ann, bob, warden) = (app.user("ann").await, app.user("bob").await, app.user("warden").await);
+    let (ann, bob, warden) = (app.user("ann").await, app.user("bob").await, app.moderator("warden").await);
     let post = ann.post_text("Low tide.").await;
     bob.post(&format!("/posts/{post}/report"), json!({"reason": "spam"})).await.expect(202);
     let report = page_ids(&warden, "/reports").await.remove(0);
@@ -435,9 +436,9 @@ async fn two_that_go_at_once_are_both_taken_out_of_what_names_both() {
 
 #[tokio::test]
 async fn a_group_is_left_to_somebody_who_can_act() {
-    let app = TestApp::with(|options| set(options, "Moderator", "warden")).await;
+    let app = TestApp::with(|options| set_moderator(options, "warden")).await;
     let (ann, bob, cid, warden) =
-        (app.user("ann").await, app.user("bob").await, app.user("cid").await, app.user("warden").await);
+        (app.user("ann").await, app.user("bob").await, app.user("cid").await, app.moderator("warden").await);
     let [both, alone, led, own]: [String; 4] =
         join_all([0; 4].map(|_| group(&ann, "public"))).await.try_into().expect("four groups");
     for (user, group) in [(&bob, &both), (&cid, &both), (&bob, &alone), (&cid, &led), (&warden, &led)] {

@@ -14,7 +14,8 @@ fn digests(parts: &[&[u8]]) -> Vec<String> {
 async fn the_table_has_no_digest_of_an_address_or_a_sign_up() {
     let app = TestApp::with(|options| set(options, "RateLimits", "on")).await;
     let body = json!({"username": "gull", "email": "gull@example.com", "password": PASSWORD}).to_string();
-    let sign_up = || app.anon().post("/users", None).body("application/json", body.clone()).header("idempotency-key", "k");
+    let sign_up =
+        || app.anon().post("/users", None).body("application/json", body.clone()).header("idempotency-key", "k");
     sign_up().await.expect(201);
     assert_eq!(sign_up().await.expect(201).header("idempotency-replayed"), "true");
     app.anon().post("/login", json!({"username": "gull", "password": "petrel above the foam"})).await.expect(401);
@@ -25,7 +26,10 @@ async fn the_table_has_no_digest_of_an_address_or_a_sign_up() {
 
     let table = app.table().await;
     let text = json!(table.iter().map(|((pk, sk), item)| json!([pk, sk, item])).collect::<Vec<_>>()).to_string();
-    assert!(text.contains("\"IA#") && text.contains("\"known\"") && text.contains("\"a_"), "all kinds of rows are there");
+    assert!(
+        text.contains("\"IA#") && text.contains("\"known\"") && text.contains("\"a_"),
+        "all kinds of rows are there"
+    );
     let mut guessed = digests(&[b"address", b"127.0.0.1"]);
     guessed.extend(digests(&[b"127.0.0.1"]));
     for body in [&body, &post] {

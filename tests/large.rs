@@ -27,19 +27,7 @@ async fn following(app: &App, author: UserId, count: usize) -> Vec<UserId> {
     let email = Email::parse(&json!("fan@example.com")).expect("an address");
     let mut ops = Vec::with_capacity(4 * count);
     for (n, fan) in fans.iter().enumerate() {
-        let (id, email, settings) = (*fan, email.clone(), Default::default());
-        let account = Account {
-            id,
-            email,
-            verified: true,
-            posts: 0,
-            following: 1,
-            waiting: 0,
-            stored: 0,
-            moderator: false,
-            settings,
-            deleted: false,
-        };
+        let account = Account { following: 1, ..Account::new(*fan, email.clone(), true) };
         let edge = Edge { at: long_ago(n), counted: true, undone: false };
         ops.push(Op::put(key::account(*fan), &account));
         ops.push(Op::put(key::follow(*fan, author), &edge));

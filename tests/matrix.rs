@@ -5,7 +5,7 @@ use crate::support::archive::verify;
 use crate::support::bulk::app_with_keys;
 use crate::support::files::{photo, upload};
 use crate::support::services::Items;
-use crate::support::{Response, TestApp, User, set};
+use crate::support::{Response, TestApp, User, set, set_moderator};
 use http::Method;
 use serde_json::{Value, json};
 use shared::clock::Clock;
@@ -109,7 +109,7 @@ impl World {
     async fn new() -> Self {
         let app = TestApp::with(|options| {
             set(options, "RateLimits", "on");
-            set(options, "Moderator", "ann");
+            set_moderator(options, "ann");
         })
         .await;
         let (ann, bob) = (app.user("ann").await, app.user("bob").await);

@@ -1,7 +1,7 @@
 //! Pictures and videos: uploaded, attached, described, deleted and swept.
 
 use crate::support::files::{self, form, upload};
-use crate::support::{Client, TestApp, User, alone, set, until};
+use crate::support::{Client, TestApp, User, alone, set, set_moderator, until};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures::future::join_all;
@@ -468,8 +468,8 @@ async fn a_refused_change_keeps_nothing_of_its_picture() {
 
 #[tokio::test]
 async fn of_a_suspended_account_no_picture_is_shown() {
-    let app = TestApp::with(|options| set(options, "Moderator", "mod_one")).await;
-    let (ann, bob, moderator) = (app.user("ann").await, app.user("bob").await, app.user("mod_one").await);
+    let app = TestApp::with(|options| set_moderator(options, "mod_one")).await;
+    let (ann, bob, moderator) = (app.user("ann").await, app.user("bob").await, app.moderator("mod_one").await);
     let (shown, face) = (upload(&ann, "image/png", files::png()).await, upload(&ann, "image/png", files::png()).await);
     let post = ann.post("/posts", json!({"media_ids": [shown]})).await.expect(201).json();
     ann.patch("/users", json!({"avatar_media_id": face})).await.expect(200);

@@ -2,7 +2,7 @@
 
 use crate::support::bulk::{app_of, people};
 use crate::support::lists::{ids, page_ids, walk};
-use crate::support::{Client, PASSWORD, Response, TestApp, User, set, token_in};
+use crate::support::{Client, PASSWORD, Response, TestApp, User, set, set_moderator, token_in};
 use futures::future::{join, join_all};
 use local::audit::Target;
 use local::{Data, Death, Faults, InvokeError, Options, Profile};
@@ -12,12 +12,12 @@ use std::time::Duration;
 
 /// A service whose first moderator is called warden.
 fn moderated(options: &mut Options) {
-    set(options, "Moderator", "warden");
+    set_moderator(options, "warden");
 }
 
 async fn world() -> (TestApp, User) {
     let app = TestApp::with(moderated).await;
-    let warden = app.user("warden").await;
+    let warden = app.moderator("warden").await;
     (app, warden)
 }
 
@@ -254,7 +254,7 @@ async fn a_suspended_account_is_out_at_once_and_comes_back() {
         options.data = Data::Dir(folder.path().to_owned());
     };
     let app = TestApp::with(options).await;
-    let warden = app.user("warden").await;
+    let warden = app.moderator("warden").await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let desk = app.sign_in("ann", PASSWORD).await;
     bob.follow(&ann).await;
@@ -432,7 +432,7 @@ async fn a_suspension_holds_at_once_when_reads_are_stale() {
         options.faults = Some(Faults::new(Profile::Stale));
     })
     .await;
-    let (warden, ann, bob) = (app.user("warden").await, app.user("ann").await, app.user("bob").await);
+    let (warden, ann, bob) = (app.moderator("warden").await, app.user("ann").await, app.user("bob").await);
     let post = ann.post_text("Bad.").await;
     let comment = bob.post_text("Good.").await;
     let comment = ann.comment(&comment, "Bad.").await;
@@ -458,7 +458,7 @@ async fn a_moderator_s_request_that_dies_leaves_all_or_nothing() {
         options.faults = Some(Faults::new(Profile::Redelivery));
     })
     .await;
-    let (warden, bob) = (app.user("warden").await, app.user("bob").await);
+    let (warden, bob) = (app.moderator("warden").await, app.user("bob").await);
     let mut done = 0;
     for (round, action) in ["remove_post", "suspend_author", "reinstate_author"].iter().enumerate() {
         for after_calls in 0..8 {

@@ -2,7 +2,7 @@
 
 use crate::support::bulk::people;
 use crate::support::lists::{ids, page_ids, walk};
-use crate::support::{Client, TestApp, User, set, token_in};
+use crate::support::{Client, TestApp, User, set, set_moderator, token_in};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -359,8 +359,8 @@ async fn a_stranger_gets_few_mails_until_the_address_is_verified() {
 
 #[tokio::test]
 async fn no_mail_tells_what_somebody_did_who_is_suspended_since() {
-    let app = TestApp::with(|options| set(options, "Moderator", "warden")).await;
-    let (ann, bob, warden) = (app.user("ann").await, app.user("bob").await, app.user("warden").await);
+    let app = TestApp::with(|options| set_moderator(options, "warden")).await;
+    let (ann, bob, warden) = (app.user("ann").await, app.user("bob").await, app.moderator("warden").await);
     let spam = bob.post_text("Buy my gulls.").await;
     ann.post(&format!("/posts/{spam}/report"), json!({"reason": "spam"})).await.expect(202);
     app.settle().await;

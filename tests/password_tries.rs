@@ -29,7 +29,9 @@ async fn of_sixty_wrong_passwords_at_once_ten_are_looked_at() {
     for (name, refused) in [("gull", 401), ("nobody", 401), ("tern", 403), ("skua", 403), ("knot", 403)] {
         let me = if name == "nobody" { None } else { Some(app.user(name).await) };
         let call = || match (name, &me) {
-            ("tern", Some(me)) => me.put("/users/password", json!({"current_password": WRONG, "new_password": PASSWORD})),
+            ("tern", Some(me)) => {
+                me.put("/users/password", json!({"current_password": WRONG, "new_password": PASSWORD}))
+            }
             ("skua", Some(me)) => me.post("/users/delete", json!({"password": WRONG})),
             ("knot", Some(me)) => me.delete("/users").json(&json!({"password": WRONG})),
             _ => app.anon().post("/login", json!({"username": name, "password": WRONG})),

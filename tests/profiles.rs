@@ -1,6 +1,6 @@
 //! Profiles, settings, and the end of mails.
 
-use crate::support::{Client, PASSWORD, Response, TestApp, set, token_in};
+use crate::support::{Client, PASSWORD, Response, TestApp, set};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -64,27 +64,6 @@ async fn a_name_given_up_is_kept_for_its_old_holder() {
     edit(&gull, json!({"username": "skua"})).await.expect(200);
     app.advance(Duration::from_secs(30 * 24 * 3600 + 1));
     app.anon().post("/users", other).await.expect(201);
-}
-
-#[tokio::test]
-async fn a_new_address_must_be_verified_and_the_old_one_hears_of_it() {
-    let app = TestApp::start().await;
-    let (gull, _tern) = (app.user("gull").await, app.user("tern").await);
-    let verify = |token: &str| app.anon().post("/users/verify", json!({ "token": token }));
-    let old = token_in(&app.mail_to(&gull.email, "verify").await);
-    assert_eq!(edit(&gull, json!({"email": "TERN@example.com"})).await.expect(409).fields()[0].0, "email");
-    let me = edit(&gull, json!({"email": "skua@example.com"})).await.expect(200).json();
-    assert_eq!((&me["email"], &me["email_verified"]), (&json!("skua@example.com"), &json!(false)));
-    app.mail_to("gull@example.com", "was changed").await;
-    verify(&old).await.expect(400).problem("invalid-token");
-    let new = token_in(&app.mail_to("skua@example.com", "verify").await);
-    verify(&new).await.expect(200);
-    assert_eq!(gull.get("/users").await.expect(200).json()["email_verified"], true);
-    let login = |email: &str| app.anon().post("/login", json!({"email": email, "password": PASSWORD}));
-    login("skua@example.com").await.expect(200);
-    login("gull@example.com").await.expect(401);
-    let again = json!({"username": "petrel", "email": "gull@example.com", "password": PASSWORD});
-    app.anon().post("/users", again).await.expect(201);
 }
 
 #[tokio::test]

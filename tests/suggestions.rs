@@ -274,6 +274,7 @@ async fn write(app: &TestApp, network: &Network) {
             username: Username::parse(&name(format!("bird{place}"))).unwrap(),
             full_name: None,
             password_hash: "no password".into(),
+            verify_link: None,
             known_network: None,
         };
         ops.push(Op::put(key::profile(*id), &preview(&new).profile).unwrap());

@@ -1,6 +1,7 @@
 //! The environment, read once. Nothing else reads it, and all that is missing is said at once.
 
-use crate::models::user::Username;
+use crate::models::fields::FieldValue;
+use crate::models::user::{Email, Username};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -55,10 +56,10 @@ pub struct Config {
     pub activity_kept: Duration,
     /// Followers above which an author's posts are merged at read.
     pub fanout_limit: u64,
-    /// Whoever has this name is the first moderator.
-    pub moderator: Option<Username>,
     /// Where CloudWatch keeps the metrics of [`crate::metrics`].
     pub metrics_namespace: String,
+    /// The first moderator: who has this name, and has verified this address. A name alone anybody may take.
+    pub moderator: Option<(Username, Email)>,
     /// The secret that has the signing keys; None in functions that neither check a token nor make one.
     pub signing_keys: Option<String>,
 }
@@ -102,7 +103,7 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 29] = [
+pub const GIVEN_TO_ALL: [&str; 30] = [
     "TABLE_NAME",
     "EXPORT_QUEUE_URL",
     "FANOUT_QUEUE_URL",
@@ -131,6 +132,7 @@ pub const GIVEN_TO_ALL: [&str; 29] = [
     "ACTIVITY_DAYS",
     "MODERATOR",
     "METRICS_NAMESPACE",
+    "MODERATOR_EMAIL",
     "RUST_LOG",
 ];
 
@@ -197,7 +199,7 @@ impl Config {
             rate_limits: vars.switch("RATE_LIMITS"),
             activity_kept: Duration::from_secs(vars.parsed::<u64>("ACTIVITY_DAYS", 1).saturating_mul(24 * 3_600)),
             fanout_limit: vars.parsed("FANOUT_LIMIT", 1),
-            moderator: vars.username("MODERATOR"),
+            moderator: vars.moderator(),
             metrics_namespace: vars.text("METRICS_NAMESPACE"),
             signing_keys: vars.optional("SIGNING_KEYS_ARN"),
         };
@@ -290,13 +292,18 @@ impl<L: Fn(&str) -> Option<String>> Vars<L> {
         }
     }
 
-    fn username(&mut self, name: &str) -> Option<Username> {
-        let value = self.optional(name)?;
-        let username = Username::from_path(&value);
-        if username.is_none() {
-            self.problems.push(format!("{name} is no username"));
+    fn moderator(&mut self) -> Option<(Username, Email)> {
+        let name = self.read_as("MODERATOR", "no username", Username::from_path);
+        let email = self.read_as("MODERATOR_EMAIL", "no e-mail address", |text| Email::parse(&text.into()).ok());
+        name.zip(email)
+    }
+
+    fn read_as<T>(&mut self, name: &str, refusal: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let value = read(&self.optional(name)?);
+        if value.is_none() {
+            self.problems.push(format!("{name} is {refusal}"));
         }
-        username
+        value
     }
 }
 

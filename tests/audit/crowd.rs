@@ -76,7 +76,7 @@ impl Crowd {
         let text = |text: String| Value::from(text);
         let username = Username::parse(&text(format!("{}{n}", self.name))).unwrap();
         let email = Email::parse(&text(format!("{}{n}@example.com", self.name))).unwrap();
-        let guard = Guard { id, free_at: None };
+        let guard = Guard::new(id);
         put(items, key::name_guard(&username), &guard);
         put(items, key::email_guard(&email), &guard);
         let profile = Profile {
@@ -96,14 +96,15 @@ impl Crowd {
         let found_by = NamesIndexed { done: Some((1, Rank::by(0))), n: 2, ..NamesIndexed::default() };
         put(items, key::names_indexed(id), &found_by);
         let (posts, following) = (AROUND as u64, AROUND as u64);
-        let (waiting, stored, settings) = (0, 0, Default::default());
-        let (moderator, deleted) = (false, false);
-        let account =
-            Account { id, email, verified: true, posts, following, waiting, stored, moderator, settings, deleted };
+        let account = Account { posts, following, ..Account::new(id, email, true) };
         put(items, key::account(id), &account);
         put(items, key::followers(id), &Followers { n: following, ..Followers::new(id) });
         let (hash, known) = ("no password".into(), Vec::new());
-        put(items, key::credentials(id), &Credentials { id, hash, known, starts: 0, suspended: false });
+        put(
+            items,
+            key::credentials(id),
+            &Credentials { id, hash, known, starts: 0, suspended: false, reset_link: None },
+        );
     }
 
     fn edge(&self) -> Edge {

@@ -59,6 +59,7 @@ async fn person(app: &TestApp, users: App, name: String) -> Person {
         username: Username::parse(&text(&name)).expect("a name"),
         full_name: None,
         password_hash: "no password".into(),
+        verify_link: None,
         known_network: None,
     };
     store::users::create(&users, &new, None, Vec::new()).await.expect("an account");

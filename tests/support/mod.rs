@@ -221,6 +221,13 @@ impl TestApp {
         }
     }
 
+    /// Signs up the one whom the options name as the first moderator.
+    pub(crate) async fn moderator(&self, name: &str) -> User {
+        let user = self.user(name).await;
+        self.verify(&user).await;
+        user
+    }
+
     /// Opens the link in the mail that somebody got at sign-up.
     pub(crate) async fn verify(&self, user: &User) {
         let token = token_in(&self.mail_to(&user.email, "verify").await);
@@ -261,6 +268,12 @@ pub(crate) fn token_in(mail: &Mail) -> String {
 /// Sets a parameter of the template.
 pub(crate) fn set(options: &mut Options, parameter: &str, value: &str) {
     options.parameters.insert(parameter.to_owned(), value.to_owned());
+}
+
+/// Names the first moderator, as [`TestApp::moderator`] signs them up.
+pub(crate) fn set_moderator(options: &mut Options, name: &str) {
+    set(options, "Moderator", name);
+    set(options, "ModeratorEmail", &format!("{name}@example.com"));
 }
 
 /// Everybody's password at first.

@@ -73,7 +73,9 @@ fn standing(items: &Items) -> impl Iterator<Item = (&(String, String), &Value)> 
         items.contains_key(&(format!("A#{author}"), format!("T#{post}")))
     };
     let is_count = |pk: &str| ["RL#", "V#", "TR#"].iter().any(|prefix| pk.starts_with(prefix));
-    items.iter().filter(move |((pk, sk), _)| !is_count(pk) && (!pk.starts_with("TL#") || stands(sk)))
+    // Nor tries of passwords.
+    let is_counted = move |pk: &str, sk: &str| is_count(pk) || sk == "G#F";
+    items.iter().filter(move |((pk, sk), _)| !is_counted(pk, sk) && (!pk.starts_with("TL#") || stands(sk)))
 }
 
 /// Each id is `*`.

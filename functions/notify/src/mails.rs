@@ -62,6 +62,10 @@ pub(crate) fn token(config: &Config, token: &MailToken, text: &str) -> Option<Ma
         };
         Some(Link { label: label.into(), url: format!("{page}?token={text}") })
     };
+    // Where no app stands between.
+    let own_link = |label: &str, page: &str| {
+        Some(Link { label: label.into(), url: format!("{}/users/{page}?token={text}", config.public_url) })
+    };
     let (subject, opening, link, closing) = match token.action {
         MailAction::VerifyEmail => (
             "Verify your e-mail address",
@@ -77,23 +81,22 @@ pub(crate) fn token(config: &Config, token: &MailToken, text: &str) -> Option<Ma
         ),
         MailAction::AlreadyRegistered => (
             "You have an account already",
-            "Somebody, perhaps you, tried to sign up at Perch with this address. It has an account already.",
+            "Somebody, perhaps you, gave this address for an account at Perch. It has one already.",
             None,
             "If it was you, sign in, or ask for a new password if you forgot yours. If it was not you, do nothing.",
         ),
         MailAction::EmailChanged => (
-            "Your e-mail address was changed",
-            "The address of your account at Perch was changed; this is no longer it.",
-            None,
-            "If it was not you, change your password now: that signs everybody else out.",
+            "Your e-mail address is to be another",
+            "Somebody asked, with your password, for another address for your account at Perch. It takes the place of this \
+             one once it is verified.",
+            own_link("Undo the change", "verify/undo"),
+            "If it was you, do nothing. If it was not, open the link: it works for 7 days, keeps this address or brings it \
+             back, and signs everybody out. Then set a new password.",
         ),
         MailAction::Export => (
             "Your archive is ready",
             "You asked for an archive of all that is yours at Perch. Open the link to load it.",
-            Some(Link {
-                label: "Load my archive".into(),
-                url: format!("{}/users/export?token={text}", config.public_url),
-            }),
+            own_link("Load my archive", "export"),
             "The link works for a week from when you asked. Whoever has it can load the archive: don't pass this mail on.",
         ),
         MailAction::Nothing => return None,

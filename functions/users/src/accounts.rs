@@ -1,9 +1,9 @@
 //! Signing up and verifying the address.
 
-use crate::pages;
+use crate::{emails, pages};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use futures::future::try_join;
+use futures::future::{try_join, try_join3};
 use http::StatusCode;
 use shared::error::{Error, FieldError, Kind, Result};
 use shared::http::extract::{Json, Query};
@@ -55,7 +55,7 @@ impl FromFields for SignUp {
 /// A verification mail is sent. Where `HideRegisteredEmails` is on, the answer is 202 for any address, and account and
 /// profile exist only once verified.
 #[utoipa::path(
-    post, path = "/users", tag = "accounts", request_body = SignUp, extensions(("x-limit" = json!("sign-up"))),
+    post, path = "/users", tag = "accounts", request_body = SignUp, extensions(("x-limit" = json!(["sign-up", "mail-to-address"]))),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body create once")),
     responses(
         (status = 201, description = "The new user", body = Me, headers(("Location" = String)), example = json!(pages::example_me())),
@@ -68,37 +68,50 @@ pub(crate) async fn register_user(
     address: Address,
     request: Idempotent<SignUp>,
 ) -> Result<Response> {
-    let ((), seen) = try_join(address.check(&app, Action::SignUp), request.seen(&app, None)).await?;
+    let email = &request.body.email;
+    let (limit, mails) = (address.check(&app, Action::SignUp), address.check_mail_to(&app, email));
+    let ((), (), seen) = try_join3(limit, mails, request.seen(&app, None)).await?;
     if let Some(answer) = seen {
+        Action::take_back_mail_to(&app, email).await?;
         return Ok(answer);
     }
     // Not before: a refused request must not cost a hash.
     let hash = password::hash(request.body.password.as_str()).await?;
-    if app.config().hide_registered_emails {
-        return sign_up_quietly(&app, &request.body, hash).await;
+    let done = match app.config().hide_registered_emails {
+        true => sign_up_quietly(&app, &request.body, hash).await,
+        false => sign_up(&app, &address, &request, hash).await,
+    };
+    if done.is_err() {
+        Action::take_back_mail_to(&app, email).await?;
     }
+    done
+}
+
+async fn sign_up(app: &App, address: &Address, request: &Idempotent<SignUp>, hash: String) -> Result<Response> {
     let SignUp { email, username, full_name, .. } = &request.body;
     for attempt in 0.. {
+        let id = UserId::new(app.now());
+        let (link, mail) = store::mail_tokens::issue(app, id, email, MailAction::VerifyEmail, None)?;
         let new = NewAccount {
-            id: UserId::new(app.now()),
+            id,
             email: email.clone(),
             verified: false,
+            verify_link: Some(link),
             username: username.clone().unwrap_or_else(|| Username::suggested(email, attempt)),
             full_name: full_name.clone().map(String::from),
             password_hash: hash.clone(),
-            known_network: Some(address.names(&app)?.current().to_owned()),
+            known_network: Some(address.names(app)?.current().to_owned()),
         };
         let created =
-            Created::new(format!("/users/{}", new.id), &Me::new(store::users::preview(&new), &Links::new(&app)?))?;
+            Created::new(format!("/users/{}", new.id), &Me::new(store::users::preview(&new), &Links::new(app)?))?;
         // Whose answer it is, the key does not say.
-        let first = request.keep(&app, None, &created)?.map(|op| op.owned_by(new.id));
-        let mail = store::mail_tokens::issue(&app, new.id, email, MailAction::VerifyEmail, None)?;
-        match store::users::create(&app, &new, first, vec![mail]).await {
+        let first = request.keep(app, None, &created)?.map(|op| op.owned_by(new.id));
+        match store::users::create(app, &new, first, vec![mail]).await {
             Ok(_) => {
                 address.acts_for(new.id);
                 return Ok(created.into_response());
             }
-            Err(NotCreated::First) => return request.first(&app, None).await,
+            Err(NotCreated::First) => return request.first(app, None).await,
             Err(NotCreated::UsernameTaken) if username.is_none() && attempt < 5 => {}
             Err(why) => return Err(why.into()),
         }
@@ -149,7 +162,7 @@ pub(crate) fn mail_sent() -> Response {
 #[derive(utoipa::ToSchema)]
 pub(crate) struct TokenBody {
     #[schema(example = "AZqZp2D7V3T8Q6M5N4C1B0A9ZAZqZp2D7V3T8Q6M5N4C1B0A9ZAZqZp2D7V3T8Q6M")]
-    token: String,
+    pub(crate) token: String,
 }
 
 impl FromFields for TokenBody {
@@ -177,7 +190,8 @@ pub(crate) struct Verified {
 
 /// Verify an address.
 ///
-/// The token works once, for 24 hours.
+/// The token works once, for 24 hours, and until a newer one is sent. An address that waited as `pending_email` takes the
+/// other's place.
 #[utoipa::path(
     post, path = "/users/verify", tag = "accounts", request_body = TokenBody,
     extensions(("x-limit" = json!("mail-token")), ("x-problems" = json!("invalid-token"))),
@@ -192,7 +206,7 @@ pub(crate) async fn verify_email(
     let token = store::mail_tokens::presented(&app, &body.token, MailAction::VerifyEmail).await?;
     let done = match &token.pending {
         Some(pending) => open_pending(&app, &token, pending).await?,
-        None => store::sessions::verify_email(&app, &token).await?,
+        None => store::addresses::verify(&app, &token).await?,
     };
     if !done {
         return Err(Error::new(Kind::InvalidToken).detail("Ask for a new mail."));
@@ -212,6 +226,7 @@ async fn open_pending(app: &App, token: &MailToken, pending: &PendingAccount) ->
             verified: true,
             username: asked.unwrap_or_else(|| Username::suggested(&token.email, attempt)),
             full_name: pending.full_name.clone(),
+            verify_link: None,
             password_hash: pending.hash.clone(),
             known_network: None,
         };
@@ -237,17 +252,24 @@ pub(crate) async fn show_verify_page(Query(query): Query<TokenQuery>) -> Respons
 }
 
 /// Send the verification mail again.
+///
+/// To the address that is to be, where one waits. The link in the newest mail is the one that counts.
 #[utoipa::path(
-    post, path = "/users/verify/resend", tag = "accounts", security(("bearer" = [])), extensions(("x-limit" = json!("resend-verification"))),
+    post, path = "/users/verify/resend", tag = "accounts", security(("bearer" = [])), extensions(("x-limit" = json!(["resend-verification", "mail-to-address"]))),
     responses((status = 202, description = "A mail is on its way", body = MailSent, example = json!({"detail": "If this address can be used, a mail is on its way."})))
 )]
 pub(crate) async fn resend_verification(State(app): State<App>, bearer: Bearer) -> Result<Response> {
     let viewer = bearer.acting(&app, Action::ResendVerification).await?;
     let account = store::users::account(&app, viewer.id).await?.ok_or_else(Error::not_found)?;
-    if account.verified {
+    let awaited = account.awaited(app.now()).map(|pending| pending.email.clone());
+    if account.verified && awaited.is_none() {
         let error = FieldError::new("email", "already_verified", "This address is verified.");
         return Err(Error::invalid(vec![error]));
     }
-    store::mail_tokens::send(&app, viewer.id, &account.email, MailAction::VerifyEmail, None).await?;
+    let is_taken = match &awaited {
+        Some(email) => emails::may_mail(&app, &bearer, &account, email).await?,
+        None => Action::check_mail_to(&app, bearer.notes(), &account.email).await.map(|()| false)?,
+    };
+    store::addresses::resend(&app, &account, is_taken).await?;
     Ok(mail_sent())
 }

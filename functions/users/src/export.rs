@@ -10,7 +10,6 @@ use shared::error::{Error, Result};
 use shared::http::extract::Query;
 use shared::http::limits::Action;
 use shared::http::{Bearer, View};
-use shared::models::session::MailAction;
 use shared::{App, store};
 use std::time::Duration;
 
@@ -38,14 +37,15 @@ pub(crate) async fn request_export(State(app): State<App>, bearer: Bearer) -> Re
     // Before it counts: whoever is refused for this is to have their archive as soon as it is verified.
     let account = account.filter(|account| account.verified).ok_or_else(Error::email_not_verified)?;
     Action::Export.check(&app, bearer.notes(), &viewer.id.ulid().to_string()).await?;
-    store::mail_tokens::send(&app, viewer.id, &account.email, MailAction::Export, None).await?;
+    store::mail_tokens::send_export(&app, &account).await?;
     let body = ExportRequested { detail: "A mail will lead to your archive once it is made." };
     Ok((StatusCode::ACCEPTED, View(body)).into_response())
 }
 
 /// The archive that a mail's link leads to.
 ///
-/// As often as you like, for a week from when it was asked for. Refused once the account has another address or is gone.
+/// As often as you like, for a week from when it was asked for. Refused once another was asked for, the password is a new
+/// one, or the account has another address or is gone.
 #[utoipa::path(
     get, path = "/users/export", tag = "profiles", params(TokenQuery), extensions(("x-problems" = json!("invalid-token"))),
     responses((status = 303, description = "Where it is for five minutes, a zip", headers(("Location" = String, description = "The archive in storage"))))

@@ -3,6 +3,7 @@
 mod accounts;
 mod blocks;
 mod deletion;
+mod emails;
 mod export;
 mod graph;
 mod pages;
@@ -24,6 +25,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(profiles::get_me, profiles::update_me, accounts::register_user, deletion::delete_me))
         .routes(routes!(accounts::show_verify_page, accounts::verify_email))
         .routes(routes!(accounts::resend_verification))
+        .routes(routes!(emails::show_undo_page, emails::undo_email_change))
         .routes(routes!(sessions::login))
         .routes(routes!(sessions::refresh_session))
         .routes(routes!(sessions::logout))

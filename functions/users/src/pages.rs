@@ -51,6 +51,13 @@ pub(crate) fn verify(token: &str) -> Response {
     page("Verify your address", &form(token, "Your address is verified. You can close this page.", button))
 }
 
+pub(crate) fn undo_email_change(token: &str) -> Response {
+    let button = "<p>Press the button, and this address stays your account's, or is it again. Everybody is signed out.</p>\
+                  <button>Undo the change</button>";
+    let done = "Undone. Whoever asked for it knows your password: set a new one, by way of a mail to this address.";
+    page("Keep your e-mail address", &form(token, done, button))
+}
+
 pub(crate) fn reset(token: &str) -> Response {
     let fields = "<label>New password<input type=password name=password autocomplete=new-password minlength=8 required>\
                   </label><button>Set the password</button>";
@@ -78,7 +85,7 @@ pub(crate) fn example_card() -> Value {
 pub(crate) fn example_me() -> Value {
     json!({
         "id": "usr_01K9ZNXE5R2W8J6H4G3F1D0C7B", "username": "gull", "email": "gull@example.com",
-        "email_verified": false, "full_name": "Lara Gull", "bio": null, "location": null, "website": null,
+        "email_verified": false, "pending_email": null, "full_name": "Lara Gull", "bio": null, "location": null, "website": null,
         "avatar_url": null, "interests": [], "registered_at": "2026-11-20T20:30:00.000Z",
         "followers_count": 0, "following_count": 0, "posts_count": 0
     })

@@ -4,7 +4,7 @@ use crate::accounts::{MailSent, TokenQuery, mail_sent};
 use crate::{pages, proof};
 use axum::extract::State;
 use axum::response::Response;
-use futures::future::try_join;
+use futures::future::{try_join, try_join3};
 use http::StatusCode;
 use shared::error::{Error, FieldError, Kind, Result};
 use shared::http::extract::{Json, Query};
@@ -42,13 +42,10 @@ pub(crate) async fn forgot_password(
     address: Address,
     Json(body): Json<Forgot>,
 ) -> Result<Response> {
-    let subject = store::sessions::nobody(&app, &body.email.folded())?;
-    let named = subject.to_string();
-    let limited = address.check_with(&app, Action::ForgotPassword, Action::MailToAddress, &named);
-    let ((), holder) = try_join(limited, store::users::by_email(&app, &body.email)).await?;
-    // For an address that nobody has the same is written, and no mail comes of it.
-    let action = holder.map_or(MailAction::Nothing, |_| MailAction::ResetPassword);
-    store::mail_tokens::send(&app, holder.unwrap_or(subject), &body.email, action, None).await?;
+    let (limit, mails) = (address.check(&app, Action::ForgotPassword), address.check_mail_to(&app, &body.email));
+    let ((), (), holder) = try_join3(limit, mails, store::users::by_email(&app, &body.email)).await?;
+    let nobody = store::sessions::nobody(&app, &body.email.folded())?;
+    store::mail_tokens::send_reset(&app, holder, nobody, &body.email).await?;
     Ok(mail_sent())
 }
 
@@ -82,7 +79,8 @@ fn weak(field: &str, (code, detail): Refusal) -> Error {
 
 /// Set a new password with the token from the mail.
 ///
-/// The token works once, for an hour. All sessions end.
+/// The token works once, for an hour, and until a newer one is sent or the password is changed. All sessions end, and so
+/// does every link from before.
 #[utoipa::path(
     post, path = "/users/password/reset", tag = "accounts", request_body = Reset,
     extensions(("x-limit" = json!("mail-token")), ("x-problems" = json!("invalid-token"))),
@@ -136,7 +134,8 @@ impl FromFields for Change {
 
 /// Change my password.
 ///
-/// The other sessions end.
+/// The other sessions end, and so does every link from before: to set a password, to an archive, and to verify an address
+/// that waits.
 #[utoipa::path(
     put, path = "/users/password", tag = "accounts", security(("bearer" = [])), request_body = Change,
     extensions(("x-limit" = json!("change-password")), ("x-problems" = json!("wrong-password"))),

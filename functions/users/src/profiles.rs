@@ -1,18 +1,18 @@
 //! Profiles: mine and others'.
 
-use crate::pages;
+use crate::{emails, pages, proof};
 use axum::extract::State;
 use futures::future::{OptionFuture, try_join, try_join4};
 use shared::error::{Error, FieldError, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{Json, Path, UserPath};
 use shared::http::limits::Action;
-use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
+use shared::http::{Address, Bearer, Page, PageParams, PageQuery, Reader};
 use shared::ids::{MediaId, UserId};
 use shared::models::fields::{Fields, Forms, FromFields, Patch, Upload};
-use shared::models::user::{Avatar, Bio, Email, FullName, Interests, Location, Username, Website};
+use shared::models::user::{Avatar, Bio, Email, FullName, Interests, Location, Password, Username, Website};
 use shared::store::edges::{Edge, with_own};
-use shared::store::users::{Changed, ProfileChange};
+use shared::store::users::{Changed, NewEmail, ProfileChange, UserPage};
 use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::PostView;
@@ -32,7 +32,7 @@ pub(crate) async fn get_me(State(app): State<App>, bearer: Bearer) -> Result<Tag
 }
 
 /// Changes to my profile. What is absent stays; `null` clears.
-#[derive(Default, utoipa::ToSchema)]
+#[derive(Clone, Default, PartialEq, utoipa::ToSchema)]
 pub(crate) struct UpdateMe {
     #[schema(value_type = Option<String>, example = "Lara Gull", max_length = 100)]
     full_name: Patch<FullName>,
@@ -46,9 +46,13 @@ pub(crate) struct UpdateMe {
     interests: Patch<Interests>,
     #[schema(value_type = Option<String>, example = "gull", pattern = "^[A-Za-z0-9_]{3,20}$")]
     username: Option<Username>,
-    /// A new address must be verified again.
+    /// Needs `current_password`, and waits as `pending_email` until it is verified. The address from before gets a mail
+    /// whose link undoes it for 7 days. One's own address ends what waits.
     #[schema(value_type = Option<String>, example = "gull@example.com")]
     email: Option<Email>,
+    /// With `email`.
+    #[schema(value_type = Option<String>, example = "tern on the rock")]
+    current_password: Option<Password>,
     /// A picture of mine that is ready and part of nothing yet.
     #[schema(value_type = Option<MediaId>)]
     avatar_media_id: Patch<MediaId>,
@@ -64,6 +68,11 @@ impl FromFields for UpdateMe {
         let (full_name, bio, location) = (fields.patch("full_name"), fields.patch("bio"), fields.patch("location"));
         let (website, interests) = (fields.patch("website"), fields.patch("interests"));
         let (username, email) = (fields.change("username"), fields.change("email"));
+        let current_password = fields.change::<String>("current_password");
+        let current_password = match (&email, current_password) {
+            (Some(Some(_)), Some(None)) | (_, Some(Some(_))) => proof::presented(fields, "current_password").map(Some),
+            (_, other) => other.map(|_| None),
+        };
         let (avatar_media_id, avatar) = (fields.patch("avatar_media_id"), fields.file("avatar"));
         if avatar.is_some() && matches!(avatar_media_id, Some(Patch::Set(_) | Patch::Clear)) {
             fields.refuse("avatar", "repeated", "Either the picture or its id.");
@@ -78,6 +87,7 @@ impl FromFields for UpdateMe {
             interests: interests?,
             username: username?,
             email: email?,
+            current_password: current_password?,
         })
     }
 }
@@ -87,7 +97,13 @@ fn texts<T: Into<String>>(patch: Patch<T>) -> Patch<String> {
 }
 
 impl UpdateMe {
-    fn change(self, avatar: Patch<Avatar>) -> ProfileChange {
+    /// Whether it says nothing but another address, which leads to a verified one.
+    fn is_email_alone(&self) -> bool {
+        let rest = Self { email: None, current_password: None, ..self.clone() };
+        self.email.is_some() && rest == Self::default()
+    }
+
+    fn change(self, avatar: Patch<Avatar>, email: Option<NewEmail>) -> ProfileChange {
         let body = self;
         ProfileChange {
             avatar,
@@ -97,43 +113,68 @@ impl UpdateMe {
             website: texts(body.website),
             interests: body.interests.map(|interests| interests.0),
             username: body.username,
-            email: body.email,
+            email,
         }
     }
 }
 
 /// Change my profile.
+///
+/// Two renames a day; the name given up last is kept for its old holder for 30 days.
 #[utoipa::path(
     patch, path = "/users", tag = "profiles", security(("bearer" = [])), request_body(content((UpdateMe = "application/json"), (UpdateMe = "multipart/form-data"))),
-    extensions(("x-limit" = json!("edit-account")), ("x-etag" = json!(true))),
+    extensions(("x-limit" = json!(["edit-account", "change-email", "rename", "mail-to-address"])), ("x-etag" = json!(true)), ("x-problems" = json!("wrong-password"))),
     params(("If-Match" = Option<String>, Header, description = "The `ETag` the change was made from")),
     responses(
         (status = 200, description = "The account as it is now", body = Me, example = json!(pages::example_me())),
-        (status = 409, description = "Username or email is taken", body = shared::http::problem::Problem),
+        (status = 403, description = "`current_password` is wrong", body = shared::http::problem::Problem),
+        (status = 409, description = "The username is taken, or the address changed too often", body = shared::http::problem::Problem),
     )
 )]
 pub(crate) async fn update_me(
     State(app): State<App>,
     bearer: Bearer,
     if_match: IfMatch,
-    Json(body): Json<UpdateMe>,
+    address: Address,
+    Json(mut body): Json<UpdateMe>,
 ) -> Result<Tagged<Me>> {
     let page = store::users::page(&app, bearer.id(), Read::Strong);
-    let (_, page) = try_join(bearer.acting(&app, Action::EditAccount), page).await?;
+    let action = if body.is_email_alone() { Action::ChangeEmail } else { Action::EditAccount };
+    let (_, page) = try_join(bearer.acting(&app, action), page).await?;
     let page = page.ok_or_else(Error::not_found)?;
     if_match.check(page.profile.ver)?;
-    let avatar = avatar(&app, bearer.id(), &body).await?;
+    let email = match (body.email.take(), &body.current_password) {
+        (Some(email), Some(password)) => {
+            Some(emails::wanted(&app, &bearer, &address, &page.account, (email, password)).await?)
+        }
+        _ => None,
+    };
+    let is_rename = body.username.as_ref().is_some_and(|name| store::users::is_rename(&page, name));
+    let subject = bearer.id().ulid().to_string();
+    if is_rename {
+        Action::Rename.check(&app, bearer.notes(), &subject).await?;
+    }
+    let changed = changed(&app, bearer.id(), &page, body, email).await;
+    if is_rename && changed.is_err() {
+        Action::Rename.take_back(&app, &subject).await?;
+    }
+    let page = changed?;
+    Ok(Tagged { version: page.profile.ver, view: Me::new(page, &Links::new(&app)?) })
+}
+
+async fn changed(app: &App, me: UserId, page: &UserPage, body: UpdateMe, email: Option<NewEmail>) -> Result<UserPage> {
+    let avatar = avatar(app, me, &body).await?;
     let came = match &avatar {
         Patch::Set(avatar) if body.avatar.is_some() => Some(avatar.id),
         _ => None,
     };
-    let changed = store::users::change(&app, &page, body.change(avatar)).await;
+    let changed = store::users::change(app, page, body.change(avatar, email)).await;
     if let (Err(_), Some(id)) = (&changed, came) {
         // What came with a request that changed nothing.
-        store::media::remove_loose(&app, id).await?;
+        store::media::remove_loose(app, id).await?;
     }
     match changed {
-        Ok(page) => Ok(Tagged { version: page.profile.ver, view: Me::new(page, &Links::new(&app)?) }),
+        Ok(page) => Ok(page),
         Err(Changed::Meanwhile) => {
             Err(Error::new(Kind::PreconditionFailed).detail("It was changed at the same moment."))
         }

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
 use crate::models::activity::{self, Origin};
 use crate::models::session::NetworkNames;
+use crate::models::user::Email;
 use crate::models::viewer::Viewer;
 use crate::secrets::Claims;
 use crate::store;
@@ -214,12 +215,12 @@ impl Address {
         action.check(app, &self.notes, self.names(app)?.current()).await
     }
 
-    /// Holds the address, and something the request names, each to the limit of its own.
+    /// Counts a mail that somebody not signed in asks for.
     ///
     /// # Errors
     /// 429.
-    pub async fn check_with(&self, app: &App, action: Action, other: Action, subject: &str) -> Result<()> {
-        try_join(self.check(app, action), other.check(app, &self.notes, subject)).await.map(|_| ())
+    pub async fn check_mail_to(&self, app: &App, email: &Email) -> Result<()> {
+        Action::check_mail_to(app, &self.notes, email).await
     }
 
     /// What the activity log keeps of it.

@@ -3,6 +3,7 @@
 use super::Notes;
 use crate::App;
 use crate::error::{Error, Kind, Result};
+use crate::models::user::Email;
 use crate::store;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub enum Action {
     MailToAddress,
     // Per user.
     EditAccount,
+    ChangeEmail,
+    Rename,
     ResendVerification,
     ChangePassword,
     DeleteAccount,
@@ -51,6 +54,11 @@ const fn quota(name: &'static str, limit: u64, window: u64) -> Quota {
     Quota { name, limit, window }
 }
 
+/// By what an address is counted: nobody can tell it from that.
+fn recipient(app: &App, email: &Email) -> Result<String> {
+    store::sessions::nobody(app, &email.folded()).map(|id| id.to_string())
+}
+
 /// What an answer tells of the limit, after draft-ietf-httpapi-ratelimit-headers.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitStatus {
@@ -61,13 +69,15 @@ pub struct LimitStatus {
 }
 
 impl Action {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::SignUp,
         Self::SignIn,
         Self::UseMailToken,
         Self::ForgotPassword,
         Self::MailToAddress,
         Self::EditAccount,
+        Self::ChangeEmail,
+        Self::Rename,
         Self::ResendVerification,
         Self::ChangePassword,
         Self::DeleteAccount,
@@ -92,6 +102,8 @@ impl Action {
             Self::ForgotPassword => quota("forgot-password", 30, HOUR),
             Self::MailToAddress => quota("mail-to-address", 5, HOUR),
             Self::EditAccount => quota("edit-account", 120, HOUR),
+            Self::ChangeEmail => quota("change-email", 20, HOUR),
+            Self::Rename => quota("rename", 2, DAY),
             Self::ResendVerification => quota("resend-verification", 5, HOUR),
             Self::ChangePassword => quota("change-password", 10, HOUR),
             Self::DeleteAccount => quota("delete-account", 10, HOUR),
@@ -109,17 +121,41 @@ impl Action {
         }
     }
 
-    /// What an account may do before its address is verified, even where that is asked for.
+    /// What an account may do before its address is verified, even where that is asked for: what leads there, or out, and
+    /// opening a socket, which only reads.
     pub const fn is_open_to_unverified(self) -> bool {
         matches!(
             self,
-            Self::EditAccount
-                | Self::ResendVerification
-                | Self::ChangePassword
-                | Self::DeleteAccount
-                | Self::MarkRead
-                | Self::Connect
+            Self::ChangeEmail | Self::ResendVerification | Self::ChangePassword | Self::DeleteAccount | Self::Connect
         )
+    }
+
+    /// Counts a mail to an address that somebody typed, whoever has it.
+    ///
+    /// # Errors
+    /// 429 with `Retry-After` beyond the limit.
+    pub async fn check_mail_to(app: &App, notes: &Notes, email: &Email) -> Result<()> {
+        Self::MailToAddress.check(app, notes, &recipient(app, email)?).await
+    }
+
+    /// Takes one back that came to no mail.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn take_back_mail_to(app: &App, email: &Email) -> Result<()> {
+        Self::MailToAddress.take_back(app, &recipient(app, email)?).await
+    }
+
+    /// Takes one call of `subject` back that came to nothing.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn take_back(self, app: &App, subject: &str) -> Result<()> {
+        if !app.config().rate_limits {
+            return Ok(());
+        }
+        let quota = self.quota();
+        store::limits::uncount(app, &format!("{}#{subject}", quota.name), app.now().seconds() / quota.window).await
     }
 
     /// Counts one call of `subject`, in windows that begin with the clock's.

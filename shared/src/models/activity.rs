@@ -47,6 +47,7 @@ types! {
     EndSession = "end_session" of ["end_session"],
     EndAllSessions = "end_all_sessions" of ["end_all_sessions"],
     VerifyEmail = "verify_email" of ["verify_email"],
+    UndoEmailChange = "undo_email_change" of ["undo_email_change"],
     ResendVerification = "resend_verification" of ["resend_verification"],
     ResetPassword = "reset_password" of ["reset_password"],
     ChangePassword = "change_password" of ["change_password"],

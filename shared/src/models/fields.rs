@@ -39,7 +39,7 @@ pub enum Forms {
 }
 
 /// A file as it came.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
     /// Without parameters, in lower case; None where a form's part has none.
     pub content_type: Option<String>,

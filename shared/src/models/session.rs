@@ -96,7 +96,7 @@ pub enum MailAction {
     ResetPassword,
     /// Tells the holder of an address that somebody tried to sign up with it.
     AlreadyRegistered,
-    /// Tells the old address of a change.
+    /// Tells the old address of a change, which its link undoes.
     EmailChanged,
     /// Leads to an archive of all that is the account's; its mail is sent once that is made.
     Export,
@@ -108,11 +108,9 @@ impl MailAction {
     /// How long such a token is good.
     pub const fn lifetime(&self) -> Duration {
         match self {
-            Self::VerifyEmail | Self::AlreadyRegistered | Self::EmailChanged | Self::Nothing => {
-                Duration::from_secs(24 * 3600)
-            }
-            // As long as the bucket keeps the archive.
-            Self::Export => Duration::from_secs(7 * 24 * 3600),
+            Self::VerifyEmail | Self::AlreadyRegistered | Self::Nothing => Duration::from_secs(24 * 3600),
+            // An archive's as long as the bucket keeps it.
+            Self::EmailChanged | Self::Export => Duration::from_secs(7 * 24 * 3600),
             // OWASP's Forgot Password cheat sheet asks for a short time.
             Self::ResetPassword => Duration::from_secs(3600),
         }

@@ -2,6 +2,7 @@
 
 use super::fields::{FieldValue, Refusal, bounded, text};
 use super::media::{Attached, ORIGINAL};
+use super::session::MailAction;
 use super::settings::Settings;
 use crate::clock::Timestamp;
 use crate::ids::{MediaId, UserId};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::LazyLock;
+use ulid::Ulid;
 
 /// The public card: what any viewer who may see the account sees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +105,75 @@ pub struct Account {
     /// Nothing is made in its name any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// Of the links that verify the address, the one that counts: the newest. None where an earlier version sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify_link: Option<Ulid>,
+    /// Likewise of the links to an archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export_link: Option<Ulid>,
+    /// The address to be, once it is verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<PendingEmail>,
+    /// Addresses given up lately whose links still undo the change, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerEmail>,
+    /// The name given up last, which is kept for its old holder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_name: Option<FormerName>,
+}
+
+impl Account {
+    pub fn new(id: UserId, email: Email, verified: bool) -> Self {
+        Self {
+            id,
+            email,
+            verified,
+            posts: 0,
+            following: 0,
+            waiting: 0,
+            stored: 0,
+            moderator: false,
+            settings: Settings::default(),
+            deleted: false,
+            verify_link: None,
+            export_link: None,
+            pending: None,
+            former: Vec::new(),
+            former_name: None,
+        }
+    }
+
+    /// The address to be, while the link that verifies it is good.
+    pub fn awaited(&self, now: Timestamp) -> Option<&PendingEmail> {
+        let sent = |pending: &PendingEmail| Timestamp::from_millis(pending.link.timestamp_ms());
+        self.pending.as_ref().filter(|pending| sent(pending) + MailAction::VerifyEmail.lifetime() > now)
+    }
+}
+
+/// An address that waits to be verified, and then takes the other's place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingEmail {
+    pub email: Email,
+    /// The link that verifies it.
+    pub link: Ulid,
+    /// Until when a link in a mail to the present address undoes the change. None where that one was never verified: it
+    /// may be a stranger's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_until: Option<Timestamp>,
+}
+
+/// An address that a link can bring back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerEmail {
+    pub email: Email,
+    pub until: Timestamp,
+}
+
+/// A username that is kept for its old holder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerName {
+    pub name: Username,
+    pub until: Timestamp,
 }
 
 /// The password hash, an item of its own that only signing in reads.
@@ -119,6 +190,10 @@ pub struct Credentials {
     /// No session starts while this is so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspended: bool,
+    /// Of the links that set a new password, the one that counts: the newest. A new password puts an id here that no link
+    /// has. None where an earlier version sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset_link: Option<Ulid>,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -131,9 +206,23 @@ impl std::fmt::Debug for Credentials {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
     pub id: UserId,
-    /// When given up by a rename: until then nobody else may take it.
+    /// When given up: until then nobody else may take it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_at: Option<Timestamp>,
+    /// Seconds since the epoch: the end of what was given up. DynamoDB deletes days late: whoever looks compares the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u64>,
+}
+
+impl Guard {
+    pub const fn new(id: UserId) -> Self {
+        Self { id, free_at: None, ttl: None }
+    }
+
+    /// Of what was given up, and is kept for its old holder.
+    pub fn kept(id: UserId, until: Timestamp) -> Self {
+        Self { id, free_at: Some(until), ttl: Some(until.seconds()) }
+    }
 }
 
 macro_rules! text_value {

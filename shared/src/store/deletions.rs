@@ -5,6 +5,7 @@
 //! by the account item where it names it, and found by a later pass where not. The three items go last, in one transaction,
 //! held to counters of nothing: a counter is the number of its ledger's rows, so nothing of it is left then.
 
+use super::addresses;
 use super::sessions::{self, SignIn};
 use super::users::{self, UserPage};
 use crate::App;
@@ -39,7 +40,11 @@ pub async fn begin(app: &App, mut found: SignIn, mut page: UserPage) -> Result<b
         let deletion = Deletion { at: now, pass: 0, next: now + STALLED };
         let mut ops = vec![
             gone.when(Condition::Without("deleted")),
-            empty.remove("settings").remove("verified").when(same).when(Condition::Without("deleted")),
+            ["settings", "verified", "verify_link", "export_link", "pending", "former", "former_name"]
+                .into_iter()
+                .fold(empty, Op::remove)
+                .when(same)
+                .when(Condition::Without("deleted")),
             Op::delete(key::credentials(id))
                 .when(Condition::equal("hash", &kept.hash))
                 .when(sessions::none_started_since(kept)),
@@ -48,6 +53,7 @@ pub async fn begin(app: &App, mut found: SignIn, mut page: UserPage) -> Result<b
             hold(app, &profile.username, now + NAME_HELD)?,
             Op::create(key::deletion(id), &deletion)?,
         ];
+        ops.extend(addresses::free(account, now));
         ops.extend(found.sessions.iter().map(|session| Op::delete(key::session(id, session.id))));
         match app.table().transact(ops).await {
             Ok(()) => return Ok(true),

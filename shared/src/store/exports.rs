@@ -12,7 +12,8 @@ use crate::table::design::{EntityKey, key, owner};
 use ulid::Ulid;
 
 /// An archive that was asked for, and whose it is: None when nobody is to have it any more. Its account must stand, and
-/// have the address that it had, for that is where the mail goes.
+/// have the address that it had, for that is where the mail goes; neither another archive nor a new password may have come
+/// since.
 ///
 /// # Errors
 /// Unavailable.
@@ -22,7 +23,9 @@ pub async fn wanted(app: &App, id: Ulid) -> Result<Option<(MailToken, UserPage)>
     };
     let page = users::page(app, token.user, Read::Strong).await?;
     let is_theirs = |page: &UserPage| {
-        page.profile.is_standing() && page.account.verified && page.account.email.folded() == token.email.folded()
+        let (profile, account) = (&page.profile, &page.account);
+        let is_newest = account.export_link.is_none_or(|newest| newest == id);
+        is_newest && profile.is_standing() && account.verified && account.email.folded() == token.email.folded()
     };
     Ok(page.filter(is_theirs).map(|page| (token, page)))
 }

@@ -22,13 +22,15 @@ pub async fn is_one(app: &App, id: UserId) -> Result<bool> {
     Ok(account.is_some_and(|account| account.moderator))
 }
 
-/// Gives the role to whoever has the name that the configuration tells: once per name, for a name may pass to another
-/// holder. Answers whether this is a moderator now.
+/// Gives the role to whoever has the name that the configuration tells and has verified the address that it tells: once per
+/// name, for a name may pass to another holder. Answers whether this is a moderator now.
 ///
 /// # Errors
 /// Unavailable.
 pub async fn appoint_named(app: &App, me: UserId) -> Result<bool> {
-    let Some(name) = &app.config().moderator else { return Ok(false) };
+    let Some((name, email)) = &app.config().moderator else { return Ok(false) };
+    let is_theirs = |account: &Account| account.verified && account.email.folded() == email.folded();
+    let Some(account) = users::account(app, me).await?.filter(is_theirs) else { return Ok(false) };
     if users::by_name(app, name, Read::Strong).await? != Some(me) {
         return Ok(false);
     }
@@ -36,12 +38,12 @@ pub async fn appoint_named(app: &App, me: UserId) -> Result<bool> {
         return Ok(false);
     }
     let moderation = change(app, me, true);
-    let holder = Guard { id: me, free_at: None };
+    let holder = Guard::new(me);
     let still_mine = Condition::All(vec![Condition::equal("id", me), Condition::Without("free_at")]);
     let ops = vec![
         Op::create(key::moderator_named(name), &holder)?.owned_by(me),
         Op::check(key::name_guard(name), still_mine),
-        role(me, true),
+        role(me, true).when(Condition::equal("email", &account.email)),
         logged(&moderation)?,
     ];
     match app.table().transact(ops).await {

@@ -2,8 +2,9 @@
 
 use crate::App;
 use crate::backpressure::EDGE_REFUSALS;
+use crate::clock::Timestamp;
 use crate::error::{Error, Kind, Result};
-use crate::ids::{SessionId, UserId};
+use crate::ids::{SessionId, UserId, new_ulid};
 use crate::models::session::{
     Failures, MAX_SESSIONS, MailToken, NetworkNames, REFRESH_GRACE, RefreshToken, SESSION_LIFETIME, Session, hashed,
 };
@@ -244,10 +245,11 @@ pub async fn end_all(app: &App, sessions: &[Session]) -> Result<()> {
         .map_err(Error::from)
 }
 
-/// The write of a new password, while no session was started since the old one's were read.
-fn replaced(kept: &Credentials, hash: &str) -> Op {
-    let op = Op::update(key::credentials(kept.id)).set("hash", hash).when(Condition::equal("hash", &kept.hash));
-    op.when(none_started_since(kept))
+/// The write of a new password, while no session was started since the old one's were read. No link to set one outlives
+/// it.
+fn replaced(kept: &Credentials, hash: &str, now: Timestamp) -> Op {
+    let op = Op::update(key::credentials(kept.id)).set("hash", hash).set("reset_link", new_ulid(now));
+    op.when(Condition::equal("hash", &kept.hash)).when(none_started_since(kept))
 }
 
 /// That the sessions read beside these credentials are all there are.
@@ -266,7 +268,10 @@ pub async fn change_password(app: &App, mut found: SignIn, hash: &str, staying: 
         let Some(kept) = found.credentials.filter(|kept| Some(&kept.hash) == checked.as_ref()) else {
             return Ok(false);
         };
-        let mut ops = vec![replaced(&kept, hash)];
+        let now = app.now();
+        // Every link from before ends, and with it an address that waits for one.
+        let account = Op::update(key::account(kept.id)).remove("pending").set("export_link", new_ulid(now));
+        let mut ops = vec![replaced(&kept, hash, now), account.when(Condition::Exists)];
         let ending = found.sessions.iter().filter(|one| one.id != staying);
         ops.extend(ending.map(|one| Op::delete(key::session(one.user, one.id))));
         match app.table().transact(ops).await {
@@ -286,10 +291,16 @@ pub async fn reset_password(app: &App, token: &MailToken, hash: &str, from: &Net
     for _ in 0..EDGE_REFUSALS {
         let found = credentials(app, token.user).await?;
         let Some(kept) = &found.credentials else { return Ok(false) };
+        if kept.reset_link.is_some_and(|newest| newest != token.id) {
+            return Ok(false);
+        }
+        let now = app.now();
+        let account = Op::update(key::account(token.user)).set("verified", true).remove("pending");
+        let replaced = replaced(kept, hash, now).when(super::mail_tokens::is_newest("reset_link", token.id));
         let mut ops = vec![
             super::mail_tokens::redeem(token),
-            replaced(kept, hash).set("known", [from.current()]),
-            Op::update(key::account(token.user)).set("verified", true).when(Condition::equal("email", &token.email)),
+            replaced.set("known", [from.current()]),
+            account.set("export_link", new_ulid(now)).when(Condition::equal("email", &token.email)),
             Op::delete(key::failures(token.user)),
         ];
         ops.extend(found.sessions.iter().map(|one| Op::delete(key::session(one.user, one.id))));
@@ -304,19 +315,6 @@ pub async fn reset_password(app: &App, token: &MailToken, hash: &str, from: &Net
         }
     }
     Err(Error::unavailable("sessions start faster than they end"))
-}
-
-/// Marks an address verified by the token from its mail.
-///
-/// # Errors
-/// False when the token was used meanwhile or the address is another one now.
-pub async fn verify_email(app: &App, token: &MailToken) -> Result<bool> {
-    let account = Op::update(key::account(token.user)).set("verified", true);
-    let ops = vec![super::mail_tokens::redeem(token), account.when(Condition::equal("email", &token.email))];
-    match app.table().transact(ops).await {
-        Ok(()) => Ok(true),
-        Err(error) => error.refused().map(|_| false),
-    }
 }
 
 /// Whoever holds no name: a user id that exists nowhere, the same for the same name, that nobody can foresee.

@@ -1,5 +1,6 @@
 //! Accounts and profiles.
 
+use super::addresses;
 use crate::App;
 use crate::error::{Error, FieldError, Result};
 use crate::ids::UserId;
@@ -7,13 +8,13 @@ use crate::metrics::Metric;
 use crate::models::deletion::HeldName;
 use crate::models::fields::Patch;
 use crate::models::following::Followers;
-use crate::models::session::MailAction;
 use crate::models::settings::Settings;
-use crate::models::user::{Account, Avatar, Credentials, Email, Guard, Profile, Username};
+use crate::models::user::{Account, Avatar, Credentials, Email, FormerName, Guard, Profile, Username};
 use crate::secrets::{Purpose, base64url};
 use crate::table::design::{Key, key};
 use crate::table::{Condition, Op, Order, Read, Refused};
 use std::time::Duration;
+use ulid::Ulid;
 
 /// A name given up by a rename is kept for its old holder this long.
 const NAME_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -26,6 +27,8 @@ pub struct NewAccount {
     pub username: Username,
     pub full_name: Option<String>,
     pub password_hash: String,
+    /// The link that verifies the address; None where it is verified.
+    pub verify_link: Option<Ulid>,
     /// The network that signed up, by name; None when it is not known.
     pub known_network: Option<String>,
 }
@@ -63,21 +66,11 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
         suspended: None,
         deleted: None,
     };
-    let account = Account {
-        id,
-        email: new.email.clone(),
-        verified: new.verified,
-        posts: 0,
-        following: 0,
-        waiting: 0,
-        stored: 0,
-        moderator: false,
-        settings: Settings::default(),
-        deleted: false,
-    };
+    let account = Account { verify_link: new.verify_link, ..Account::new(id, new.email.clone(), new.verified) };
     let followers = Followers::new(id);
     let known = new.known_network.iter().cloned().collect();
-    let credentials = Credentials { id, hash: new.password_hash.clone(), known, starts: 0, suspended: false };
+    let hash = new.password_hash.clone();
+    let credentials = Credentials { id, hash, known, starts: 0, suspended: false, reset_link: None };
     (profile, account, followers, credentials)
 }
 
@@ -87,12 +80,12 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
 /// What was taken, or that `first` was refused.
 pub async fn create(app: &App, new: &NewAccount, first: Option<Op>, last: Vec<Op>) -> Result<(), NotCreated> {
     let (profile, account, followers, credentials) = entities(new);
-    let guard = Guard { id: new.id, free_at: None };
+    let guard = Guard::new(new.id);
     let offset = usize::from(first.is_some());
     let ops = (|| -> Result<Vec<Op>> {
         let mut ops: Vec<Op> = first.into_iter().collect();
         ops.push(take_name(app, &new.username, &guard)?);
-        ops.push(Op::create(key::email_guard(&new.email), &guard)?);
+        ops.push(addresses::take(app, &new.email, new.id)?);
         ops.push(Op::create(key::profile(new.id), &profile)?);
         ops.push(Op::create(key::account(new.id), &account)?);
         ops.push(Op::create(key::followers(new.id), &followers)?);
@@ -164,14 +157,14 @@ pub async fn is_held(app: &App, name: &Username) -> Result<bool> {
     Ok(found.into_iter().flatten().any(|held| held.free_at > app.now()))
 }
 
-/// Takes a name that is free, one's own, or given up long enough ago. TTL is no help here: it deletes days late.
+/// Takes a name that is free, one's own, or given up long enough ago.
 fn take_name(app: &App, name: &Username, guard: &Guard) -> Result<Op> {
-    let free = Condition::Any(vec![
-        Condition::Missing,
-        Condition::equal("id", guard.id),
-        Condition::less("free_at", app.now()),
-    ]);
-    Ok(Op::put(key::name_guard(name), guard)?.when(free))
+    Ok(Op::put(key::name_guard(name), guard)?.when(is_free(app, guard.id)))
+}
+
+/// That somebody may take what a guard is of. TTL is no help here: it deletes days late.
+pub(super) fn is_free(app: &App, id: UserId) -> Condition {
+    Condition::Any(vec![Condition::Missing, Condition::equal("id", id), Condition::less("free_at", app.now())])
 }
 
 /// Who has this name? Access pattern 2.
@@ -198,7 +191,8 @@ pub async fn by_names(app: &App, names: &[Username]) -> Result<Vec<Option<UserId
 /// # Errors
 /// Unavailable.
 pub async fn by_email(app: &App, email: &Email) -> Result<Option<UserId>> {
-    Ok(app.table().get::<Guard>(&key::email_guard(email), Read::Strong).await?.map(|guard| guard.id))
+    let guard = app.table().get::<Guard>(&key::email_guard(email), Read::Strong).await?;
+    Ok(guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id))
 }
 
 /// All that a profile page shows.
@@ -229,7 +223,10 @@ async fn page_once(app: &App, id: UserId, read: Read) -> Result<Option<UserPage>
     else {
         return Ok(None);
     };
-    Ok(Some(UserPage { profile: profile.read()?, account: account.read()?, followers: followers.read()? }))
+    let mut account: Account = account.read()?;
+    // What was not verified in time waits no longer.
+    account.pending = account.awaited(app.now()).cloned();
+    Ok(Some(UserPage { profile: profile.read()?, account, followers: followers.read()? }))
 }
 
 /// The profile alone, of a suspended account too; half a unit.
@@ -281,7 +278,15 @@ pub struct ProfileChange {
     pub interests: Patch<Vec<String>>,
     pub avatar: Patch<Avatar>,
     pub username: Option<Username>,
-    pub email: Option<Email>,
+    pub email: Option<NewEmail>,
+}
+
+/// An address to be.
+#[derive(Debug)]
+pub struct NewEmail {
+    pub email: Email,
+    /// Somebody has it.
+    pub is_taken: bool,
 }
 
 /// Writes the changes over the page they were made from, if nobody else changed it meanwhile.
@@ -302,21 +307,27 @@ pub async fn change(app: &App, old: &UserPage, change: ProfileChange) -> Result<
     profile.ver += 1;
     let put = Op::put(key::profile(id), &new.profile).map_err(Error::from)?;
     let mut ops = vec![put.when(Condition::equal("ver", old.profile.ver))];
-    let mut names = Vec::new();
-    if new.profile.username.folded() != old.profile.username.folded() {
-        rename(app, old, &new, &mut ops)?;
-        names.push((1, "username"));
+    let (mut names, mut account) = (Vec::new(), None::<Op>);
+    if is_rename(old, &new.profile.username) {
+        account = Some(rename(app, old, &new, &mut ops)?);
+        names.push(1);
         for op in not_held(app, &new.profile.username)? {
-            names.push((ops.len(), "username"));
+            names.push(ops.len());
             ops.push(op);
         }
     }
-    if let Some(email) = change.email.filter(|email| email.folded() != old.account.email.folded()) {
-        names.push((ops.len(), "email"));
-        new.account.email = email;
-        new.account.verified = false;
-        readdress(app, old, &new, &mut ops)?;
+    if let Some(NewEmail { email, is_taken }) = change.email {
+        let asked = addresses::change(app, &old.account, &email, is_taken)?;
+        let op = account.unwrap_or_else(|| Op::update(key::account(id)));
+        let op = op.when(Condition::equal("email", &old.account.email)).when(live());
+        account = Some(match &asked.pending {
+            Some(pending) => op.set("pending", pending),
+            None => op.remove("pending"),
+        });
+        new.account.pending = asked.pending;
+        ops.extend(asked.mails);
     }
+    ops.extend(account);
     let mut attached = None;
     if new.profile.avatar != old.profile.avatar {
         attached = new.profile.avatar.as_ref().map(|_| ops.len());
@@ -338,8 +349,8 @@ pub async fn change(app: &App, old: &UserPage, change: ProfileChange) -> Result<
         let error = FieldError::new("avatar_media_id", "in_use", detail);
         return Err(Changed::Error(Error::invalid(vec![error])));
     }
-    let taken = names.into_iter().find(|(index, _)| refused.has(*index));
-    Err(taken.map_or(Changed::Meanwhile, |(_, field)| Changed::Error(Error::taken(field))))
+    let is_taken = names.into_iter().any(|index| refused.has(index));
+    Err(if is_taken { Changed::Error(Error::taken("username")) } else { Changed::Meanwhile })
 }
 
 /// An account that is there, and not deleted.
@@ -361,25 +372,25 @@ impl From<Error> for Changed {
     }
 }
 
-/// The new name is taken, the old one kept for a while so that nobody can pose as its holder.
-fn rename(app: &App, old: &UserPage, new: &UserPage, ops: &mut Vec<Op>) -> Result<()> {
-    let id = old.profile.id;
-    ops.push(take_name(app, &new.profile.username, &Guard { id, free_at: None })?);
-    let kept = Guard { id, free_at: Some(app.now() + NAME_KEPT) };
-    ops.push(Op::put(key::name_guard(&old.profile.username), &kept)?.owned_by(id));
-    Ok(())
+/// Whether this is another name, and not the same in another case.
+pub fn is_rename(old: &UserPage, name: &Username) -> bool {
+    name.folded() != old.profile.username.folded()
 }
 
-/// The new address must be verified; the old one hears of it.
-fn readdress(app: &App, old: &UserPage, new: &UserPage, ops: &mut Vec<Op>) -> Result<()> {
-    let id = old.profile.id;
-    ops.push(Op::create(key::email_guard(&new.account.email), &Guard { id, free_at: None })?);
-    ops.push(Op::delete(key::email_guard(&old.account.email)));
-    let account = Op::update(key::account(id)).set("email", &new.account.email).set("verified", false);
-    ops.push(account.when(Condition::equal("email", &old.account.email)));
-    ops.push(super::mail_tokens::issue(app, id, &new.account.email, MailAction::VerifyEmail, None)?);
-    ops.push(super::mail_tokens::issue(app, id, &old.account.email, MailAction::EmailChanged, None)?);
-    Ok(())
+/// The new name is taken, the old one kept for a while so that nobody can pose as its holder, and the one before that is
+/// free. Answers what the account's item is to say.
+fn rename(app: &App, old: &UserPage, new: &UserPage, ops: &mut Vec<Op>) -> Result<Op> {
+    let (id, now) = (old.profile.id, app.now());
+    ops.push(take_name(app, &new.profile.username, &Guard::new(id))?);
+    let until = now + NAME_KEPT;
+    ops.push(Op::put(key::name_guard(&old.profile.username), &Guard::kept(id, until))?.owned_by(id));
+    let former = old.account.former_name.as_ref().filter(|former| former.until > now);
+    if let Some(former) = former.filter(|former| former.name.folded() != new.profile.username.folded()) {
+        let own = Condition::Any(vec![Condition::Missing, Condition::equal("id", id)]);
+        ops.push(Op::delete(key::name_guard(&former.name)).when(own));
+    }
+    let former = FormerName { name: old.profile.username.clone(), until };
+    Ok(Op::update(key::account(id)).set("former_name", former).when(live()))
 }
 
 /// Writes settings over the ones they were made from.

@@ -46,7 +46,7 @@
 //! | Days | V#post | D#month | yes | likes and comments of thirty days, by the day on which they were made |
 //! | TimelineRow | TL#u | ulid.author | yes | a post in u's timeline |
 //! | NameGuard | N#name or N#hash | N | may | who has the username; or, by a keyed hash alone, that a deleted account had it lately |
-//! | EmailGuard | E#hash | E | | who has the address |
+//! | EmailGuard | E#hash | E | may | who has the address, or had it lately and may have it back |
 //! | MailToken | X#ulid | X | yes | what a mail's token allows |
 //! | Idempotency | U#u or IA#hash | I#hash | yes | an answer kept for repeats |
 //! | RateLimit | RL#scope | window | yes | calls in a window |

@@ -61,6 +61,8 @@ pub struct Me {
     pub username: Username,
     pub email: Email,
     pub email_verified: bool,
+    /// The address that takes the other's place once it is verified.
+    pub pending_email: Option<Email>,
     pub full_name: Option<String>,
     pub bio: Option<String>,
     pub location: Option<String>,
@@ -83,6 +85,7 @@ impl Me {
             username,
             email: account.email,
             email_verified: account.verified,
+            pending_email: account.pending.map(|pending| pending.email),
             full_name,
             bio,
             location,
