@@ -51,6 +51,8 @@ pub struct Config {
     /// Whether search by address finds accounts that have not chosen.
     pub findable_by_email: bool,
     pub rate_limits: bool,
+    /// Reads of one user in five minutes, and a fifth of those of one address; 0 is no limit.
+    pub read_limit: u64,
     /// How long a row of the activity log is kept.
     pub activity_kept: Duration,
     /// Followers above which an author's posts are merged at read.
@@ -100,7 +102,7 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 28] = [
+pub const GIVEN_TO_ALL: [&str; 29] = [
     "TABLE_NAME",
     "EXPORT_QUEUE_URL",
     "FANOUT_QUEUE_URL",
@@ -125,6 +127,7 @@ pub const GIVEN_TO_ALL: [&str; 28] = [
     "HIDE_REGISTERED_EMAILS",
     "FINDABLE_BY_EMAIL",
     "RATE_LIMITS",
+    "READ_LIMIT",
     "FANOUT_LIMIT",
     "ACTIVITY_DAYS",
     "MODERATOR",
@@ -190,6 +193,7 @@ impl Config {
             hide_registered_emails: vars.switch("HIDE_REGISTERED_EMAILS"),
             findable_by_email: vars.switch("FINDABLE_BY_EMAIL"),
             rate_limits: vars.switch("RATE_LIMITS"),
+            read_limit: vars.parsed("READ_LIMIT", 0),
             activity_kept: Duration::from_secs(vars.parsed::<u64>("ACTIVITY_DAYS", 1).saturating_mul(24 * 3_600)),
             fanout_limit: vars.parsed("FANOUT_LIMIT", 1),
             moderator: vars.username("MODERATOR"),
@@ -311,7 +315,7 @@ mod tests {
         Config::read(|name| {
             let given = changed.iter().find(|(changed, _)| *changed == name).map(|(_, value)| *value);
             let usual = match name {
-                "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" => "1",
+                "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" => "1",
                 name if name.starts_with("AWS_ENDPOINT_URL") => "",
                 "SIGNING_KEYS_ARN" => return given.map(str::to_owned),
                 _ => "off",
