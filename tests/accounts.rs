@@ -86,7 +86,7 @@ async fn names_that_nobody_can_have_are_refused() {
     let app = TestApp::start().await;
     let reserved = ["root", "Settings", "SEARCH", "login", "admin"].map(|name| (name, "reserved_username"));
     let long = "x".repeat(21);
-    let malformed = ["me", "usr_gull", "USR_01", "ab", &long, "a b", "a-b", "gül", "@gull", ""];
+    let malformed = ["me", "usr_gull", "USR_01", "ab", &long, "a b", "a-b", "gül", "@gull"];
     for (name, code) in reserved.into_iter().chain(malformed.map(|name| (name, "invalid_username"))) {
         let body = json!({"username": name, "email": "gull@example.com", "password": PASSWORD});
         let answer = app.anon().post("/users", body).await.expect(422);

@@ -178,11 +178,13 @@ async fn people(walk: &mut Walk, ann: &User, bob: &User) {
 /// Also a moderator's decision; the id of a post that is deleted at the end.
 async fn posts(walk: &mut Walk, ann: &User, bob: &User) -> String {
     let text = json!({"content": "Low tide."});
+    walk.logged(ann, ann.post("/tweets", text.clone()), "create_post", Made("post")).await;
     let post = id(&walk.logged(ann, ann.post("/posts", text.clone()), "create_post", Made("post")).await);
     let path = format!("/posts/{post}");
     let is_post = || Is("post", &post);
     for (call, kind) in [
         (ann.patch(&path, text.clone()), "update_post"),
+        (ann.put(&path, text.clone()), "update_post"),
         (ann.post(&format!("{path}/like"), None), "like_post"),
         (ann.post(&format!("{path}/unlike"), None), "unlike_post"),
         (ann.delete(&format!("{path}/like")), "unlike_post"),

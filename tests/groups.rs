@@ -84,7 +84,7 @@ async fn a_group_is_made_described_and_deleted() {
     let refused = ann.patch(&path, json!({"visibility": "private"})).await.expect(422);
     assert_eq!(refused.fields(), [("visibility".into(), "fixed".into())]);
     for (body, expected) in [
-        (json!({}), vec![("name", "required"), ("visibility", "required")]),
+        (json!({}), vec![("name", "required")]),
         (json!({"name": " ", "visibility": "secret"}), vec![("name", "empty"), ("visibility", "invalid")]),
         (json!({"name": "x".repeat(81), "visibility": "public"}), vec![("name", "too_long")]),
     ] {

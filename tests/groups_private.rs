@@ -157,8 +157,10 @@ impl World {
                 .map(|query| look(format!("/posts/search?{query}"), Kind::Nowhere))
                 .into(),
             "GET /posts/{id}" => [post, comment].map(|id| look(format!("/posts/{id}"), Kind::Theirs)).into(),
-            "POST /posts" => vec![act(Method::POST, "/posts", json!({"content": "Is it?", "group_id": group}))],
-            "PATCH /posts/{id}" => vec![act(Method::PATCH, format!("/posts/{comment}"), text())],
+            "POST /posts" | "POST /tweets" => {
+                vec![act(Method::POST, "/posts", json!({"content": "Is it?", "group_id": group}))]
+            }
+            "PATCH /posts/{id}" | "PUT /posts/{id}" => vec![act(Method::PATCH, format!("/posts/{comment}"), text())],
             "PATCH /posts/{id}/comments/{comment_id}" => {
                 vec![act(Method::PATCH, format!("/posts/{post}/comments/{comment}"), text())]
             }

@@ -9,7 +9,7 @@ use crate::support::{Response, TestApp, User, set, set_moderator};
 use http::Method;
 use serde_json::{Value, json};
 use shared::clock::Clock;
-use shared::http::limits::Action;
+use shared::http::limits::{self, Action, Quota};
 use shared::models::session::NetworkNames;
 use shared::table::Op;
 use shared::table::design::key;
@@ -110,6 +110,8 @@ impl World {
         let app = TestApp::with(|options| {
             set(options, "RateLimits", "on");
             set_moderator(options, "ann");
+            // Little enough for each read to be counted.
+            set(options, "ReadLimit", "999");
         })
         .await;
         let (ann, bob) = (app.user("ann").await, app.user("bob").await);
@@ -162,6 +164,7 @@ impl World {
     fn path(&self, operation: &Operation) -> String {
         let path = operation.path.replace("{user}", "bob");
         let path = path.replace("{comment_id}", &self.comment);
+        let path = path.replace("sessions/{id}", "sessions/ses_01K9ZP2D7V3T8Q6M5N4C1B0A9Z");
         let path = path.replace("scheduled/{id}", &format!("scheduled/{}", self.scheduled));
         let path = path.replace("media/{id}/complete", &format!("media/{}/complete", self.pending));
         let path = path.replace("media/{id}", &format!("media/{}", self.media));
@@ -240,7 +243,7 @@ impl World {
 
     /// An id that names nothing and one that nothing could have are told alike.
     async fn unknown_resource(&self, operation: &Operation) {
-        if operation.name() == "POST /posts" {
+        if matches!(operation.name().as_str(), "POST /posts" | "POST /tweets") {
             let body = json!({"content": "hello", "group_id": "grp_01K9ZQ7A4M2T8Q6M5N4C1B0A9Y"});
             self.refused(operation, "/posts", Some(("application/json", body.to_string())), 404, "not-found").await;
         }
@@ -357,8 +360,11 @@ impl World {
                 self.refused(operation, &format!("{path}token=forged"), None, 400, "invalid-token").await;
             }
         }
+        let unknown = self.refused(operation, &format!("{path}unheard_of=x"), None, 422, "invalid").await;
+        assert_eq!(unknown.fields()[0].1, "unknown_field", "{path}");
         let has_query = operation.parameters("query").next().is_some();
-        if operation.may_answer(422) && operation.is.get("requestBody").is_none() && !has_query {
+        let says_why = operation.is["responses"]["422"].get("$ref").is_none();
+        if says_why && operation.is.get("requestBody").is_none() && !has_query {
             // What concerns two people, for one.
             let path = self.path(operation).replace("bob", "me");
             let code = if path.ends_with("/complete") { "not_uploaded" } else { "oneself" };
@@ -371,7 +377,8 @@ impl World {
         let app = app_with_keys(&self.app, "users").await;
         let here = NetworkNames::new(&app.keys().unwrap(), "127.0.0.1").current().to_owned();
         let ann: shared::ids::UserId = self.ann.id.parse().unwrap();
-        for quota in Action::ALL.map(Action::quota) {
+        let reads = Quota { name: limits::READ, limit: 999, window: 300 };
+        for quota in Action::ALL.map(Action::quota).into_iter().chain([reads]) {
             let window = app.now().seconds() / quota.window;
             for subject in [ann.ulid().to_string(), here.clone()] {
                 let row = json!({"n": 1_000_000, "ttl": (window + 2) * quota.window});
@@ -389,7 +396,14 @@ impl World {
             return;
         }
         let path = self.path(operation);
-        let answer = self.refused(operation, &path, Self::example(operation), 429, "rate-limited").await;
+        // Whose session it is, its token says.
+        let body = match operation.path.as_str() {
+            "/users/refresh" => {
+                Some(("application/json", json!({"refresh_token": self.ann.refresh_token}).to_string()))
+            }
+            _ => Self::example(operation),
+        };
+        let answer = self.refused(operation, &path, body, 429, "rate-limited").await;
         assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|wait| wait > 0), "{}", operation.name());
         assert!(answer.header("ratelimit").contains(";r=0;"), "{}: {}", operation.name(), answer.header("ratelimit"));
         assert!(!answer.header("ratelimit-policy").is_empty(), "{}", operation.name());

@@ -238,7 +238,7 @@ async fn what_takes_longer_is_done_by_a_worker() {
     let ready = large(&app, &ann, noise.clone()).await;
     assert_eq!((&ready["status"], &ready["width"]), (&json!("ready"), &json!(1_300)));
     let failed = large(&app, &ann, noise[..noise.len() - 1_000].to_vec()).await;
-    assert_eq!((&failed["status"], &failed["reason"]["code"]), (&json!("failed"), &json!("broken")));
+    assert_eq!((&failed["status"], &failed["reason"]["code"]), (&json!("failed"), &json!("truncated")));
     app.settle().await;
     let kept = app.bucket().await;
     assert!(kept.keys().all(|key| key.starts_with("media/")), "{kept:?}");

@@ -42,7 +42,7 @@ const FORMS: &[(&str, &str, &str, u16)] = &[
     ("POST", "/tweets/like/{post}", "/posts/like/{post}", 200),
     ("GET", "/tweets/{post}/likes", "/posts/{post}/likes", 200),
     ("GET", "/tweets/liked", "/posts/liked", 200),
-    ("PUT", "/tweets/{post}", "/posts/{post}", 405),
+    ("PUT", "/tweets/{post}", "/posts/{post}", 200),
     ("GET", "/notifications", "/notifications", 200),
     ("GET", "/notifications/unread-count", "/notifications/unread-count", 200),
 ];
@@ -89,7 +89,7 @@ impl World {
                 Some(json!({"username": name, "email": format!("{name}@example.com"), "password": PASSWORD}))
             }
             ("PATCH", "/users") => Some(json!({"bio": "Terns."})),
-            ("POST", "/posts") | ("PATCH", "/posts/{post}") => Some(json!({"content": "Slack water."})),
+            ("POST", "/posts") | ("PATCH" | "PUT", "/posts/{post}") => Some(json!({"content": "Slack water."})),
             _ => None,
         }
     }

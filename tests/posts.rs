@@ -81,8 +81,8 @@ async fn what_is_no_text_is_refused_and_leaves_nothing() {
     app.settle().await;
     let before = app.table().await;
     for (content, code) in [
-        (json!(""), "empty"),
-        (json!(" \n\t \u{2003}"), "empty"),
+        (json!(""), "required"),
+        (json!(" \n\t \u{2003}"), "required"),
         (json!("a\u{0}b"), "invalid_characters"),
         (json!("a\u{7}b"), "invalid_characters"),
         (json!("a\u{9b}b"), "invalid_characters"),

@@ -127,10 +127,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_off_one_is_broken() {
+    fn a_cut_off_one_is_truncated() {
         let sent = fixture("moving.gif");
         for length in [7, 12, 100, sent.len() / 2, sent.len() - 1] {
-            assert_eq!(develop(FileType::Gif, &sent[..length]).unwrap_err().0, "broken", "{length}");
+            assert_eq!(develop(FileType::Gif, &sent[..length]).unwrap_err().0, "truncated", "{length}");
         }
     }
 

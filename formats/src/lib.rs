@@ -151,6 +151,10 @@ fn broken(why: &str) -> Refusal {
     ("broken", format!("The file is broken: {why}."))
 }
 
+fn truncated() -> Refusal {
+    ("truncated", "The file ends before it should: it was not sent whole.".into())
+}
+
 /// Bytes at a place, if the file is so long.
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()

@@ -1,8 +1,8 @@
 //! MP4s (ISO/IEC 14496-12, -14 and -15). The few boxes are read here, and no sample tables: `re_mp4`, which reads them
 //! all, panics on tables that disagree, and makes a list of as many samples as one number claims.
 
-use super::video::{Failure, File, VideoInfo, printable, truncated, unsupported};
-use super::{Refusal, array, broken};
+use super::video::{Failure, File, VideoInfo, printable, unsupported};
+use super::{Refusal, array, broken, truncated};
 use std::io::{Read, Seek};
 
 /// An index of three hours at 60 pictures a second has about half.

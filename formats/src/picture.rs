@@ -1,7 +1,7 @@
 //! Pictures: drawn anew without what is not seen, and smaller ones of them.
 
 use super::profile::{self, Space};
-use super::{FileType, Refusal, array, broken, gif, webp};
+use super::{FileType, Refusal, array, broken, gif, truncated, webp};
 use image::codecs::{jpeg, png};
 use image::imageops::FilterType;
 use image::metadata::Orientation;
@@ -53,9 +53,37 @@ pub struct Picture {
 /// bit and get no renditions.
 ///
 /// # Errors
-/// `wrong_type`, `unsupported_type`, `too_many_pixels`, `too_many_frames` or `broken`.
+/// `wrong_type`, `unsupported_type`, `too_many_pixels`, `too_many_frames`, `truncated` or `broken`.
 pub fn develop(declared: FileType, bytes: &[u8]) -> Result<Picture, Refusal> {
-    develop_within(declared, bytes, MAX_PIXELS)
+    develop_within(declared, bytes, MAX_PIXELS).map_err(|refusal| match refusal.0 {
+        "broken" if is_cut(declared, bytes) => truncated(),
+        _ => refusal,
+    })
+}
+
+/// Whether a picture that can't be read ends too early.
+fn is_cut(file_type: FileType, bytes: &[u8]) -> bool {
+    match file_type {
+        FileType::Jpeg => !is_whole(bytes),
+        FileType::Png => !has_last_chunk(bytes),
+        FileType::Gif => !bytes.ends_with(&[0x3b]),
+        FileType::Webp => {
+            array(bytes, 4).is_none_or(|size| u64::from(u32::from_le_bytes(size)) + 8 > bytes.len() as u64)
+        }
+        FileType::Mp4 | FileType::Webm => false,
+    }
+}
+
+/// Whether a PNG's chunks lead to its last one.
+fn has_last_chunk(bytes: &[u8]) -> bool {
+    let mut at = 8;
+    while let Some(length) = array(bytes, at).map(u32::from_be_bytes) {
+        if bytes.get(at + 4..at + 12).is_some_and(|chunk| chunk.starts_with(b"IEND")) {
+            return true;
+        }
+        at = at.saturating_add(12).saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+    }
+    false
 }
 
 fn develop_within(declared: FileType, bytes: &[u8], max_pixels: u64) -> Result<Picture, Refusal> {

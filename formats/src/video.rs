@@ -1,6 +1,6 @@
 //! Videos: only looked at. What browsers play is kept as it came; the rest is refused.
 
-use super::{FileType, Kind, Refusal, mp4, webm};
+use super::{FileType, Kind, Refusal, mp4, truncated, webm};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,10 +69,6 @@ impl<R: Read + Seek> File<R> {
         let left = usize::try_from(self.size.saturating_sub(at)).unwrap_or(usize::MAX);
         self.exactly(at, length.min(left))
     }
-}
-
-pub(super) fn truncated() -> Refusal {
-    ("truncated", "The file ends before it should: it was not sent whole.".into())
 }
 
 pub(super) fn unsupported(codec: &str, taken: &str) -> Refusal {

@@ -3,8 +3,8 @@
 //! it says so, and panics where two of them lead to a third: so the parts that matter are found here, by walking to them,
 //! and it is given a file of these alone.
 
-use super::video::{Failure, File, VideoInfo, printable, truncated, unsupported};
-use super::{Refusal, broken};
+use super::video::{Failure, File, VideoInfo, printable, unsupported};
+use super::{Refusal, broken, truncated};
 use matroska_demuxer::{DisplayUnit, MatroskaFile, TrackEntry, TrackType, Video};
 use std::io::{Cursor, Read, Seek};
 

@@ -146,10 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_off_one_is_broken() {
+    fn a_cut_off_one_is_truncated() {
         for sent in [fixture("moving.webp"), fixture("still.webp")] {
             for length in [12, 20, 31, sent.len() / 2, sent.len() - 3] {
-                assert_eq!(develop(FileType::Webp, &sent[..length]).unwrap_err().0, "broken", "{length}");
+                assert_eq!(develop(FileType::Webp, &sent[..length]).unwrap_err().0, "truncated", "{length}");
             }
         }
     }

@@ -214,6 +214,8 @@ impl Template {
         let mut parameters = options.parameters.clone();
         parameters.entry("PublicUrl".to_owned()).or_insert_with(|| format!("http://localhost:{port}"));
         parameters.entry("SocketsUrl".to_owned()).or_insert_with(|| format!("ws://localhost:{port}"));
+        // Whoever tries the service out is nobody's flood, and a count costs a write.
+        parameters.entry("ReadLimit".to_owned()).or_insert_with(|| "0".to_owned());
         let yaml = yaml.map_err(|error| TemplateError::at("the file", error));
         match yaml.and_then(|yaml| Model::parse(&yaml, &parameters)) {
             Ok(model) => Ok(Self { path, model }),

@@ -196,6 +196,7 @@ def point(function, url):
         if "CONNECTIONS" in name and "execute-api" in json.dumps(value):
             api = re.search(r"\$\{(\w*Socket\w*)\}", json.dumps(value)).group(1)
             variables[name] = {"Fn::Sub": f"{url}/_aws/execute-api/${{{api}}}"}
+            variables["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = variables[name]
 
 
 def use_one_metric(alarm):

@@ -52,6 +52,8 @@ pub struct Config {
     /// Whether search by address finds accounts that have not chosen.
     pub findable_by_email: bool,
     pub rate_limits: bool,
+    /// Reads of one user in five minutes, and a fifth of those of one address; 0 is no limit.
+    pub read_limit: u64,
     /// How long a row of the activity log is kept.
     pub activity_kept: Duration,
     /// Followers above which an author's posts are merged at read.
@@ -103,7 +105,7 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 30] = [
+pub const GIVEN_TO_ALL: [&str; 31] = [
     "TABLE_NAME",
     "EXPORT_QUEUE_URL",
     "FANOUT_QUEUE_URL",
@@ -128,6 +130,7 @@ pub const GIVEN_TO_ALL: [&str; 30] = [
     "HIDE_REGISTERED_EMAILS",
     "FINDABLE_BY_EMAIL",
     "RATE_LIMITS",
+    "READ_LIMIT",
     "FANOUT_LIMIT",
     "ACTIVITY_DAYS",
     "MODERATOR",
@@ -197,6 +200,7 @@ impl Config {
             // Where it is hidden who is registered, a search by address must not tell it.
             findable_by_email: vars.switch("FINDABLE_BY_EMAIL") && !hide_registered_emails,
             rate_limits: vars.switch("RATE_LIMITS"),
+            read_limit: vars.parsed("READ_LIMIT", 0),
             activity_kept: Duration::from_secs(vars.parsed::<u64>("ACTIVITY_DAYS", 1).saturating_mul(24 * 3_600)),
             fanout_limit: vars.parsed("FANOUT_LIMIT", 1),
             moderator: vars.moderator(),
@@ -324,7 +328,7 @@ mod tests {
         Config::read(|name| {
             let given = changed.iter().find(|(changed, _)| *changed == name).map(|(_, value)| *value);
             let usual = match name {
-                "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" => "1",
+                "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" => "1",
                 name if name.starts_with("AWS_ENDPOINT_URL") => "",
                 "SIGNING_KEYS_ARN" => return given.map(str::to_owned),
                 _ => "off",

@@ -76,7 +76,7 @@ fn request(from: &str, configuration_set: &str, mail: Mail) -> Value {
     json!({
         "FromEmailAddress": from,
         "ConfigurationSetName": configuration_set,
-        "Destination": {"ToAddresses": [mail.to.as_str()]},
+        "Destination": {"ToAddresses": [mail.to.in_ascii()]},
         "Content": {"Simple": message},
     })
 }

@@ -21,6 +21,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use formats::FileType;
+use http::Method;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -101,9 +102,14 @@ impl Media {
     ///
     /// # Errors
     /// Internal: it can't be signed.
-    pub async fn sign_file(&self, id: MediaId, name: &str, ends: Duration) -> Result<String> {
-        let get = self.client().get_object().bucket(&self.0.bucket).key(file_key(id, name));
-        let signed = get.presigned(lasting(ends)?).await.map_err(Error::internal)?;
+    pub async fn sign_file(&self, method: &Method, id: MediaId, name: &str, ends: Duration) -> Result<String> {
+        let (client, key, lasting) = (self.client(), file_key(id, name), lasting(ends)?);
+        // An address is signed for its method.
+        let signed = if method == Method::HEAD {
+            client.head_object().bucket(&self.0.bucket).key(key).presigned(lasting).await.map_err(Error::internal)?
+        } else {
+            client.get_object().bucket(&self.0.bucket).key(key).presigned(lasting).await.map_err(Error::internal)?
+        };
         Ok(signed.uri().to_owned())
     }
 

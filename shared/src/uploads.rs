@@ -55,6 +55,9 @@ pub async fn receive(field: &str, upload: Upload) -> Result<Received> {
         let detail = format!("At most {MAX_DIRECT} bytes come through the API; use POST /media/uploads.");
         return Err(Error::new(Kind::TooLarge).detail(detail));
     }
+    if bytes.is_empty() {
+        return Err(Error::invalid(vec![FieldError::new(field, "empty", "The file is empty.")]));
+    }
     let declared = match content_type.as_deref() {
         // What tools say that know nothing of the file.
         None | Some("application/octet-stream") => FileType::sniff(&bytes),

@@ -161,8 +161,8 @@ fn looks(operation: &str, me: &Side, other: &Side, common: &str) -> Vec<Look> {
             post(&other.note).of_theirs(),
             post(&me.reply).of_theirs(),
         ],
-        "POST /posts" => vec![act(Method::POST, "/posts", naming())],
-        "PATCH /posts/{id}" => vec![
+        "POST /posts" | "POST /tweets" => vec![act(Method::POST, "/posts", naming())],
+        "PATCH /posts/{id}" | "PUT /posts/{id}" => vec![
             act(Method::PATCH, format!("/posts/{}", me.post), naming()),
             act(Method::PATCH, format!("/posts/{}", me.reply), naming()).of_theirs(),
         ],

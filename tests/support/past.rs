@@ -50,6 +50,7 @@ impl Past {
                 full_name: None,
                 password_hash: "no password".into(),
                 known_network: None,
+                verify_link: None,
             };
             store::users::create(&users, &new, None, Vec::new()).await.expect("an account");
             authors.push(id);

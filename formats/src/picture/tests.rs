@@ -145,13 +145,13 @@ fn a_moving_png_is_refused() {
 }
 
 #[test]
-fn a_cut_off_one_is_broken() {
+fn a_cut_off_one_is_truncated() {
     for (file_type, name) in
         [(FileType::Jpeg, "photo.jpg"), (FileType::Jpeg, "progressive.jpg"), (FileType::Png, "drawing.png")]
     {
         let sent = fixture(name);
         for length in [20, 60, sent.len() / 2, sent.len() * 9 / 10] {
-            assert_eq!(develop(file_type, &sent[..length]).unwrap_err().0, "broken", "{name} {length}");
+            assert_eq!(develop(file_type, &sent[..length]).unwrap_err().0, "truncated", "{name} {length}");
         }
     }
     assert_eq!(develop(FileType::Mp4, &fixture("tide.mp4")).unwrap_err().0, "wrong_type");

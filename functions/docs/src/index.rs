@@ -1,6 +1,6 @@
 //! The entrance.
 
-use axum::extract::{OriginalUri, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -80,18 +80,10 @@ pub(crate) async fn favicon() -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// A path that no other route takes. API Gateway may hand over a bare `/users/`, or `/api/users` by a domain that is mapped
-/// at its root alone, which belong to another function: the path that its route takes is the answer then.
-pub(crate) async fn elsewhere(OriginalUri(given): OriginalUri, request: Request) -> Result<Response> {
-    // A second slash or a backslash could make the path another host's address.
-    let is_bare = given.path().ends_with('/') && !request.uri().path()[1..].contains(['/', '\\']);
-    let path = match paths::below_a_prefix(&request, given.path()) {
-        Some(rest) => rest,
-        None if is_bare => given.path().trim_end_matches('/'),
-        None => return Err(Error::not_found()),
-    };
-    let query = given.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let location = format!("{path}{query}");
-    let location = HeaderValue::from_str(&location).map_err(|_| Error::not_found())?;
+/// A path that no other route takes: 404, or 308 to the path that another function's route takes.
+pub(crate) async fn elsewhere(request: Request) -> Result<Response> {
+    let path = paths::moved(&request).ok_or_else(Error::not_found)?;
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let location = HeaderValue::from_str(&format!("{path}{query}")).map_err(|_| Error::not_found())?;
     Ok((StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response())
 }

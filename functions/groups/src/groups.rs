@@ -30,14 +30,15 @@ pub(crate) struct NewGroup {
     #[schema(value_type = Option<String>, example = "Who was where at low tide.", max_length = 1000)]
     description: Option<Description>,
     /// Fixed from then on.
+    #[schema(required = false, default = "public")]
     visibility: Visibility,
 }
 
 impl FromFields for NewGroup {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (name, description) = (fields.required("name"), fields.optional("description"));
-        let visibility = fields.required("visibility");
-        Some(Self { name: name?, description: description?, visibility: visibility? })
+        let visibility = fields.optional("visibility");
+        Some(Self { name: name?, description: description?, visibility: visibility?.unwrap_or(Visibility::Public) })
     }
 }
 

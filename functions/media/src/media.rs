@@ -1,9 +1,9 @@
 //! Reading, describing and deleting what was uploaded.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures::future::try_join;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 use serde::Deserialize;
 use shared::error::{Error, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
@@ -110,6 +110,9 @@ pub(crate) async fn describe_media(
     let media = own(&app, &bearer, id).await?;
     if_match.check(media.ver)?;
     let text = body.alt_text.map(String::from).or(media.alt_text.clone());
+    if text == media.alt_text {
+        return tagged(&app, media);
+    }
     tagged(&app, store::media::describe(&app, &media, text).await?.ok_or_else(meanwhile)?)
 }
 
@@ -166,11 +169,12 @@ const REDIRECT: Duration = Duration::from_secs(1_800);
 pub(crate) async fn read_file(
     State(app): State<App>,
     Path(MediaPath { id }): Path<MediaPath>,
-    OriginalUri(uri): OriginalUri,
+    method: Method,
+    uri: Uri,
 ) -> Result<Response> {
     let signed: Signed = serde_urlencoded::from_str(uri.query().unwrap_or_default()).map_err(|_| Error::not_found())?;
     let left = views::media::verify(&app, id, &signed.name, signed.expires, &signed.signature)?;
-    let address = app.media().sign_file(id, &signed.name, FILE_ADDRESS).await?;
+    let address = app.media().sign_file(&method, id, &signed.name, FILE_ADDRESS).await?;
     let mut response = Redirect::temporary(&address).into_response();
     let kept = format!("public, max-age={}", left.min(REDIRECT).as_secs());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::try_from(kept).map_err(Error::internal)?);

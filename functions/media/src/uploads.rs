@@ -23,13 +23,16 @@ use std::collections::BTreeMap;
 /// A file, by itself or in a form.
 #[derive(utoipa::ToSchema)]
 pub(crate) struct NewMedia {
-    /// A picture or video of up to 4 MiB.
+    /// A picture or video of up to 4 MiB; also as `image` or `video`.
     #[schema(value_type = FileBytes)]
     file: shared::models::fields::Upload,
     /// What it shows, for those who don't see it.
     #[schema(value_type = Option<String>, example = "Curlews on the mudflats.", max_length = 1000)]
     alt_text: Option<AltText>,
 }
+
+/// What clients call the part of a form that holds the file.
+const NAMES: [&str; 3] = [FILE, "image", "video"];
 
 /// The bytes of a file.
 #[derive(utoipa::ToSchema)]
@@ -40,7 +43,7 @@ impl FromFields for NewMedia {
     const FORMS: Forms = Forms::File;
 
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (file, alt_text) = (fields.required_file(FILE), fields.optional("alt_text"));
+        let (file, alt_text) = (fields.required_file(&NAMES), fields.optional("alt_text"));
         Some(Self { file: file?, alt_text: alt_text? })
     }
 }
@@ -66,7 +69,7 @@ impl FromFields for NewUpload {
     const FORMS: Forms = Forms::JsonOrFile;
 
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        if fields.has_file(FILE) {
+        if fields.has_file() {
             return NewMedia::from_fields(fields).map(Self::File);
         }
         let (content_type, size) = (fields.required::<FileType>("content_type"), fields.required::<u64>("size"));

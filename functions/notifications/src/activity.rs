@@ -15,7 +15,7 @@ use shared::views::activity::{self, ActivityView};
 #[expect(dead_code, reason = "documentation")]
 pub(crate) struct ActivityParams {
     /// Only acts of these types, separated by commas. A page may then be short, even empty; its cursor goes on.
-    #[param(value_type = Option<String>, rename = "type", example = "sign_in,sign_in_failed")]
+    #[param(value_type = Option<String>, rename = "type", max_length = 1000, example = "sign_in,sign_in_failed")]
     types: Option<Vec<ActivityType>>,
 }
 

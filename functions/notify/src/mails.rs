@@ -24,7 +24,6 @@ pub(crate) async fn send(app: &App, claim: Claim, mail: Mail) -> Result<()> {
 pub(crate) fn act(config: &Config, keys: &Keys, account: &Account, actor: &Profile, topic: &Topic, act: &Act) -> Mail {
     let app = config.app_url.as_ref().unwrap_or(&config.public_url);
     let name = &actor.username;
-    let who = actor.full_name.as_ref().map_or_else(|| format!("@{name}"), |full| format!("{full} (@{name})"));
     let (did, mails) = match topic.kind {
         NotificationKind::Follow => ("follows you", "new followers"),
         NotificationKind::Like => ("liked your post", "likes"),
@@ -42,7 +41,8 @@ pub(crate) fn act(config: &Config, keys: &Keys, account: &Account, actor: &Profi
     };
     Letter {
         subject: format!("@{name} {did}"),
-        opening: format!("{who} {did} on Perch."),
+        // The username alone: a full name may say anything, and would say it in our name.
+        opening: format!("@{name} {did} on Perch."),
         link: Some(link),
         closing: format!("Your settings say which mails you get, under notify.{kind}."),
         ending: Some(Link {

@@ -1,6 +1,6 @@
 //! Comments: posts below another one. Every operation on a post takes a comment's id too.
 
-use crate::posts::{self, PostText, mentions};
+use crate::posts::{self, PostPatch, PostText, mentions};
 use axum::extract::State;
 use axum::response::Response;
 use futures::future::try_join3;
@@ -135,8 +135,9 @@ pub(crate) async fn update_comment(
     bearer: Bearer,
     Path(path): Path<CommentPath>,
     if_match: IfMatch,
-    body: Json<PostText>,
+    Json(PostText { content }): Json<PostText>,
 ) -> Result<Tagged<PostView>> {
+    let body = Json(PostPatch::text(content));
     posts::update_post(state, bearer, path.comment()?, if_match, body).await
 }
 

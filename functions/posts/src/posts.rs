@@ -7,14 +7,14 @@ use futures::future::{try_join, try_join3};
 use http::StatusCode;
 use serde::Serialize;
 use shared::clock::Timestamp;
-use shared::error::{Error, Kind, Result};
+use shared::error::{Error, FieldError, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{Json, Path, PostPath};
 use shared::http::idempotency::{Created, Idempotent};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
 use shared::ids::{GroupId, MediaId, PostId, ScheduledId, UserId, new_ulid};
-use shared::models::fields::{Fields, Forms, FromFields, Upload};
+use shared::models::fields::{Fields, Forms, FromFields, Patch, Upload};
 use shared::models::media::{Attached, MAX_PER_POST, MediaIds};
 use shared::models::post::{Content, Draft, Mention, Post};
 use shared::models::scheduled::{PublishAt, Scheduled};
@@ -32,14 +32,14 @@ use shared::{App, rules, store, uploads, views};
 #[derive(utoipa::ToSchema)]
 pub(crate) struct NewPost {
     /// 1 to 2,000 characters (grapheme clusters), at most 8 KiB.
-    #[schema(value_type = Option<String>, example = "Low tide. #mudflats", min_length = 1, max_length = 2000)]
+    #[schema(value_type = Option<String>, example = "Low tide. #mudflats", max_length = 2000)]
     content: Option<Content>,
     /// Up to four pictures, or one video: mine, ready, and part of nothing yet.
     #[schema(value_type = Option<Vec<MediaId>>, max_items = 4, example = json!(["med_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B"]))]
     media_ids: MediaIds,
-    /// In a form alone: a picture or video of up to 4 MiB itself.
-    #[schema(value_type = Option<String>, format = Binary)]
-    image: Option<Upload>,
+    /// In a form alone: up to four pictures, or one video, 4 MiB in all; each a part of this name, or `images`.
+    #[schema(value_type = Option<Vec<PictureBytes>>, max_items = 4)]
+    image: Vec<Upload>,
     /// RFC 3339, up to a year from now: the post waits for it.
     #[schema(value_type = Option<String>, format = DateTime)]
     publish_at: Option<PublishAt>,
@@ -48,7 +48,45 @@ pub(crate) struct NewPost {
     pub(crate) group_id: Option<GroupId>,
 }
 
-/// The text of a comment, or the new text of a post.
+/// The bytes of a file.
+#[derive(utoipa::ToSchema)]
+#[schema(format = Binary)]
+pub(crate) struct PictureBytes(#[expect(dead_code, reason = "documentation alone")] String);
+
+/// What clients call the parts of a form that hold pictures.
+const IMAGES: [&str; 4] = ["image", "images", "image[]", "images[]"];
+
+/// Changes to a post; what is absent stays.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct PostPatch {
+    /// 1 to 2,000 characters (grapheme clusters), at most 8 KiB; `null` clears, where there is media.
+    #[schema(value_type = Option<String>, example = "Low tide. #mudflats", max_length = 2000)]
+    content: Patch<Content>,
+    /// All that is to be attached: what is already, and what is mine, ready, and part of nothing yet; `null` clears.
+    #[schema(value_type = Option<Vec<MediaId>>, max_items = 4, example = json!(["med_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B"]))]
+    media_ids: Patch<MediaIds>,
+    /// In a form alone: pictures to be added, or a video, 4 MiB in all; each a part of this name, or `images`.
+    #[schema(value_type = Option<Vec<PictureBytes>>, max_items = 4)]
+    image: Vec<Upload>,
+}
+
+impl PostPatch {
+    pub(crate) const fn text(content: Content) -> Self {
+        Self { content: Patch::Set(content), media_ids: Patch::Absent, image: Vec::new() }
+    }
+}
+
+impl FromFields for PostPatch {
+    const FORMS: Forms = Forms::JsonOrForm;
+
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (content, media_ids) = (fields.patch("content"), fields.patch("media_ids"));
+        let image = fields.files(&IMAGES);
+        Some(Self { content: content?, media_ids: media_ids?, image })
+    }
+}
+
+/// The text of a comment.
 #[derive(utoipa::ToSchema)]
 pub(crate) struct PostText {
     /// 1 to 2,000 characters (grapheme clusters), at most 8 KiB.
@@ -69,13 +107,13 @@ impl FromFields for NewPost {
 
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (content, publish_at) = (fields.optional("content"), fields.optional("publish_at"));
-        let (media_ids, image) = (fields.optional::<MediaIds>("media_ids"), fields.file("image"));
+        let (media_ids, image) = (fields.optional::<MediaIds>("media_ids"), fields.files(&IMAGES));
         let group_id = fields.optional("group_id");
         if let (Some(Some(_)), Some(Some(_))) = (&group_id, &publish_at) {
             fields.refuse("publish_at", "not_allowed", "What is shared in a group does not wait for a time.");
         }
         let (content, media_ids) = (content?, media_ids?.unwrap_or_default());
-        if content.is_none() && media_ids.0.is_empty() && image.is_none() {
+        if content.is_none() && media_ids.0.is_empty() && image.is_empty() {
             fields.refuse("content", "required", "Text, or media, or both.");
         }
         Some(Self { content, media_ids, image, publish_at: publish_at?, group_id: group_id? })
@@ -153,17 +191,18 @@ pub(crate) async fn create(
     // Not before: an answer that is kept holds when its time has come, too.
     let publish_at = request.body.publish_at.map(|at| at.checked(app.now())).transpose();
     let publish_at = publish_at.map_err(|error| Error::invalid(vec![error]))?;
-    let media = with_image(app, bearer.id(), media?, request.body.image.clone()).await?;
-    let came = media.last().map(|one| one.id).filter(|_| request.body.image.is_some());
+    let media = media?;
+    let before = media.len();
+    let media = with_files(app, bearer.id(), media, &request.body.image).await?;
+    let came: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
     let sight = rules::sight(app, Some(&viewer), rules::mentioned(&mentions)).await?;
     let draft = Draft::new(content.as_ref(), sight.named(mentions), media);
     let made = match publish_at {
         Some(at) => schedule(app, request, &viewer, draft, at).await,
         None => publish(app, request, &viewer, group, draft, &author).await,
     };
-    if let (Err(_), Some(id)) = (&made, came) {
-        // What came with a request that made nothing.
-        store::media::remove_loose(app, id).await?;
+    if made.is_err() {
+        remove_unused(app, &came).await?;
     }
     request.answer(app, bearer.id(), made).await
 }
@@ -194,22 +233,37 @@ async fn attachable(app: &App, owner: UserId, ids: &[MediaId]) -> Result<Result<
     }
 }
 
-/// The picture that came with the post besides, stored.
-async fn with_image(
-    app: &App,
-    owner: UserId,
-    mut media: Vec<Attached>,
-    image: Option<Upload>,
-) -> Result<Vec<Attached>> {
-    let Some(image) = image else { return Ok(media) };
-    let received = uploads::receive("image", image).await?;
-    let has_video = media.iter().map(|one| one.content_type).chain([received.content_type]).any(|of| of.is_video());
-    if media.len() >= MAX_PER_POST || (has_video && !media.is_empty()) {
+/// The files that came with the post, stored, behind what is attached besides.
+async fn with_files(app: &App, owner: UserId, mut media: Vec<Attached>, files: &[Upload]) -> Result<Vec<Attached>> {
+    let mut received = Vec::new();
+    for file in files {
+        received.push(uploads::receive("image", file.clone()).await?);
+    }
+    let types = media.iter().map(|one| one.content_type).chain(received.iter().map(|file| file.content_type));
+    let (count, has_video) = types.fold((0, false), |(n, video), of| (n + 1, video || of.is_video()));
+    if count > MAX_PER_POST || (has_video && count > 1) {
         return Err(store::media::too_many());
     }
-    let kept = received.keep(app, owner).await?;
-    media.extend(kept.attached());
+    let before = media.len();
+    for file in received {
+        match file.keep(app, owner).await {
+            Ok(kept) => media.extend(kept.attached()),
+            Err(error) => {
+                let came: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
+                remove_unused(app, &came).await?;
+                return Err(error);
+            }
+        }
+    }
     Ok(media)
+}
+
+/// Removes what came with a request that made nothing of it.
+async fn remove_unused(app: &App, came: &[MediaId]) -> Result<()> {
+    for id in came {
+        store::media::remove_loose(app, *id).await?;
+    }
+    Ok(())
 }
 
 async fn publish(
@@ -305,9 +359,12 @@ pub(crate) fn meanwhile() -> Error {
 }
 
 /// Edit a post of mine.
+///
+/// What it says and what is attached to it; pictures that are left out of `media_ids` are removed. An edit that changes
+/// nothing leaves all as it is, `edited_at` included.
 #[utoipa::path(
     patch, path = "/posts/{id}", tag = "posts", params(PostPath, ("If-Match" = Option<String>, Header, description = "The `ETag` the edit was made from")),
-    security(("bearer" = [])), request_body = PostText,
+    security(("bearer" = [])), request_body(content((PostPatch = "application/json", example = json!({"content": "High tide. #mudflats"})), (PostPatch = "multipart/form-data"))),
     extensions(("x-limit" = json!("post")), ("x-problems" = json!("forbidden")), ("x-etag" = json!(true))),
     responses(
         (status = 200, description = "The post as it is now", body = PostView, example = json!(views::post::example())),
@@ -319,18 +376,98 @@ pub(crate) async fn update_post(
     bearer: Bearer,
     Path(PostPath { id }): Path<PostPath>,
     if_match: IfMatch,
-    Json(body): Json<PostText>,
+    Json(body): Json<PostPatch>,
 ) -> Result<Tagged<PostView>> {
     let own = store::likes::edge(&app, bearer.id(), id, Read::Strong);
     let allowed = [id.author];
     let target = target(&app, &bearer, id, &if_match, &allowed, false);
-    let ((viewer, post), mentions, own) = try_join3(target, mentions(&app, Some(&body.content)), own).await?;
+    let named = async {
+        match &body.content {
+            Patch::Set(content) => mentions(&app, Some(content)).await,
+            Patch::Absent | Patch::Clear => Ok(Vec::new()),
+        }
+    };
+    let ((viewer, post), mentions, own) = try_join3(target, named, own).await?;
     let sight = rules::require(&app, Some(&viewer), rules::of_post(id)).await?;
+    let media = edited_media(&app, &post, &body).await?;
+    let says_nothing = match &body.content {
+        Patch::Absent => post.content.is_empty(),
+        Patch::Clear => true,
+        Patch::Set(_) => false,
+    };
+    if says_nothing && media.is_empty() && body.image.is_empty() {
+        let error = FieldError::new("content", "required", "Text, or media, or both.");
+        return Err(Error::invalid(vec![error]));
+    }
+    let before = media.len();
+    let media = with_files(&app, bearer.id(), media, &body.image).await?;
+    let came: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
     let sight = sight.and(&app, rules::mentioned(&mentions));
     let (author, sight) = try_join(store::cards::own(&app, id.author), sight).await?;
-    let edited = store::posts::edit(&app, &post, &body.content, sight.named(mentions)).await?.ok_or_else(meanwhile)?;
+    let draft = match &body.content {
+        Patch::Set(content) if content.as_str() != post.content => {
+            Draft::new(Some(content), sight.named(mentions), media)
+        }
+        Patch::Clear => Draft::new(None, Vec::new(), media),
+        _ => Draft { media, ..Draft::of(&post) },
+    };
+    let edited = match draft == Draft::of(&post) {
+        true => post,
+        false => match store::posts::edit(&app, &post, draft).await {
+            Ok(Some(edited)) => edited,
+            Ok(None) => {
+                remove_unused(&app, &came).await?;
+                return Err(meanwhile());
+            }
+            Err(error) => {
+                remove_unused(&app, &came).await?;
+                return Err(error);
+            }
+        },
+    };
     let own = Own::new(Some(&viewer), id, own);
     Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, &sight, own, &Links::new(&app)?) })
+}
+
+/// What is to be attached to a post once it is edited, but for files that came with the request.
+async fn edited_media(app: &App, post: &Post, body: &PostPatch) -> Result<Vec<Attached>> {
+    if post.id.parent().is_some() && (matches!(body.media_ids, Patch::Set(_)) || !body.image.is_empty()) {
+        let field = if body.image.is_empty() { "media_ids" } else { "image" };
+        return Err(Error::invalid(vec![FieldError::new(field, "not_allowed", "A comment has no pictures.")]));
+    }
+    let MediaIds(wanted) = match &body.media_ids {
+        Patch::Absent => return Ok(post.media.clone()),
+        Patch::Clear => return Ok(Vec::new()),
+        Patch::Set(wanted) => wanted,
+    };
+    let attached = |id: &MediaId| post.media.iter().find(|one| one.id == *id).cloned();
+    let new: Vec<MediaId> = wanted.iter().copied().filter(|id| attached(id).is_none()).collect();
+    let mut new = store::media::attachable(app, post.id.author, &new).await?.into_iter();
+    let media: Vec<Attached> = wanted.iter().filter_map(|id| attached(id).or_else(|| new.next())).collect();
+    if media.len() > 1 && media.iter().any(|one| one.content_type.is_video()) {
+        return Err(store::media::too_many());
+    }
+    Ok(media)
+}
+
+/// Edit a post of mine. The same as `PATCH /posts/{id}`.
+#[utoipa::path(
+    put, path = "/posts/{id}", tag = "posts", params(PostPath, ("If-Match" = Option<String>, Header, description = "The `ETag` the edit was made from")),
+    security(("bearer" = [])), request_body(content((PostPatch = "application/json", example = json!({"content": "High tide. #mudflats"})), (PostPatch = "multipart/form-data"))),
+    extensions(("x-limit" = json!("post")), ("x-problems" = json!("forbidden")), ("x-etag" = json!(true))),
+    responses(
+        (status = 200, description = "The post as it is now", body = PostView, example = json!(views::post::example())),
+        (status = 403, description = "Somebody else's", body = shared::http::problem::Problem),
+    )
+)]
+pub(crate) async fn update_post_by_put(
+    state: State<App>,
+    bearer: Bearer,
+    path: Path<PostPath>,
+    if_match: IfMatch,
+    body: Json<PostPatch>,
+) -> Result<Tagged<PostView>> {
+    update_post(state, bearer, path, if_match, body).await
 }
 
 /// Delete a post of mine, or a comment below one; or what is shared in a group that I moderate.

@@ -19,6 +19,7 @@ use shared::{App, rules, store};
 /// Why a post is reported.
 #[derive(utoipa::ToSchema)]
 pub(crate) struct NewReport {
+    #[schema(required = false, default = "other")]
     reason: Reason,
     /// Up to 1,000 characters.
     #[schema(value_type = Option<String>, example = "The same link under every post.", max_length = 1000)]
@@ -27,8 +28,8 @@ pub(crate) struct NewReport {
 
 impl FromFields for NewReport {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (reason, details) = (fields.required("reason"), fields.optional("details"));
-        Some(Self { reason: reason?, details: details? })
+        let (reason, details) = (fields.optional("reason"), fields.optional("details"));
+        Some(Self { reason: reason?.unwrap_or(Reason::Other), details: details? })
     }
 }
 
@@ -44,7 +45,7 @@ pub(crate) struct ReportReceived {
 /// Once per person and post: doing it again answers the same and adds nothing. Its author never learns who did.
 #[utoipa::path(
     post, path = "/posts/{id}/report", tag = "moderation", params(PostPath), security(("bearer" = [])),
-    request_body(content = NewReport, example = json!({"reason": "spam", "details": "The same link under every post."})),
+    request_body(content = Option<NewReport>, example = json!({"reason": "spam", "details": "The same link under every post."})),
     extensions(("x-limit" = json!("report"))),
     responses((status = 202, description = "A moderator will look at it", body = ReportReceived))
 )]
@@ -52,8 +53,10 @@ pub(crate) async fn report_post(
     State(app): State<App>,
     bearer: Bearer,
     Path(PostPath { id }): Path<PostPath>,
-    Json(body): Json<NewReport>,
+    body: Option<Json<NewReport>>,
 ) -> Result<Response> {
+    let NewReport { reason, details } =
+        body.map_or(NewReport { reason: Reason::Other, details: None }, |Json(body)| body);
     let post = store::posts::shown(&app, id, Read::Confirmed);
     let (viewer, post) = try_join(bearer.acting(&app, Action::Report), post).await?;
     let (post, _) = post.ok_or_else(Error::not_found)?;
@@ -65,8 +68,8 @@ pub(crate) async fn report_post(
         id: ReportId::new(app.now()),
         post: id,
         reporter: Some(bearer.id()),
-        reason: body.reason,
-        details: body.details,
+        reason,
+        details,
         content: post.content,
         status: ReportStatus::Open,
         handled: None,

@@ -135,6 +135,10 @@ pub(crate) async fn update_scheduled(
         Some(content) => Draft::new(Some(content), sight.named(mentions), old.draft.media.clone()),
         None => old.draft.clone(),
     };
+    let says_same = body.content.as_ref().is_none_or(|content| content.as_str() == old.draft.content);
+    if says_same && at.is_none_or(|at| at == old.at) {
+        return tagged(&app, old);
+    }
     let new = Scheduled { draft, at: at.unwrap_or(old.at), ver: old.ver + 1, ..old.clone() };
     match store::scheduled::edit(&app, bearer.id(), &old, &new).await? {
         true => tagged(&app, new),

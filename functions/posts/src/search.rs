@@ -19,13 +19,13 @@ use std::collections::{BTreeSet, HashMap};
 #[expect(dead_code, reason = "documentation")]
 pub(crate) struct SearchParams {
     /// Words that all occur, whatever their case and accents: eight at most, with hashtag and author.
-    #[param(example = "low tide")]
+    #[param(example = "low tide", max_length = 500)]
     q: Option<String>,
     /// A hashtag, with or without `#`.
-    #[param(example = "mudflats")]
+    #[param(example = "mudflats", max_length = 200)]
     hashtag: Option<String>,
     /// A user id, a username or `me`.
-    #[param(example = "gull")]
+    #[param(example = "gull", max_length = 50)]
     author: Option<String>,
 }
 

@@ -6,7 +6,7 @@ use shared::App;
 use shared::backpressure::{REAP_PAGE, REAPED_AT_ONCE};
 use shared::clock::Timestamp;
 use shared::error::{Error, Result};
-use shared::http::limits::Action;
+use shared::http::limits::{Action, READ};
 use shared::ids::UserId;
 use shared::jobs::{FilesJob, IndexJob, Job, ReapStep};
 use shared::models::report::ReportStatus;
@@ -76,7 +76,7 @@ pub(crate) async fn page(app: &App, user: UserId, step: ReapStep, after: Option<
         }
         ReapStep::Limits => {
             let names = Action::ALL.map(|action| action.quota().name);
-            let scopes: Vec<String> = names.into_iter().chain(["notification-mail"]).map(str::to_owned).collect();
+            let scopes: Vec<String> = names.into_iter().chain([READ, "notification-mail"]).map(str::to_owned).collect();
             list(&scopes, after, |name, after| {
                 let (range, after) = (key::rate_limits(&format!("{name}#{}", user.ulid())), after.map(str::to_owned));
                 async move { deletions::wipe(app, &range, after.as_deref()).await }

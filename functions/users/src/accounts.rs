@@ -113,6 +113,8 @@ async fn sign_up(app: &App, address: &Address, request: &Idempotent<SignUp>, has
             }
             Err(NotCreated::First) => return request.first(app, None).await,
             Err(NotCreated::UsernameTaken) if username.is_none() && attempt < 5 => {}
+            // A name that nobody asked for is nothing to be told of.
+            Err(NotCreated::Both) if username.is_none() => return Err(NotCreated::EmailTaken.into()),
             Err(why) => return Err(why.into()),
         }
     }
@@ -177,7 +179,7 @@ impl FromFields for TokenBody {
 pub(crate) struct TokenQuery {
     /// The token from the mail.
     #[serde(default)]
-    #[param(example = "AZqZp2D7V3T8Q6M5N4C1B0A9Z")]
+    #[param(example = "AZqZp2D7V3T8Q6M5N4C1B0A9Z", max_length = 500)]
     pub(crate) token: String,
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use shared::error::{Error, Kind, Result};
 use shared::http::extract::{Json, Path};
 use shared::http::limits::Action;
-use shared::http::{Address, Bearer, CurrentUser, Notes, View};
+use shared::http::{Address, Bearer, Notes, View};
 use shared::ids::{SessionId, UserId};
 use shared::models::activity::Activity;
 use shared::models::fields::{FieldValue, Fields, FromFields};
@@ -165,6 +165,8 @@ pub(crate) struct RefreshBody {
 
 impl FromFields for RefreshBody {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
+        // What the common stacks for Django call it.
+        fields.also_named("refresh_token", "refresh");
         Some(Self { refresh_token: fields.required("refresh_token")? })
     }
 }
@@ -182,14 +184,19 @@ impl RefreshBody {
 /// any other replay ends the whole session.
 #[utoipa::path(
     post, path = "/users/refresh", tag = "accounts", request_body = RefreshBody,
-    extensions(("x-problems" = json!("unauthorized"))),
+    extensions(("x-limit" = json!("refresh")), ("x-problems" = json!("unauthorized"))),
     responses(
         (status = 200, description = "A new pair", body = Tokens, example = json!(pages::example_tokens())),
         (status = 401, description = "Used before, forged, or the session has ended", body = shared::http::problem::Problem),
     )
 )]
-pub(crate) async fn refresh_session(State(app): State<App>, Json(body): Json<RefreshBody>) -> Result<View<Tokens>> {
+pub(crate) async fn refresh_session(
+    State(app): State<App>,
+    notes: Notes,
+    Json(body): Json<RefreshBody>,
+) -> Result<View<Tokens>> {
     let presented = body.read(&app)?;
+    Action::Refresh.check(&app, &notes, &presented.user.ulid().to_string()).await?;
     let successor = store::sessions::refresh(&app, presented, &body.refresh_token).await?;
     Ok(View(tokens(&app, presented.user, presented.session, successor)?))
 }
@@ -203,6 +210,7 @@ pub(crate) struct LogoutBody {
 
 impl FromFields for LogoutBody {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
+        fields.also_named("refresh_token", "refresh");
         Some(Self { refresh_token: fields.optional("refresh_token")? })
     }
 }
@@ -213,7 +221,7 @@ impl FromFields for LogoutBody {
 /// request on.
 #[utoipa::path(
     post, path = "/users/logout", tag = "accounts", security(("bearer" = []), ()),
-    extensions(("x-problems" = json!("unauthorized"))),
+    extensions(("x-limit" = json!("end-session")), ("x-problems" = json!("unauthorized"))),
     request_body(content = Option<LogoutBody>, description = "Only without an access token"),
     responses(
         (status = 204, description = "Signed out"),
@@ -230,6 +238,7 @@ pub(crate) async fn logout(
     let ended = match (bearer, refresh_token) {
         (Some(bearer), _) => {
             notes.set_target(bearer.session());
+            ending(&app, &notes, bearer.id()).await?;
             store::sessions::end(&app, bearer.id(), bearer.session()).await?
         }
         (None, None) => return Err(Error::unauthorized("Send an access token or a refresh token.")),
@@ -238,10 +247,16 @@ pub(crate) async fn logout(
             let token = body.read(&app)?;
             notes.set_user(token.user);
             notes.set_target(token.session);
+            ending(&app, &notes, token.user).await?;
             store::sessions::end_by_token(&app, token, &body.refresh_token).await?
         }
     };
     if ended { Ok(StatusCode::NO_CONTENT) } else { Err(Error::unauthorized("This session has ended already.")) }
+}
+
+/// Holds whoever ends a session to the limit.
+async fn ending(app: &App, notes: &Notes, user: UserId) -> Result<()> {
+    Action::EndSession.check(app, notes, &user.ulid().to_string()).await
 }
 
 /// All sessions.
@@ -272,14 +287,15 @@ pub(crate) struct SessionPath {
 
 /// End one session.
 #[utoipa::path(
-    delete, path = "/users/sessions/{id}", tag = "accounts", params(SessionPath), security(("bearer" = [])),
+    delete, path = "/users/sessions/{id}", tag = "accounts", params(SessionPath), security(("bearer" = [])), extensions(("x-limit" = json!("end-session"))),
     responses((status = 204, description = "Ended"))
 )]
 pub(crate) async fn end_session(
     State(app): State<App>,
-    CurrentUser(viewer): CurrentUser,
+    bearer: Bearer,
     Path(path): Path<SessionPath>,
 ) -> Result<StatusCode> {
+    let viewer = bearer.acting(&app, Action::EndSession).await?;
     match store::sessions::end(&app, viewer.id, path.id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Error::not_found()),
@@ -288,10 +304,11 @@ pub(crate) async fn end_session(
 
 /// End all sessions, this one too.
 #[utoipa::path(
-    delete, path = "/users/sessions", tag = "accounts", security(("bearer" = [])),
+    delete, path = "/users/sessions", tag = "accounts", security(("bearer" = [])), extensions(("x-limit" = json!("end-session"))),
     responses((status = 204, description = "All ended"))
 )]
-pub(crate) async fn end_all_sessions(State(app): State<App>, CurrentUser(viewer): CurrentUser) -> Result<StatusCode> {
+pub(crate) async fn end_all_sessions(State(app): State<App>, bearer: Bearer) -> Result<StatusCode> {
+    let viewer = bearer.acting(&app, Action::EndSession).await?;
     store::sessions::end_all(&app, &viewer.sessions).await?;
     Ok(StatusCode::NO_CONTENT)
 }

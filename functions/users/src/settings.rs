@@ -45,6 +45,9 @@ pub(crate) async fn update_settings(
     if_match.check(old.fingerprint())?;
     let mut new = old.clone();
     patch.apply(&mut new);
+    if new == old {
+        return Ok(tagged(&app, old));
+    }
     match store::users::change_settings(&app, viewer.id, &old, &new).await? {
         true => Ok(tagged(&app, new)),
         false => Err(Error::new(Kind::PreconditionFailed).detail("They were changed at the same moment.")),

@@ -5,8 +5,9 @@ use crate::pages;
 use axum::extract::State;
 use axum::response::Response;
 use shared::error::{Error, Kind, Result};
-use shared::http::Notes;
+use shared::http::Address;
 use shared::http::extract::Query;
+use shared::http::limits::Action;
 use shared::models::session::read_unsubscribe_token;
 use shared::{App, store};
 
@@ -30,18 +31,19 @@ pub(crate) async fn show_unsubscribe_page(State(app): State<App>, Query(query): 
 /// What mail programs call by themselves (RFC 8058), and the page's button. Doing it twice is the same as once.
 #[utoipa::path(
     post, path = "/users/unsubscribe", tag = "profiles", params(TokenQuery),
-    extensions(("x-problems" = json!("invalid-token"))),
+    extensions(("x-limit" = json!("mail-token")), ("x-problems" = json!("invalid-token"))),
     responses((status = 200, description = "No more such mails", body = String, content_type = "text/html", example = json!("<!doctype html>…")))
 )]
 pub(crate) async fn unsubscribe(
     State(app): State<App>,
-    notes: Notes,
+    address: Address,
     Query(query): Query<TokenQuery>,
 ) -> Result<Response> {
+    address.check(&app, Action::UseMailToken).await?;
     let (user, kind) = read_unsubscribe_token(&app.keys()?, &query.token).ok_or_else(refused)?;
     for _ in 0..5 {
         let Some(account) = store::users::account(&app, user).await? else { break };
-        notes.set_user(user);
+        address.acts_for(user);
         let mut settings = account.settings.clone();
         if let Some(ways) = settings.notify.of(&kind) {
             ways.mail = false;

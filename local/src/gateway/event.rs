@@ -60,15 +60,18 @@ impl Invocation<'_> {
         event.to_string().into_bytes()
     }
 
-    /// Decoded, which cuts it at a `?`, as an HTTP API does; a named stage stays in it.
+    /// Decoded, as an HTTP API does; a named stage stays in it.
+    ///
+    /// A path in which `%2F` or `%3F` would become structure stays as it came, and is nobody's. An HTTP API decodes it all
+    /// the same, splits it at the one and cuts it at the other: nothing here shall come to rely on that.
     fn raw_path(&self, path: &str) -> String {
-        let mut decoded = decode(path);
-        decoded.truncate(decoded.find('?').unwrap_or(decoded.len()));
+        let is_structure = |segment: &str| decode(segment).contains(['/', '?']);
+        let mut raw = if path.split('/').any(is_structure) { path.to_owned() } else { decode(path) };
         // A bare `/api` is the root of its stage.
-        if decoded.strip_prefix('/') == Some(self.stage) {
-            decoded.push('/');
+        if raw.strip_prefix('/') == Some(self.stage) {
+            raw.push('/');
         }
-        decoded
+        raw
     }
 
     fn context(&self, request: &Parts) -> Value {

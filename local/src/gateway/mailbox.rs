@@ -23,7 +23,15 @@ pub(super) async fn show(State(gateway): State<Arc<Gateway>>, headers: HeaderMap
     } else {
         Html(page(&mails)).into_response()
     };
-    response.headers_mut().insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
+    // Mails have tokens in their links.
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response.headers_mut().insert(name, http::HeaderValue::from_static(value));
+    }
     response
 }
 

@@ -1,7 +1,7 @@
 //! Who asks. A handler's signature says whether it needs to know.
 
 use super::Notes;
-use super::limits::Action;
+use super::limits::{self, Action};
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
@@ -13,6 +13,7 @@ use crate::secrets::Claims;
 use crate::store;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use futures::future::{try_join, try_join3};
+use http::Method;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
@@ -123,8 +124,18 @@ impl FromRequestParts<App> for Bearer {
         let mut bearer = Self::read(app, token.trim()).await?;
         bearer.notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
         bearer.notes.set_user(bearer.id());
+        check_read(app, parts, Some(bearer.id())).await?;
         Ok(bearer)
     }
+}
+
+/// Holds a read to its limits; a write has limits of its own.
+async fn check_read(app: &App, parts: &mut Parts, user: Option<UserId>) -> Result<()> {
+    if app.config().read_limit == 0 || !(parts.method == Method::GET || parts.method == Method::HEAD) {
+        return Ok(());
+    }
+    let Address { ip, notes, .. } = Address::from_request_parts(parts, app).await?;
+    limits::check_read(app, &notes, user, &ip).await
 }
 
 fn refused() -> Error {
@@ -176,23 +187,13 @@ impl FromRequestParts<App> for Reader {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         if app.config().public_reading {
             let bearer = <Bearer as OptionalFromRequestParts<App>>::from_request_parts(parts, app).await?;
+            if bearer.is_none() {
+                check_read(app, parts, None).await?;
+            }
             return Ok(Self(bearer));
         }
         let bearer = <Bearer as FromRequestParts<App>>::from_request_parts(parts, app).await?;
         Ok(Self(Some(bearer)))
-    }
-}
-
-/// For endpoints where the session is read first and all else waits for it.
-#[derive(Clone, Debug)]
-pub struct CurrentUser(pub Viewer);
-
-impl FromRequestParts<App> for CurrentUser {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let bearer = <Bearer as FromRequestParts<App>>::from_request_parts(parts, app).await?;
-        bearer.viewer(app).await.map(Self)
     }
 }
 

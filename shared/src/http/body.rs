@@ -1,7 +1,7 @@
 //! Request bodies: JSON, forms with files, and files by themselves.
 
-use crate::error::{Error, FieldError, Kind, Result};
-use crate::models::fields::{FILE, Fields, Forms, FromFields, Upload};
+use crate::error::{Error, Kind, Result};
+use crate::models::fields::{FILE, Fields, Files, Forms, FromFields, Upload};
 use crate::models::media::MAX_DIRECT;
 use crate::secrets::sha256;
 use bytes::Bytes;
@@ -9,7 +9,6 @@ use formats::FileType;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
 /// The largest JSON body, in bytes: a post of 8 KiB with every byte escaped fits.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -21,7 +20,7 @@ const MAX_PARTS: usize = 64;
 /// A body of one of the forms that are taken.
 pub(super) enum Body {
     Json(Bytes),
-    Form(Map<String, Value>, BTreeMap<String, Upload>),
+    Form(Map<String, Value>, Files),
     File(Upload),
 }
 
@@ -134,6 +133,7 @@ impl Body {
             Self::Form(texts, files) => {
                 let texts = json!(texts).to_string();
                 let mut said = vec![texts.as_bytes()];
+                let files = files.iter().flat_map(|(name, files)| files.iter().map(move |file| (name, file)));
                 for (name, Upload { content_type, bytes }) in files {
                     said.extend([name.as_bytes(), content_type.as_deref().unwrap_or_default().as_bytes(), bytes]);
                 }
@@ -154,7 +154,7 @@ impl Body {
                 Err(error) => Err(malformed(format!("The body is no JSON: {error}."))),
             },
             Self::Form(texts, files) => Fields::read_form(texts, files),
-            Self::File(upload) => Fields::read_form(Map::new(), BTreeMap::from([(FILE.to_owned(), upload)])),
+            Self::File(upload) => Fields::read_form(Map::new(), Files::from([(FILE.to_owned(), vec![upload])])),
         }
     }
 }
@@ -164,11 +164,11 @@ fn malformed(detail: String) -> Error {
 }
 
 /// A form's texts and files. A part that says it is JSON is read as JSON; texts of one name become a list.
-async fn parts(body: Bytes, boundary: String) -> Result<(Map<String, Value>, BTreeMap<String, Upload>)> {
+async fn parts(body: Bytes, boundary: String) -> Result<(Map<String, Value>, Files)> {
     let broken = |error: multer::Error| malformed(format!("The body is no form: {error}."));
     let whole = futures::stream::once(futures::future::ready(Ok::<_, std::convert::Infallible>(body)));
     let mut form = multer::Multipart::new(whole, boundary);
-    let (mut object, mut files) = (Map::new(), BTreeMap::new());
+    let (mut object, mut files) = (Map::new(), Files::new());
     let mut left = MAX_PARTS;
     while let Some(part) = form.next_field().await.map_err(broken)? {
         left = left.checked_sub(1).ok_or_else(|| malformed(format!("At most {MAX_PARTS} parts.")))?;
@@ -180,9 +180,7 @@ async fn parts(body: Bytes, boundary: String) -> Result<(Map<String, Value>, BTr
                 // What a browser sends of a field in which no file was chosen.
                 continue;
             }
-            if files.insert(name.clone(), Upload { content_type, bytes }).is_some() {
-                return Err(Error::invalid(vec![FieldError::new(name, "repeated", "One file of a name.")]));
-            }
+            files.entry(name).or_default().push(Upload { content_type, bytes });
             continue;
         }
         let bytes = part.bytes().await.map_err(broken)?;
@@ -210,7 +208,7 @@ async fn parts(body: Bytes, boundary: String) -> Result<(Map<String, Value>, BTr
 mod tests {
     use super::*;
 
-    async fn read(text: &str) -> Result<(Map<String, Value>, BTreeMap<String, Upload>)> {
+    async fn read(text: &str) -> Result<(Map<String, Value>, Files)> {
         parts(Bytes::from(text.replace('\n', "\r\n")), "x".into()).await
     }
 
@@ -224,7 +222,7 @@ mod tests {
             --x--\n";
         let (object, files) = read(form).await.unwrap();
         assert_eq!(Value::Object(object), json!({"content": "Low tide.", "media_ids": ["a", "b"], "list": [1]}));
-        let image = &files["image"];
+        let image = &files["image"][0];
         assert_eq!((image.content_type.as_deref(), &image.bytes[..]), (Some("image/png"), &b"bytes"[..]));
         for broken in ["", "--x", "--y\n\n--y--", &form[..form.len() - 20]] {
             assert_eq!(read(broken).await.unwrap_err().kind(), Kind::MalformedRequest, "{broken}");

@@ -3,8 +3,11 @@
 use super::Notes;
 use crate::App;
 use crate::error::{Error, Kind, Result};
+use crate::ids::UserId;
 use crate::models::user::Email;
+use crate::secrets::random_bytes;
 use crate::store;
+use futures::future::try_join;
 use std::time::Duration;
 
 /// Something that is limited.
@@ -21,6 +24,8 @@ pub enum Action {
     EditAccount,
     ChangeEmail,
     Rename,
+    Refresh,
+    EndSession,
     ResendVerification,
     ChangePassword,
     DeleteAccount,
@@ -69,7 +74,7 @@ pub struct LimitStatus {
 }
 
 impl Action {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::SignUp,
         Self::SignIn,
         Self::UseMailToken,
@@ -78,6 +83,8 @@ impl Action {
         Self::EditAccount,
         Self::ChangeEmail,
         Self::Rename,
+        Self::Refresh,
+        Self::EndSession,
         Self::ResendVerification,
         Self::ChangePassword,
         Self::DeleteAccount,
@@ -104,6 +111,8 @@ impl Action {
             Self::EditAccount => quota("edit-account", 120, HOUR),
             Self::ChangeEmail => quota("change-email", 20, HOUR),
             Self::Rename => quota("rename", 2, DAY),
+            Self::Refresh => quota("refresh", 600, HOUR),
+            Self::EndSession => quota("end-session", 300, HOUR),
             Self::ResendVerification => quota("resend-verification", 5, HOUR),
             Self::ChangePassword => quota("change-password", 10, HOUR),
             Self::DeleteAccount => quota("delete-account", 10, HOUR),
@@ -126,7 +135,12 @@ impl Action {
     pub const fn is_open_to_unverified(self) -> bool {
         matches!(
             self,
-            Self::ChangeEmail | Self::ResendVerification | Self::ChangePassword | Self::DeleteAccount | Self::Connect
+            Self::ChangeEmail
+                | Self::EndSession
+                | Self::ResendVerification
+                | Self::ChangePassword
+                | Self::DeleteAccount
+                | Self::Connect
         )
     }
 
@@ -163,19 +177,56 @@ impl Action {
     /// # Errors
     /// 429 with `Retry-After` beyond the limit.
     pub async fn check(self, app: &App, notes: &Notes, subject: &str) -> Result<()> {
-        if !app.config().rate_limits {
-            return Ok(());
+        match app.config().rate_limits {
+            true => check(app, notes, self.quota(), subject, 1).await,
+            false => Ok(()),
         }
-        let quota = self.quota();
-        let now = app.now().seconds();
-        let (window, reset) = (now / quota.window, quota.window - now % quota.window);
-        let scope = format!("{}#{subject}", quota.name);
-        let n = store::limits::count(app, &scope, window, Duration::from_secs(quota.window)).await?;
-        notes.set_limit(LimitStatus { quota, remaining: quota.limit.saturating_sub(n), reset });
-        if n <= quota.limit {
-            return Ok(());
-        }
-        let detail = format!("At most {} of these in {} minutes.", quota.limit, quota.window / MINUTE);
-        Err(Error::new(Kind::RateLimited).detail(detail).retry_after(Duration::from_secs(reset)))
     }
+}
+
+/// Reads of one user; the limit is the parameter `ReadLimit`.
+pub const READ: &str = "read";
+/// Reads of one address, behind which may be many: five times as many.
+pub const READ_BY_ADDRESS: &str = "read-by-address";
+
+/// Holds a read to the limits of its reader, if that is known, and of its address, where the parameter sets them.
+///
+/// # Errors
+/// 429 with `Retry-After` beyond either.
+pub async fn check_read(app: &App, notes: &Notes, user: Option<UserId>, address: &str) -> Result<()> {
+    let limit = app.config().read_limit;
+    if limit == 0 {
+        return Ok(());
+    }
+    // A count costs a write: of many reads each tenth is counted, as ten.
+    let weight = (limit / 500).clamp(1, 10);
+    if u64::from(u32::from_be_bytes(random_bytes())) % weight != 0 {
+        return Ok(());
+    }
+    let quota = |name, limit| quota(name, limit, 5 * MINUTE);
+    let by_user = async {
+        match user {
+            Some(user) => check(app, notes, quota(READ, limit), &user.ulid().to_string(), weight).await,
+            None => Ok(()),
+        }
+    };
+    let by_address = check(app, notes, quota(READ_BY_ADDRESS, limit.saturating_mul(5)), address, weight);
+    match try_join(by_user, by_address).await {
+        // What can't be counted is read all the same.
+        Err(error) if error.is_passing() => Ok(()),
+        checked => checked.map(|_| ()),
+    }
+}
+
+async fn check(app: &App, notes: &Notes, quota: Quota, subject: &str, weight: u64) -> Result<()> {
+    let now = app.now().seconds();
+    let (window, reset) = (now / quota.window, quota.window - now % quota.window);
+    let scope = format!("{}#{subject}", quota.name);
+    let n = store::limits::count_by(app, &scope, window, Duration::from_secs(quota.window), weight).await?;
+    notes.set_limit(LimitStatus { quota, remaining: quota.limit.saturating_sub(n), reset });
+    if n <= quota.limit {
+        return Ok(());
+    }
+    let detail = format!("At most {} of these in {} minutes.", quota.limit, quota.window / MINUTE);
+    Err(Error::new(Kind::RateLimited).detail(detail).retry_after(Duration::from_secs(reset)))
 }

@@ -11,8 +11,10 @@ pub mod openapi;
 mod page;
 pub mod paths;
 pub mod problem;
+mod query;
+mod security;
 
-pub use auth::{Address, Bearer, CurrentUser, Reader};
+pub use auth::{Address, Bearer, Reader};
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageParams, PageQuery};
 
 use crate::App;
@@ -26,13 +28,14 @@ use crate::table::meter::Meter;
 use activity::{Told, Writes};
 use axum::Router;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use futures::FutureExt;
+use futures::{FutureExt, TryFutureExt};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use lambda_http::request::RequestContext;
 use limits::LimitStatus;
+use query::Parameters;
 use serde::Serialize;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -50,7 +53,8 @@ const WORTH_GZIP: u16 = 1_000;
 /// A router with everything around it.
 pub fn finish(router: OpenApiRouter<App>, app: App) -> Router {
     let (router, document) = router.split_for_parts();
-    let state = (app.clone(), Arc::new(Writes::of(document)));
+    let operations = Operations { parameters: Parameters::of(&document), writes: Writes::of(document) };
+    let state = (app.clone(), Arc::new(operations));
     let router = router
         .fallback(not_found)
         .method_not_allowed_fallback(|| async { Error::new(Kind::MethodNotAllowed) })
@@ -58,7 +62,13 @@ pub fn finish(router: OpenApiRouter<App>, app: App) -> Router {
         .layer(from_fn_with_state(state, around))
         .with_state(app);
     // Outside the router, for it must happen before a route is chosen.
-    Router::new().fallback_service(MapRequestLayer::new(paths::normalize).layer(router))
+    Router::new().fallback_service(MapRequestLayer::new(paths::normalize).layer(from_fn(allow).layer(router)))
+}
+
+/// What a router's document says of its operations.
+struct Operations {
+    parameters: Parameters,
+    writes: Writes,
 }
 
 /// What a request's layers and handlers tell each other.
@@ -119,30 +129,38 @@ impl<S: Sync> FromRequestParts<S> for Notes {
     }
 }
 
-async fn not_found(request: Request) -> Response {
-    let methods = paths::alias_methods(request.uri().path());
-    if methods.is_empty() {
-        return Error::not_found().into_response();
+async fn not_found(request: Request) -> Error {
+    match paths::is_alias(request.uri().path()) {
+        true => Error::new(Kind::MethodNotAllowed),
+        false => Error::not_found(),
     }
-    let mut response = Error::new(Kind::MethodNotAllowed).into_response();
-    if let Ok(allow) = HeaderValue::from_str(&methods.join(", ")) {
-        response.headers_mut().insert(header::ALLOW, allow);
+}
+
+/// Completes the `Allow` of a 405, which the router sets after all its layers.
+async fn allow(request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        paths::allow_aliases(&path, response.headers_mut());
     }
     response
 }
 
 /// Runs the handler inside its bounds, completes the answer, and logs both halves of an error once.
-async fn around(State((app, writes)): State<(App, Arc<Writes>)>, mut request: Request, next: Next) -> Response {
+async fn around(State((app, operations)): State<(App, Arc<Operations>)>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(&request, app.now());
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let by_tls = security::came_by_tls(request.headers());
     let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
     let (notes, meter) = (Notes::default(), Meter::default());
     request.extensions_mut().insert(notes.clone());
 
     let work = async {
-        match app.key_ring().refresh().await {
+        let query = request.uri().query().unwrap_or_default();
+        let checked = operations.parameters.check(&method, &route, query);
+        match futures::future::ready(checked).and_then(|()| app.key_ring().refresh()).await {
             Ok(()) => next.run(request).await,
             Err(error) => error.into_response(),
         }
@@ -156,14 +174,16 @@ async fn around(State((app, writes)): State<(App, Arc<Writes>)>, mut request: Re
     let error = response.extensions().get::<Arc<Error>>().cloned();
     let mut response = problem::render(response, &id);
     let noted = notes.read();
-    let operation = writes.named(&method, &route);
+    let operation = operations.writes.named(&method, &route);
     let row = operation.and_then(|operation| activity::row(&app, operation, &path, &noted, &response));
     if let Some((user, row)) = row {
         // Before the answer goes out: whoever has it finds the row.
         meter.scope(store::activity::add(&app, user, &row)).await;
     }
     complete(&mut response, &id, &method, &route, noted.limit);
+    security::add(response.headers_mut(), by_tls);
     let response = unless_known(response, &method, if_none_match.as_ref());
+    let response = if method == Method::HEAD { measured(response).await } else { response };
     log(&Logged { id, method, path, route, started, user: noted.user, meter, error: error.as_deref() }, &response);
     response
 }
@@ -185,7 +205,6 @@ fn complete(response: &mut Response, id: &str, method: &Method, route: &str, lim
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(policy));
     // One header: API Gateway's answer form keeps one of several.
     headers.insert(header::VARY, HeaderValue::from_static(openapi::vary(route)));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(LimitStatus { quota, remaining, reset }) = limit {
         let told = format!("\"{}\";r={remaining};t={reset}", quota.name);
         let policy = format!("\"{}\";q={};w={}", quota.name, quota.limit, quota.window);
@@ -195,6 +214,19 @@ fn complete(response: &mut Response, id: &str, method: &Method, route: &str, lim
             }
         }
     }
+}
+
+/// An answer to a `HEAD` with the length that its body has, compressed too: the router takes the body off later, and would
+/// say 0 of one whose length it does not know.
+async fn measured(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
+        return Response::from_parts(parts, axum::body::Body::empty());
+    };
+    if !body.is_empty() {
+        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    Response::from_parts(parts, body.into())
 }
 
 /// 304 without a body for a client that has this representation.

@@ -4,11 +4,11 @@
 //!
 //! | declared | added |
 //! | --- | --- |
-//! | anything | 500, 503; `X-Request-Id` on every answer; of a GET's 200 `Cache-Control` and `Vary` |
-//! | `security` | 401; with `x-public-reading` it becomes optional |
+//! | anything | 422 (a parameter that is not known), 500, 503; `X-Request-Id` on every answer; of a GET's 200 `Cache-Control` and `Vary` |
+//! | `security` | 401; of a GET 429 (`ReadLimit`); with `x-public-reading` it becomes optional |
 //! | a parameter in the path | 404 |
-//! | a parameter in the query | 422; `cursor` also 400, and `Link` on the 200 |
-//! | a body | 400, 413, 415, 422 |
+//! | `cursor` in the query | 400, and `Link` on the 200 |
+//! | a body | 400, 413, 415 |
 //! | `Idempotency-Key` | 409, 422; `Idempotency-Replayed` on the 201 |
 //! | `If-Match` | 412 |
 //! | `x-limit` (a name or a list of [`Action`]s') | 429, `RateLimit` headers; 403 where an unverified account may not |
@@ -25,12 +25,13 @@ use crate::http::limits::Action;
 use crate::http::paths;
 use components::{header, parameter, problem, reference};
 use http::{Method, StatusCode};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
-    Components, Info, InfoBuilder, License, OpenApi, OpenApiBuilder, RefOr, Response, ServerBuilder, Tag,
+    Components, Info, InfoBuilder, License, OpenApi, OpenApiBuilder, RefOr, Response, Schema, ServerBuilder, Tag,
 };
 
 pub use examples::gaps;
@@ -39,7 +40,7 @@ pub use examples::gaps;
 const PUBLIC: [&str; 5] = ["/", "/config", "/openapi.json", "/docs", "/docs/errors"];
 
 /// The route whose handler says how long its answer may be kept.
-const SIGNED: &str = "/media/{id}/file";
+pub(super) const SIGNED: &str = "/media/{id}/file";
 
 /// What may keep an answer, and for how long.
 pub fn cache_control(method: &Method, route: &str, status: StatusCode) -> &'static str {
@@ -81,16 +82,67 @@ pub fn document(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
     for part in parts {
         document.merge(part);
     }
+    add_tweets(&mut document);
     let mut components = document.components.take().unwrap_or_default();
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
             complete(&method, path, operation, &mut components);
         }
     }
+    close_bodies(&mut document, &mut components);
     examples::fill(&mut document, &components);
     document.components = Some(components);
     document.tags = Some(tags(&mut document));
     document
+}
+
+/// Says of what requests send that it has no other fields: they are refused.
+fn close_bodies(document: &mut OpenApi, components: &mut Components) {
+    let bodies = document.paths.paths.values().map(|item| json!(item)).collect::<Vec<_>>();
+    let bodies = bodies.iter().flat_map(|item| item.as_object().into_iter().flat_map(Map::values));
+    let mut open: Vec<String> = bodies.flat_map(|operation| references(&operation["requestBody"])).collect();
+    let mut closed = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if !closed.insert(name.clone()) {
+            continue;
+        }
+        let Some(schema) = components.schemas.get_mut(&name) else { continue };
+        if let RefOr::T(Schema::Object(object)) = schema
+            && !object.properties.is_empty()
+        {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+        open.extend(references(&json!(schema)));
+    }
+}
+
+/// The names of the schemas that a part of the document refers to.
+fn references(part: &Value) -> Vec<String> {
+    match part {
+        Value::Object(object) => {
+            let own =
+                object.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/components/schemas/"));
+            own.map(str::to_owned).into_iter().chain(object.values().flat_map(references)).collect()
+        }
+        Value::Array(parts) => parts.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Of a path that has operations of its own, `/tweets`, those too that it has as another form of `/posts`.
+fn add_tweets(document: &mut OpenApi) {
+    let forms = document.paths.paths.keys().filter_map(|path| Some((path.clone(), paths::posts_form(path)?)));
+    for (form, path) in forms.collect::<Vec<_>>() {
+        let same = document.paths.paths.get(&path).cloned();
+        let (Some(same), Some(item)) = (same, document.paths.paths.get_mut(&form)) else { continue };
+        for (own, other, method) in [(&mut item.post, same.post, "POST"), (&mut item.delete, same.delete, "DELETE")] {
+            if let (None, Some(mut operation)) = (&own, other) {
+                operation.operation_id = operation.operation_id.map(|id| format!("{id}_as_tweet"));
+                operation.description = Some(format!("The same as `{method} {path}`."));
+                *own = Some(operation);
+            }
+        }
+    }
 }
 
 fn info() -> Info {
@@ -119,7 +171,7 @@ pub(super) fn operation_ids(document: OpenApi) -> impl Iterator<Item = ((Method,
     })
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     let PathItem { get, post, put, patch, delete, .. } = item;
     let all = [
         (Method::GET, get),
@@ -133,11 +185,11 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
 
 /// What an operation declares.
 struct Declared {
+    is_read: bool,
     bearer: bool,
     public_reading: bool,
     body: bool,
     path: bool,
-    query: bool,
     cursor: bool,
     if_match: bool,
     idempotency_key: bool,
@@ -150,7 +202,7 @@ struct Declared {
 
 impl Declared {
     /// Reads an operation and takes its marks away: all they say is said in OpenAPI's own words afterwards.
-    fn take(operation: &mut Operation) -> Self {
+    fn take(method: &Method, operation: &mut Operation) -> Self {
         let marks = operation.extensions.take();
         let mark = |name: &str| marks.as_ref().and_then(|marks| marks.get(name)).cloned().unwrap_or_default();
         let parameters = operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
@@ -161,11 +213,11 @@ impl Declared {
         let has = |place: ParameterIn| parameters.iter().any(|(other, _)| **other == place);
         let named = |name: &str| parameters.iter().any(|(_, other)| other == name);
         Self {
+            is_read: method == Method::GET,
             bearer: operation.security.iter().flatten().any(|one| *one != SecurityRequirement::default()),
             public_reading: mark("x-public-reading") == Value::Bool(true),
             body: operation.request_body.is_some(),
             path: has(ParameterIn::Path),
-            query: has(ParameterIn::Query),
             cursor: named("cursor"),
             if_match: named("if-match"),
             idempotency_key: named("idempotency-key"),
@@ -185,16 +237,17 @@ impl Declared {
     /// Whether it follows from the declaration that this can go wrong.
     fn implies(&self, kind: Kind) -> bool {
         match kind {
-            Kind::Internal | Kind::Unavailable => true,
+            // Any operation refuses a parameter that it does not know.
+            Kind::Internal | Kind::Unavailable | Kind::Invalid => true,
             Kind::Unauthorized => self.bearer,
             Kind::EmailNotVerified => self.bearer && self.limits.iter().any(|limit| !limit.is_open_to_unverified()),
             Kind::NotFound => self.path,
             Kind::MalformedRequest | Kind::TooLarge | Kind::UnsupportedMediaType => self.body,
-            Kind::Invalid => self.body || self.query,
             Kind::InvalidCursor => self.cursor,
             Kind::InFlight | Kind::IdempotencyKeyReused => self.idempotency_key,
             Kind::PreconditionFailed => self.if_match,
-            Kind::RateLimited => !self.limits.is_empty(),
+            // Of reads, where `ReadLimit` is on.
+            Kind::RateLimited => !self.limits.is_empty() || (self.bearer && self.is_read),
             _ => false,
         }
     }
@@ -231,7 +284,7 @@ fn kind(slug: &str) -> Option<Kind> {
 }
 
 fn complete(method: &Method, path: &str, operation: &mut Operation, components: &mut Components) {
-    let declared = Declared::take(operation);
+    let declared = Declared::take(method, operation);
     if declared.bearer && declared.public_reading {
         let bearer = SecurityRequirement::new("bearer", [""; 0]);
         operation.security = Some(vec![SecurityRequirement::default(), bearer]);

@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::error::{Error, FieldError, Kind, Result};
+use crate::models::fields::composed;
 use crate::secrets::{Keys, Purpose, base64url, from_base64url};
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
@@ -33,6 +34,7 @@ pub struct PageParams {
     #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(max_length = 2000)]
     cursor: Option<String>,
 }
 
@@ -90,7 +92,8 @@ impl<S: Sync> FromRequestParts<S> for PageQuery {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        let mut params: HashMap<String, String> = pairs.into_owned().collect();
+        let mut params: HashMap<String, String> =
+            pairs.map(|(name, value)| (name.into_owned(), composed(&value).into_owned())).collect();
         let cursor = params.remove("cursor").filter(|cursor| !cursor.is_empty());
         let limit = match params.get("limit") {
             None => DEFAULT_LIMIT,

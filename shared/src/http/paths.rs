@@ -1,15 +1,16 @@
 //! The forms a path may take, brought to the one the routers know.
 
-use http::{Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What a path of a URI may not hold as it is (RFC 3986, 3.3), `%` aside.
+/// What a decoded path can't hold as it is when it becomes a URI's (RFC 3986, 3.3).
 const ENCODED: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
     .add(b'#')
+    .add(b'%')
     .add(b'<')
     .add(b'>')
     .add(b'?')
@@ -52,32 +53,69 @@ pub static ALIASES: [Alias; 14] = [
     alias(Method::GET, "/tweets", "/tweets"),
 ];
 
+/// The path as the client sent it, encoded again after API Gateway decoded it; [`normalize`] adds it to the request.
+#[derive(Clone, Debug)]
+struct Given(String);
+
 /// Strips a stage's name and a trailing slash, and puts the one path in place of its other forms.
+///
+/// Routes are chosen by the encoded path and decode a segment once, when it is read: nothing in it becomes structure.
 pub fn normalize<B>(mut request: Request<B>) -> Request<B> {
-    // API Gateway decodes the path, and the URL that `lambda_http` makes of it is another one: space is cut off its end,
-    // `#` ends it. `DELETE /users/sessions/%20` must not be `DELETE /users/sessions`.
-    let given = match request.raw_http_path() {
-        "" => request.uri().path().to_owned(),
-        raw => utf8_percent_encode(raw, ENCODED).to_string(),
-    };
-    let path = canonical(request.method(), &given).unwrap_or(given);
+    let given = given(&request);
+    let path = canonical(request.method(), &given);
+    let path = path.as_ref().unwrap_or(&given);
     if path != request.uri().path() {
         let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
         if let Ok(uri) = format!("{path}{query}").parse::<Uri>() {
             *request.uri_mut() = uri;
         }
     }
+    request.extensions_mut().insert(Given(given));
     request
 }
 
-/// The rest of a given path that begins with a stage's name and yet came by the default stage, as by a domain that is mapped
-/// at its root alone: API Gateway's routes know no such beginning. None for any other path, and where the rest could be
-/// another host's address.
-pub fn below_a_prefix<'p, B>(request: &Request<B>, given: &'p str) -> Option<&'p str> {
+/// The event's path, encoded. API Gateway decodes it, and what `lambda_http` makes of that is another one: space is cut off
+/// its end, `#` ends it, `\` is `/`. `DELETE /users/sessions/%20` must not be `DELETE /users/sessions`.
+fn given<B>(request: &Request<B>) -> String {
+    let raw = request.raw_http_path();
+    if raw.is_empty() {
+        return request.uri().path().to_owned();
+    }
+    // A decoded `?` ends `rawPath`; the route's parameter has what followed.
+    let parameters = request.path_parameters_ref();
+    let cut = parameters.and_then(|all| all.first("proxy")).filter(|rest| rest.contains('?'));
+    let whole = cut.and_then(|rest| {
+        let kept = rest.split('?').next().unwrap_or_default();
+        raw.strip_suffix(kept).map(|before| format!("{before}{rest}"))
+    });
+    utf8_percent_encode(whole.as_deref().unwrap_or(raw), ENCODED).to_string()
+}
+
+/// Where a request belongs that came to the default stage's last route and yet is another function's: a bare `/users/`, or
+/// `/api/users` by a domain that is mapped at its root alone. None for any other path.
+///
+/// Only a path of plain segments is told, for a second slash or a backslash would make it another host's address.
+pub fn moved<B>(request: &Request<B>) -> Option<String> {
+    let Given(given) = request.extensions().get()?;
+    let path = match below_a_prefix(request, given) {
+        Some(rest) => rest,
+        // One segment, behind which stood a slash.
+        None if !request.uri().path().get(1..)?.contains('/') => given.strip_suffix('/')?,
+        None => return None,
+    };
+    let is_plain = |segment: &str| {
+        !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.@-".contains(&b))
+    };
+    let segments = path.strip_prefix('/')?;
+    segments.strip_suffix('/').unwrap_or(segments).split('/').all(is_plain).then(|| path.to_owned())
+}
+
+/// The rest of a path that begins with a stage's name and yet came by the default stage: API Gateway's routes know no such
+/// beginning.
+fn below_a_prefix<'p, B>(request: &Request<B>, given: &'p str) -> Option<&'p str> {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return None };
     let rest = PREFIXES.iter().find_map(|prefix| given.strip_prefix('/')?.strip_prefix(prefix))?;
-    let is_path = rest.starts_with('/') && !rest.starts_with("//") && !rest.contains('\\');
-    (is_path && context.stage.as_deref() == Some("$default")).then_some(rest)
+    (rest.starts_with('/') && context.stage.as_deref() == Some("$default")).then_some(rest)
 }
 
 /// The other forms of a route, the stages' prefixes aside; for the documentation.
@@ -93,11 +131,31 @@ pub(super) fn aliases(method: &Method, route: &str) -> Vec<String> {
     forms
 }
 
-/// The methods of an alias that the routers know nothing of, for a 405.
-pub(super) fn alias_methods(path: &str) -> Vec<&'static str> {
+/// Whether a path that no route takes is another form of one, with another method.
+pub(super) fn is_alias(path: &str) -> bool {
+    alias_methods(path).next().is_some()
+}
+
+/// Adds to a 405's `Allow` the methods that the path has as another form of one, of which its route knows nothing.
+pub(super) fn allow_aliases(path: &str, headers: &mut HeaderMap) {
+    let routed = headers.get(header::ALLOW).and_then(|allow| allow.to_str().ok()).unwrap_or_default();
+    let routed = routed.split(',').map(str::trim).filter(|method| !method.is_empty());
+    let mut methods: Vec<&str> = routed
+        .chain(alias_methods(path).flat_map(|alias| match alias.method {
+            Method::GET => vec!["GET", "HEAD"],
+            _ => vec![alias.method.as_str()],
+        }))
+        .collect();
+    methods.sort_unstable();
+    methods.dedup();
+    if let Ok(allow) = HeaderValue::from_str(&methods.join(", ")) {
+        headers.insert(header::ALLOW, allow);
+    }
+}
+
+fn alias_methods(path: &str) -> impl Iterator<Item = &'static Alias> {
     let path = of_posts(path);
-    let same_form = ALIASES.iter().filter(|alias| alias.applied_to(&path).is_some());
-    same_form.map(|alias| if alias.method == Method::GET { "GET, HEAD" } else { alias.method.as_str() }).collect()
+    ALIASES.iter().filter(move |alias| alias.applied_to(&path).is_some())
 }
 
 /// The path the routers know; None when it is that already.
@@ -125,6 +183,12 @@ fn canonical(method: &Method, given: &str) -> Option<String> {
     (path != given).then_some(path)
 }
 
+/// What `/tweets…` stands for; None for another path.
+pub(super) fn posts_form(path: &str) -> Option<String> {
+    let is_form = path.strip_prefix("/tweets").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    is_form.then(|| of_posts(path))
+}
+
 /// `/tweets…` is `/posts…`.
 fn of_posts(path: &str) -> String {
     match path.strip_prefix("/tweets") {
@@ -148,6 +212,7 @@ impl Alias {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashMap;
 
     #[test]
     fn every_form_comes_to_one_path() {
@@ -182,6 +247,14 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_question_mark_in_a_segment_is_no_query() {
+        let parameters = HashMap::from([("proxy".to_owned(), vec!["A?x/block".to_owned()])]);
+        let request = Request::builder().uri("/users/A?a=1").body(()).unwrap();
+        let request = request.with_raw_http_path("/api/users/A").with_path_parameters(parameters);
+        assert_eq!(normalize(request).uri().to_string(), "/users/A%3Fx/block?a=1");
+    }
+
+    #[test]
     fn a_path_is_what_the_event_says() {
         for (raw, expected) in [
             ("/users/sessions/ ", "/users/sessions/%20"),
@@ -189,6 +262,9 @@ mod tests {
             ("/users/sessions/#", "/users/sessions/%23"),
             ("/users/x/..", "/users/x/.."),
             ("/api/users/jörg", "/users/j%C3%B6rg"),
+            // Decoded once, by API Gateway: this was `%2540ann`.
+            ("/users/%40ann", "/users/%2540ann"),
+            ("/\\evil.example/", "/%5Cevil.example"),
         ] {
             let uri = "/users/sessions/?a=1";
             let request = Request::builder().uri(uri).body(()).unwrap().with_raw_http_path(raw);

@@ -61,8 +61,8 @@ types! {
     Unblock = "unblock" of ["unblock_user", "unblock_user_by_post"],
     Mute = "mute" of ["mute_user"],
     Unmute = "unmute" of ["unmute_user"],
-    CreatePost = "create_post" of ["create_post", "create_group_post"],
-    UpdatePost = "update_post" of ["update_post"],
+    CreatePost = "create_post" of ["create_post", "create_post_as_tweet", "create_group_post"],
+    UpdatePost = "update_post" of ["update_post", "update_post_by_put"],
     DeletePost = "delete_post" of ["delete_post"],
     /// A post was written that waits for its time.
     SchedulePost = "schedule_post" of [],

@@ -3,7 +3,10 @@
 use crate::error::{Error, FieldError, Result};
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Why a value is refused: a stable code and a sentence.
 pub type Refusal = (&'static str, String);
@@ -49,6 +52,9 @@ pub struct Upload {
 /// The field that a file by itself is read as.
 pub const FILE: &str = "file";
 
+/// A form's files, by the names of their parts.
+pub type Files = BTreeMap<String, Vec<Upload>>;
+
 /// A field of a PATCH: absent leaves it as it is, null clears it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Patch<T> {
@@ -80,10 +86,41 @@ impl<T> Patch<T> {
 /// A JSON object being read; it notes what it refuses.
 pub struct Fields {
     object: Map<String, Value>,
-    files: BTreeMap<String, Upload>,
+    files: Files,
     is_form: bool,
     prefix: String,
+    /// Fields that were asked for, and files that were.
+    known: [Vec<String>; 2],
     errors: Vec<FieldError>,
+}
+
+/// Why a name is refused that nothing is called: with the nearest that there is.
+pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Refusal {
+    let likeness = |other: &str| strsim::normalized_damerau_levenshtein(&name.to_lowercase(), other);
+    let nearest = known.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?"));
+    ("unknown_field", format!("There is no such {what} here{}", hint.unwrap_or_else(|| ".".into())))
+}
+
+/// Whether a value says nothing: null, or a text that shows nothing, as a form sends of a field that was left empty.
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.chars().all(shows_nothing))
+}
+
+/// Characters without a sign of their own: spaces, controls, joiners, and letters that are blanks (Unicode's
+/// `Default_Ignorable_Code_Point`, and the blank Braille pattern).
+fn shows_nothing(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c.general_category(), GeneralCategory::Control | GeneralCategory::Format)
+        || matches!(c,
+            '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2065}'
+            | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// What turns the direction of writing over the end of a text, and makes it say something else than it holds (UAX #9).
+const fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl Fields {
@@ -92,19 +129,24 @@ impl Fields {
     /// # Errors
     /// 422 with every bad field.
     pub fn read<T: FromFields>(object: Map<String, Value>) -> Result<T> {
-        Self { object, files: BTreeMap::new(), is_form: false, prefix: String::new(), errors: Vec::new() }.finish()
+        Self::new(object, Files::new(), false, String::new()).finish()
+    }
+
+    const fn new(object: Map<String, Value>, files: Files, is_form: bool, prefix: String) -> Self {
+        Self { object, files, is_form, prefix, known: [Vec::new(), Vec::new()], errors: Vec::new() }
     }
 
     /// Reads a whole body with files.
     ///
     /// # Errors
     /// 422 with every bad field.
-    pub fn read_form<T: FromFields>(object: Map<String, Value>, files: BTreeMap<String, Upload>) -> Result<T> {
-        Self { object, files, is_form: true, prefix: String::new(), errors: Vec::new() }.finish()
+    pub fn read_form<T: FromFields>(object: Map<String, Value>, files: Files) -> Result<T> {
+        Self::new(object, files, true, String::new()).finish()
     }
 
     fn finish<T: FromFields>(mut self) -> Result<T> {
         let parsed = T::from_fields(&mut self);
+        self.refuse_unknown();
         match parsed {
             Some(parsed) if self.errors.is_empty() => Ok(parsed),
             _ => Err(Error::invalid(self.errors)),
@@ -119,37 +161,69 @@ impl Fields {
         })
     }
 
+    /// Refuses what was sent and not asked for, so that a misspelled name is not taken for nothing.
+    fn refuse_unknown(&mut self) {
+        let [fields, files] = std::mem::take(&mut self.known);
+        for name in self.object.keys().filter(|name| !fields.contains(name) && !files.contains(name)) {
+            let (code, detail) = unknown("field", name, fields.iter().map(String::as_str));
+            self.errors.push(FieldError::new(format!("{}{name}", self.prefix), code, detail));
+        }
+        for name in self.files.keys() {
+            let (code, detail) = match fields.contains(name) {
+                true => ("wrong_type", "This must be no file.".into()),
+                false => unknown("file", name, files.iter().map(String::as_str)),
+            };
+            self.errors.push(FieldError::new(name, code, detail));
+        }
+    }
+
+    /// The value of a field, which is known from then on.
+    fn value(&mut self, name: &str) -> Option<&Value> {
+        self.known[0].push(name.to_owned());
+        self.object.get(name)
+    }
+
+    /// Another name that clients send a field by.
+    pub fn also_named(&mut self, name: &str, other: &str) {
+        if !self.object.contains_key(name)
+            && let Some(value) = self.object.remove(other)
+        {
+            self.object.insert(name.to_owned(), value);
+        }
+    }
+
     /// A field that must be there.
     pub fn required<T: FieldValue>(&mut self, name: &str) -> Option<T> {
-        match self.object.get(name) {
+        match self.value(name).cloned() {
             None | Some(Value::Null) => {
                 self.refuse(name, "required", "This field is required.");
                 None
             }
-            Some(value) => self.parsed(name, self.parse(value)),
+            Some(value) => self.parsed(name, self.parse(&value)),
         }
     }
 
-    /// A field that may be absent or null. The outer None means it was refused.
+    /// A field that may be absent, null or empty. The outer None means it was refused.
     pub fn optional<T: FieldValue>(&mut self, name: &str) -> Option<Option<T>> {
-        match self.object.get(name) {
-            None | Some(Value::Null) => Some(None),
-            Some(value) => self.parsed(name, self.parse(value)).map(Some),
+        match self.value(name).cloned() {
+            None => Some(None),
+            Some(value) if is_blank(&value) => Some(None),
+            Some(value) => self.parsed(name, self.parse(&value)).map(Some),
         }
     }
 
-    /// A field of a PATCH that can be cleared.
+    /// A field of a PATCH that null, or an empty text, clears.
     pub fn patch<T: FieldValue>(&mut self, name: &str) -> Option<Patch<T>> {
-        match self.object.get(name) {
+        match self.value(name).cloned() {
             None => Some(Patch::Absent),
-            Some(Value::Null) => Some(Patch::Clear),
-            Some(value) => self.parsed(name, self.parse(value)).map(Patch::Set),
+            Some(value) if is_blank(&value) => Some(Patch::Clear),
+            Some(value) => self.parsed(name, self.parse(&value)).map(Patch::Set),
         }
     }
 
     /// A field of a PATCH that can be changed but not cleared.
     pub fn change<T: FieldValue>(&mut self, name: &str) -> Option<Option<T>> {
-        if self.object.get(name) == Some(&Value::Null) {
+        if self.value(name).is_some_and(is_blank) {
             self.refuse(name, "required", "This field can't be cleared.");
             return None;
         }
@@ -158,29 +232,45 @@ impl Fields {
 
     /// A file of a form, if there is one.
     pub fn file(&mut self, name: &str) -> Option<Upload> {
-        if self.object.get(name).is_some_and(|value| !value.is_null()) {
-            self.refuse(name, "wrong_type", "This must be a file, in a form.");
+        let mut files = self.files(&[name]);
+        if files.len() > 1 {
+            self.refuse(name, "repeated", "One file.");
         }
-        self.files.remove(name)
+        files.pop()
     }
 
-    /// A file that must be there.
-    pub fn required_file(&mut self, name: &str) -> Option<Upload> {
-        let file = self.file(name);
-        if file.is_none() {
-            self.refuse(name, "required", "This file is required.");
+    /// Files of a form, by any of the names that clients send them by.
+    pub fn files(&mut self, names: &[&str]) -> Vec<Upload> {
+        let mut files = Vec::new();
+        for name in names {
+            self.known[1].push((*name).to_owned());
+            if self.object.get(*name).is_some_and(|value| !is_blank(value)) {
+                self.refuse(name, "wrong_type", "This must be a file, in a form.");
+            }
+            files.extend(self.files.remove(*name).unwrap_or_default());
         }
-        file
+        files
     }
 
-    /// Whether this is a file by itself, or a form.
-    pub fn has_file(&self, name: &str) -> bool {
-        self.files.contains_key(name)
+    /// One file that must be there, by any of these names.
+    pub fn required_file(&mut self, names: &[&str]) -> Option<Upload> {
+        let mut files = self.files(names);
+        match files.len() {
+            0 => self.refuse(names.first().unwrap_or(&FILE), "required", "This file is required."),
+            1 => {}
+            _ => self.refuse(names.first().unwrap_or(&FILE), "repeated", "One file."),
+        }
+        files.pop()
+    }
+
+    /// Whether this is a file by itself, or a form with one.
+    pub fn has_file(&self) -> bool {
+        !self.files.is_empty()
     }
 
     /// Fields of an object inside this one; an absent one reads as empty.
     pub fn nested<T: FromFields>(&mut self, name: &str) -> Option<T> {
-        let object = match self.object.get(name) {
+        let object = match self.value(name) {
             None => Map::new(),
             Some(Value::Object(object)) => object.clone(),
             Some(_) => {
@@ -189,8 +279,9 @@ impl Fields {
             }
         };
         let prefix = format!("{}{name}.", self.prefix);
-        let mut fields = Self { object, files: BTreeMap::new(), is_form: false, prefix, errors: Vec::new() };
+        let mut fields = Self::new(object, Files::new(), false, prefix);
         let parsed = T::from_fields(&mut fields);
+        fields.refuse_unknown();
         self.errors.append(&mut fields.errors);
         parsed
     }
@@ -205,12 +296,17 @@ impl Fields {
     }
 }
 
-/// The text in a value.
+/// The text in a value, composed: what looks the same is the same, kept or looked for.
 ///
 /// # Errors
 /// `wrong_type` for any other kind of value.
-pub fn text(value: &Value) -> Result<&str, Refusal> {
-    value.as_str().ok_or_else(|| ("wrong_type", "This must be a string.".into()))
+pub fn text(value: &Value) -> Result<Cow<'_, str>, Refusal> {
+    value.as_str().map(composed).ok_or_else(|| ("wrong_type", "This must be a string.".into()))
+}
+
+/// A text in Unicode's form NFC.
+pub fn composed(text: &str) -> Cow<'_, str> {
+    if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }
 
 impl FieldValue for bool {
@@ -221,7 +317,7 @@ impl FieldValue for bool {
 
 impl FieldValue for String {
     fn parse(value: &Value) -> Result<Self, Refusal> {
-        text(value).map(str::to_owned)
+        text(value).map(Cow::into_owned)
     }
 }
 
@@ -238,10 +334,9 @@ impl<T: FieldValue> FieldValue for Vec<T> {
 /// # Errors
 /// `empty`, `too_long` or `invalid_characters`.
 pub fn bounded(value: &Value, max: usize, max_bytes: usize, lines: bool) -> Result<String, Refusal> {
-    use unicode_normalization::UnicodeNormalization;
     use unicode_segmentation::UnicodeSegmentation;
-    let text: String = text(value)?.trim().nfc().collect();
-    if text.is_empty() {
+    let text = text(value)?.trim().to_owned();
+    if text.chars().all(shows_nothing) {
         return Err(("empty", "This must not be empty.".into()));
     }
     if text.len() > max_bytes || text.graphemes(true).count() > max {
@@ -249,6 +344,9 @@ pub fn bounded(value: &Value, max: usize, max_bytes: usize, lines: bool) -> Resu
     }
     if text.chars().any(|c| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'))) {
         return Err(("invalid_characters", "Control characters are not allowed.".into()));
+    }
+    if text.chars().any(turns_direction) {
+        return Err(("invalid_characters", "Characters that turn the direction of writing are not allowed.".into()));
     }
     Ok(text)
 }
@@ -284,6 +382,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_known_is_refused_with_the_nearest_name() {
+        let told = |body: Value| {
+            let error = read(body).unwrap_err();
+            error.fields().iter().map(|f| (f.field.clone(), f.code.clone(), f.detail.clone())).collect::<Vec<_>>()
+        };
+        let unknown = |name: &str, nearest: &str| {
+            let detail = format!("There is no such field here; did you mean `{nearest}`?");
+            (name.to_owned(), "unknown_field".to_owned(), detail)
+        };
+        assert_eq!(told(json!({"name": "a", "Notes": "b", "im": 1})), [unknown("Notes", "note"), unknown("im", "on")]);
+    }
+
+    #[test]
+    fn what_is_empty_is_nothing() {
+        let body = |note| Body { name: "a".into(), on: None, note };
+        assert_eq!(read(json!({"name": "a", "on": "", "note": " "})).unwrap(), body(Patch::Clear));
+    }
+
+    #[test]
     fn absent_is_not_null() {
         let body = |note| Body { name: "a".into(), on: None, note };
         assert_eq!(read(json!({"name": "a", "on": null})).unwrap(), body(Patch::Absent));
@@ -300,6 +417,14 @@ mod tests {
         assert_eq!(bounded(&json!("a\u{301}".repeat(500)), 1000, 1000, false).unwrap(), "á".repeat(500));
         assert_eq!(bounded(&json!("x\u{301}".repeat(500)), 1000, 1000, false).unwrap_err().0, "too_long");
         assert_eq!(bounded(&json!(" \n "), 10, 10, true).unwrap_err().0, "empty");
+        for nothing in ["\u{200b}", "\u{3164}", "\u{200d}\u{2060} \u{ad}", "\u{feff}", "\u{e0020}", "\u{2800}"] {
+            assert_eq!(bounded(&json!(nothing), 10, 100, true).unwrap_err().0, "empty", "{nothing:?}");
+        }
+        for turned in ["a\u{202e}b", "\u{2066}a\u{2069}"] {
+            assert_eq!(bounded(&json!(turned), 10, 100, true).unwrap_err().0, "invalid_characters", "{turned:?}");
+        }
+        // Joiners between letters are part of how some scripts are written, and of emoji.
+        assert!(bounded(&json!("می\u{200c}خواهم \u{200f}שלום"), 20, 100, false).is_ok());
         assert_eq!(bounded(&json!("a\nb"), 10, 10, false).unwrap_err().0, "invalid_characters");
         assert_eq!(bounded(&json!("a\nb"), 10, 10, true).unwrap(), "a\nb");
     }

@@ -38,7 +38,7 @@ impl Role {
 
 impl FieldValue for Role {
     fn parse(value: &Value) -> Result<Self, Refusal> {
-        match text(value)? {
+        match text(value)?.as_ref() {
             "owner" => Ok(Self::Owner),
             "moderator" => Ok(Self::Moderator),
             "member" => Ok(Self::Member),
@@ -49,7 +49,7 @@ impl FieldValue for Role {
 
 impl FieldValue for Visibility {
     fn parse(value: &Value) -> Result<Self, Refusal> {
-        match text(value)? {
+        match text(value)?.as_ref() {
             "public" => Ok(Self::Public),
             "private" => Ok(Self::Private),
             _ => Err(("invalid", "One of: public, private.".into())),

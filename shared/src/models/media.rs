@@ -213,7 +213,7 @@ impl FieldValue for MediaId {
 impl FieldValue for FileType {
     fn parse(value: &Value) -> Result<Self, Refusal> {
         let known = FileType::ALL.map(FileType::content_type).join(", ");
-        Self::from_content_type(super::fields::text(value)?)
+        Self::from_content_type(&super::fields::text(value)?)
             .ok_or_else(|| ("unsupported_type", format!("One of {known}.")))
     }
 }

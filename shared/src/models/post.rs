@@ -86,6 +86,12 @@ impl Draft {
         Self { content, hashtags, mentions, media }
     }
 
+    /// What a post says already.
+    pub fn of(post: &Post) -> Self {
+        let (content, hashtags) = (post.content.clone(), post.hashtags.clone());
+        Self { content, hashtags, mentions: post.mentions.clone(), media: post.media.clone() }
+    }
+
     /// One without pictures.
     pub fn text(content: &Content, mentions: Vec<Mention>) -> Self {
         Self::new(Some(content), mentions, Vec::new())

@@ -35,7 +35,7 @@ macro_rules! choice {
         impl FieldValue for $name {
             fn parse(value: &Value) -> Result<Self, Refusal> {
                 let refused = || ("invalid", format!("One of: {}.", [$($text),*].join(", ")));
-                Self::named(text(value)?).ok_or_else(refused)
+                Self::named(&text(value)?).ok_or_else(refused)
             }
         }
     };

@@ -7,6 +7,7 @@ use crate::error::FieldError;
 use crate::ids::{PostId, ScheduledId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::time::Duration;
 use ulid::Ulid;
 
@@ -83,9 +84,44 @@ impl PublishAt {
     }
 }
 
+/// `+0200`, as ISO 8601 has it too, as `+02:00`.
+fn with_colon(time: &str) -> Cow<'_, str> {
+    let offset = time
+        .len()
+        .checked_sub(5)
+        .and_then(|at| time.get(at..))
+        .filter(|offset| offset.starts_with(['+', '-']) && offset[1..].bytes().all(|digit| digit.is_ascii_digit()));
+    // A date ends with a month and a day.
+    match offset.filter(|_| time.contains(['T', 't'])) {
+        Some(offset) => format!("{}{}:{}", &time[..time.len() - 5], &offset[..3], &offset[3..]).into(),
+        None => time.into(),
+    }
+}
+
 impl FieldValue for PublishAt {
     fn parse(value: &Value) -> Result<Self, Refusal> {
-        let at = Timestamp::from_rfc3339(text(value)?);
-        at.map(Self).ok_or_else(|| ("invalid_time", "This must be a time such as 2026-11-20T20:30:00Z.".into()))
+        let given = text(value)?;
+        let at = Timestamp::from_rfc3339(&with_colon(given.trim()));
+        let detail = "This must be a time such as 2026-11-20T20:30:00Z or 2026-11-20T22:30:00+02:00.";
+        at.map(Self).ok_or_else(|| ("invalid_time", detail.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_offset_may_lack_its_colon() {
+        let at = |text: &str| PublishAt::parse(&json!(text)).ok();
+        let expected = at("2026-11-20T20:30:00Z");
+        assert!(expected.is_some());
+        for same in ["2026-11-20T22:30:00+02:00", "2026-11-20T22:30:00+0200", "2026-11-20T15:30:00-0500"] {
+            assert_eq!(at(same), expected, "{same}");
+        }
+        for bad in ["2026-11-20", "2026-11-20T22:30:00", "+0200", "ä0200", "2026-11-20T22:30:00+9900"] {
+            assert_eq!(at(bad), None, "{bad}");
+        }
     }
 }

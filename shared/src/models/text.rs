@@ -47,15 +47,31 @@ pub fn mentions(text: &str) -> Vec<&str> {
     marked(text, ['@', '＠'], name)
 }
 
-/// Whether a mention may follow: no address of mail, nor what is written in place of a curse; but `RT@name`.
+/// Whether a mention may follow: no address of mail, nor what is written in place of a curse; but `RT@name`, and
+/// Markdown's `**@name**`.
 fn name_may_follow(before: &str) -> bool {
-    let is_free = |c: char| !(c.is_ascii_alphanumeric() || "_!#$%&*@＠".contains(c));
+    let is_free = |c: char| !(c.is_ascii_alphanumeric() || "_!#$%&*@＠".contains(c) || goes_on(c));
+    let is_emphasis =
+        |word: &str| word.is_empty() || word.ends_with(|c: char| c.is_whitespace() || "([{\"'".contains(c));
+    if before.ends_with('*') && is_emphasis(before.trim_end_matches('*')) {
+        return true;
+    }
     if before.chars().next_back().is_none_or(is_free) {
         return true;
     }
     let Some(start) = before.len().checked_sub(2).and_then(|at| before.split_at_checked(at)) else { return false };
     let stands_alone = |c: char| !(c.is_ascii_alphanumeric() || "_+~.-".contains(c));
     start.1.eq_ignore_ascii_case("rt") && start.0.chars().next_back().is_none_or(stands_alone)
+}
+
+/// A letter of a script that parts words by spaces: what follows `é` goes on with its word, as in an address; what follows
+/// `の` need not.
+fn goes_on(c: char) -> bool {
+    let is_unspaced = matches!(c,
+        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{2e80}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7ff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}' | '\u{20000}'..='\u{3ffff}');
+    // What makes an emoji of a sign is a mark, too.
+    is_letter(c) && !is_unspaced && !matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{20d0}'..='\u{20ff}')
 }
 
 /// An accented Latin letter, or what makes one: a name that goes on with it is another word.
@@ -66,13 +82,13 @@ const fn is_latin_accent(c: char) -> bool {
         | '\u{2bb}' | '\u{300}'..='\u{36f}' | '\u{1e00}'..='\u{1eff}')
 }
 
-/// What `read` makes of each mark that stands in no link.
+/// What `read` makes of each mark that stands in no link and no address of mail.
 fn marked<'a>(text: &'a str, marks: [char; 2], read: impl Fn(Range<usize>) -> Option<&'a str>) -> Vec<&'a str> {
     if !text.contains(marks) {
         return Vec::new();
     }
     let mut finder = LinkFinder::new();
-    finder.kinds(&[LinkKind::Url]).url_must_have_scheme(false);
+    finder.kinds(&[LinkKind::Url, LinkKind::Email]).url_must_have_scheme(false);
     let links: Vec<_> = finder.links(text).map(|link| link.start()..link.end()).collect();
     let free = |at: &usize| !links.iter().any(|link| link.contains(at));
     let found = text.match_indices(marks).filter(|(at, _)| free(at));
@@ -99,6 +115,21 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn an_address_of_mail_is_no_mention_and_emphasis_hides_none() {
+        for (text, expected) in [
+            ("andré@name.fr, иван@name.рф", vec![]),
+            ("ann-@name.fr ann+@name.fr", vec![]),
+            ("andré@name", vec![]),
+            ("**@name** *@name* (**@name**)", vec!["name", "name", "name"]),
+            ("❤️@name", vec!["name"]),
+            ("の@name 안녕@name", vec!["name", "name"]),
+            ("f*@name 2**@name", vec![]),
+        ] {
+            assert_eq!(mentions(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Accounts: what an account is made of, and the values that parse into it.
 
-use super::fields::{FieldValue, Refusal, bounded, text};
+use super::fields::{FieldValue, Refusal, bounded, composed, text};
 use super::media::{Attached, ORIGINAL};
 use super::session::MailAction;
 use super::settings::Settings;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 use ulid::Ulid;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// The public card: what any viewer who may see the account sees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -288,7 +289,8 @@ impl Username {
 
     /// A name out of a path: any case, with or without `@`. None when no account can have it.
     pub fn from_path(text: &str) -> Option<Self> {
-        let name = text.strip_prefix('@').unwrap_or(text);
+        let name = text.trim();
+        let name = name.strip_prefix('@').unwrap_or(name);
         is_well_formed(name).then(|| Self(name.to_owned()))
     }
 
@@ -386,6 +388,8 @@ fn is_reserved(name: &str) -> bool {
 impl FieldValue for Username {
     fn parse(value: &Value) -> Result<Self, Refusal> {
         let name = text(value)?;
+        // A telephone's keyboard adds a space after a word that it completes.
+        let name = name.trim();
         if !is_well_formed(name) {
             return Err(("invalid_username", "3 to 20 of A-Z a-z 0-9 _, not starting with usr_.".into()));
         }
@@ -399,15 +403,33 @@ impl FieldValue for Username {
 impl Email {
     /// The one spelling that uniqueness is judged by.
     pub fn folded(&self) -> String {
-        self.0.to_ascii_lowercase()
+        self.in_ascii().to_ascii_lowercase()
     }
+
+    /// As mail is sent to it: an international domain in its ASCII form (IDNA).
+    pub fn in_ascii(&self) -> String {
+        in_ascii(&self.0).unwrap_or_else(|| self.0.clone())
+    }
+}
+
+/// An address with its domain in ASCII; None where that can't be.
+fn in_ascii(address: &str) -> Option<String> {
+    if address.is_ascii() {
+        return Some(address.to_owned());
+    }
+    let (local, domain) = address.rsplit_once('@')?;
+    Some(format!("{local}@{}", idna::domain_to_ascii(domain).ok()?))
 }
 
 impl FieldValue for Email {
     fn parse(value: &Value) -> Result<Self, Refusal> {
-        let address = text(value)?.trim();
+        let typed = text(value)?;
+        let typed = typed.trim();
         let refused = || ("invalid_email", String::from("This is not an e-mail address."));
-        // RFC 5321, 4.5.3.1: 64 octets before the @, 255 after, 256 in a path with its brackets. SES takes ASCII alone.
+        let address = in_ascii(typed).ok_or_else(refused)?;
+        let address = address.as_str();
+        // RFC 5321, 4.5.3.1: 64 octets before the @, 255 after, 256 in a path with its brackets. SES takes none but ASCII
+        // before the @.
         if address.len() > 254 || !address.is_ascii() {
             return Err(refused());
         }
@@ -418,7 +440,7 @@ impl FieldValue for Email {
         if address.contains('"') {
             return Err(refused());
         }
-        Ok(Self(address.to_owned()))
+        Ok(Self(typed.to_owned()))
     }
 }
 
@@ -457,10 +479,13 @@ impl FieldValue for Website {
     fn parse(value: &Value) -> Result<Self, Refusal> {
         let address = bounded(value, Self::MAX, Self::MAX, false)?;
         let refused = ("invalid_url", String::from("This must be an http or https address."));
-        let uri: http::Uri = address.parse().map_err(|_| refused.clone())?;
-        let web =
-            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| host.contains('.'));
-        if web && !address.contains(['<', '>', '"', '\'']) { Ok(Self(address)) } else { Err(refused) }
+        // International names in any script; nothing that `url` would only read by mending it.
+        let url = url::Url::parse(&address).map_err(|_| refused.clone())?;
+        let is_web = matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| host.contains('.'));
+        let is_whole = address.contains("://") && !address.contains(['<', '>', '"', '\'', '\\', ' ']);
+        // A name before the host would be read as the host.
+        let is_plain = url.username().is_empty() && url.password().is_none();
+        if is_web && is_whole && is_plain { Ok(Self(address)) } else { Err(refused) }
     }
 }
 
@@ -488,7 +513,8 @@ impl FieldValue for Interests {
     }
 }
 
-/// A password as typed. It shows itself nowhere.
+/// A password as RFC 8265 has it compared (OpaqueString): composed, each kind of space as U+0020, all else as typed. It
+/// shows itself nowhere.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
@@ -511,7 +537,9 @@ impl Password {
 
     /// A password to compare with a kept one: any text that could be one.
     pub fn presented(text: String) -> Self {
-        Self(text)
+        let is_space = |c: char| c.general_category() == GeneralCategory::SpaceSeparator;
+        let spaced: String = text.chars().map(|c| if is_space(c) { ' ' } else { c }).collect();
+        Self(composed(&spaced).into_owned())
     }
 
     /// Why this can't be a new password of the account with this name.
@@ -532,7 +560,7 @@ impl FieldValue for Password {
         // NIST SP 800-63B, 5.1.1.2: any characters, counted as code points, not cut off.
         match password.chars().count() {
             ..Self::MIN => Err(("too_short", "At least 8 characters.".into())),
-            Self::MIN..=Self::MAX => Ok(Self(password.to_owned())),
+            Self::MIN..=Self::MAX => Ok(Self::presented(password.into_owned())),
             _ => Err(("too_long", "At most 128 characters.".into())),
         }
     }
@@ -574,7 +602,14 @@ mod tests {
 
     #[test]
     fn addresses() {
-        for good in ["ann@example.com", "a.b+c@mail.example.co.uk", "A@EXAMPLE.COM"] {
+        let same = |a: &str, b: &str| {
+            let folded = |text: &str| Email::parse(&json!(text)).unwrap().folded();
+            assert_eq!(folded(a), folded(b));
+        };
+        same("x@m\u{fc}nchen.de", "X@MU\u{308}NCHEN.de ");
+        same("x@m\u{fc}nchen.de", "x@xn--mnchen-3ya.de");
+        assert_eq!(Email::parse(&json!("x@mu\u{308}nchen.de")).unwrap().as_str(), "x@münchen.de");
+        for good in ["ann@example.com", "a.b+c@mail.example.co.uk", "A@EXAMPLE.COM", "x@例え.テスト"] {
             assert_eq!(refusal::<Email>(good), None, "{good}");
         }
         for bad in [
@@ -587,6 +622,8 @@ mod tests {
             "ann@[1.2.3.4]",
             "Ann <a@b.co>",
             "\"a\"@b.co",
+            "jörg@b.co",
+            "x@b\u{200b}.co\u{202e}",
             "a@b.co\nBcc: x@y.zz",
         ] {
             assert_eq!(refusal::<Email>(bad), Some("invalid_email"), "{bad}");
@@ -600,6 +637,9 @@ mod tests {
         assert_eq!(refusal::<Password>(&"a".repeat(129)), Some("too_long"));
         let name = Username::from_path("gull").unwrap();
         let weakness = |text: &str| Password(text.into()).weakness(Some(&name)).map(|(code, _)| code);
+        let presented = |text: &str| Password::presented(text.into());
+        assert!(presented("gro\u{308}ße\u{a0}\u{3000}1") == presented("größe  1"));
+        assert!(presented("Größe") != presented("größe") && presented("a ") != presented("a"));
         assert_eq!(weakness("Baseball"), Some("common_password"));
         assert_eq!(weakness("my-GULL-flies"), Some("contains_username"));
         assert_eq!(weakness("tern on the rock"), None);
@@ -608,8 +648,21 @@ mod tests {
 
     #[test]
     fn websites() {
-        assert_eq!(refusal::<Website>("https://example.com/me?x=1"), None);
-        for bad in ["javascript:alert(1)", "example.com", "ftp://example.com", "https://exa mple.com", "http://"] {
+        for good in ["https://example.com/me?x=1", "https://müller.de", "HTTPS://例え.テスト/ä"] {
+            assert_eq!(refusal::<Website>(good), None, "{good}");
+            assert_eq!(Website::parse(&json!(good)).unwrap().as_str(), good, "shown as typed");
+        }
+        for bad in [
+            "https:example.com",
+            "https://perch.example@evil.example",
+            "https:\\\\evil.example",
+            "https://evil\u{202e}.example",
+            "javascript:alert(1)",
+            "example.com",
+            "ftp://example.com",
+            "https://exa mple.com",
+            "http://",
+        ] {
             assert_eq!(refusal::<Website>(bad), Some("invalid_url"), "{bad}");
         }
     }

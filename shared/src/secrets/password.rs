@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use unicode_normalization::UnicodeNormalization;
 
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
@@ -40,7 +41,11 @@ pub async fn verify(password: &str, hash: Option<&str>) -> Result<bool> {
     let (password, hash) = (password.to_owned(), hash.unwrap_or(NOBODY).to_owned());
     off_the_executor(move || {
         let parsed = PasswordHash::new(&hash).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(argon2()?.verify_password(password.as_bytes(), &parsed).is_ok())
+        let argon2 = argon2()?;
+        let is_it = |text: &str| argon2.verify_password(text.as_bytes(), &parsed).is_ok();
+        // A hash may be older than the rule by which passwords are composed.
+        let decomposed: String = password.nfd().collect();
+        Ok(is_it(&password) || (decomposed != password && is_it(&decomposed)))
     })
     .await
 }
@@ -70,6 +75,8 @@ mod tests {
         assert!(verify("correct horse", Some(&hash)).await.unwrap());
         assert!(!verify("correct horsf", Some(&hash)).await.unwrap());
         assert!(!verify("correct horse", None).await.unwrap());
+        let decomposed = super::hash("cafe\u{301} au lait").await.unwrap();
+        assert!(verify("café au lait", Some(&decomposed)).await.unwrap(), "one of before");
         assert!(!is_outdated(&hash) && !is_outdated(NOBODY));
         assert!(is_outdated("$argon2id$v=19$m=4096,t=3,p=1$x$y"));
     }

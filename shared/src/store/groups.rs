@@ -444,6 +444,10 @@ pub struct Edit {
 /// # Errors
 /// Unavailable.
 pub async fn edit(app: &App, old: &Group, edit: Edit) -> Result<Option<Group>> {
+    let is_same_name = edit.name.as_ref().is_none_or(|name| *name == old.name);
+    if is_same_name && edit.description.as_ref().is_none_or(|text| *text == old.description) {
+        return Ok(Some(old.clone()));
+    }
     let mut op = Op::update(key::group(old.id)).add("ver", 1);
     if let Some(name) = edit.name {
         op = op.set("name", name);

@@ -16,11 +16,20 @@ struct Counter {
 /// # Errors
 /// Unavailable.
 pub async fn count(app: &App, scope: &str, window: u64, length: Duration) -> Result<u64> {
+    count_by(app, scope, window, length, 1).await
+}
+
+/// Counts so many more in a window and answers how many that makes.
+///
+/// # Errors
+/// Unavailable.
+pub async fn count_by(app: &App, scope: &str, window: u64, length: Duration, by: u64) -> Result<u64> {
     let gone = (app.now() + length * 2).seconds();
-    let op = Op::update(key::rate_limit(scope, window)).add("n", 1).set("ttl", gone);
+    let op =
+        Op::update(key::rate_limit(scope, window)).add("n", i64::try_from(by).unwrap_or(i64::MAX)).set("ttl", gone);
     match app.table().write(op).await? {
         Some(item) => Ok(item.read::<Counter>()?.n),
-        None => Ok(1),
+        None => Ok(by),
     }
 }
 

@@ -4,8 +4,8 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{GroupId, PostId, UserId, parse_ulid};
 use crate::models::group::Group;
-use crate::models::media::Use;
-use crate::models::post::{Content, Mention, Post};
+use crate::models::media::{Attached, Use};
+use crate::models::post::{Draft, Mention, Post};
 use crate::models::user::Profile;
 use crate::store::edges::Edge;
 use crate::store::timelines::{self, Span};
@@ -256,23 +256,41 @@ impl From<Error> for NotMade {
     }
 }
 
-/// New content over the version it was made from.
+/// Puts what a post is to say over the version it was made from. None when the post changed meanwhile or is gone.
 ///
 /// # Errors
-/// None when the post changed meanwhile or is gone.
-pub async fn edit(app: &App, old: &Post, content: &Content, mentions: Vec<Mention>) -> Result<Option<Post>> {
+/// 422 when something of the media is otherwise by now; unavailable.
+pub async fn edit(app: &App, old: &Post, draft: Draft) -> Result<Option<Post>> {
+    let Draft { content, hashtags, mentions, media } = draft;
+    let has = |all: &[Attached], one: &Attached| all.iter().any(|other| other.id == one.id);
+    let added: Vec<Attached> = media.iter().filter(|one| !has(&old.media, one)).cloned().collect();
+    let removed = old.media.iter().filter(|one| !has(&media, one)).map(|one| media::let_go(one.id));
+    let edited = app.now();
     let op = Op::update(key::post(old.id))
-        .set("content", content)
-        .set("hashtags", content.hashtags())
-        .set("mentions", mentions)
-        .set("edited", app.now())
+        .set("content", &content)
+        .set("hashtags", &hashtags)
+        .set("mentions", &mentions)
+        .set("edited", edited)
         .set(TODO, true)
         .add("ver", 1)
         .when(Condition::equal("ver", old.ver))
         .when(Condition::Without("un"));
-    match app.table().write(op).await {
-        Ok(item) => Ok(item.map(|item| item.read()).transpose()?),
-        Err(error) => error.refused().map(|_| None),
+    if media == old.media {
+        return match app.table().write(op).await {
+            Ok(item) => Ok(item.map(|item| item.read()).transpose()?),
+            Err(error) => error.refused().map(|_| None),
+        };
+    }
+    let mut ops = vec![op.set("media", &media)];
+    ops.extend(media::attach(&added, Use::Post(old.id)));
+    ops.extend(removed);
+    let Err(error) = app.table().transact(ops).await else {
+        let (edited, ver) = (Some(edited), old.ver + 1);
+        return Ok(Some(Post { content, hashtags, mentions, media, edited, ver, todo: true, ..old.clone() }));
+    };
+    match error.refused()?.has(0) {
+        true => Ok(None),
+        false => Err(media::lost()),
     }
 }
 

@@ -34,7 +34,7 @@ pub struct FeedParams {
     #[param(default = false, example = false)]
     include_own: Option<bool>,
     /// A post's id: only what is newer.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, max_length = 200)]
     after: Option<PostId>,
 }
 

@@ -65,10 +65,12 @@ fn a_request_becomes_the_payload_format_2_0() {
 }
 
 #[test]
-fn paths_are_decoded_and_end_at_a_question_mark() {
+fn paths_are_decoded_unless_that_makes_another_path() {
     for (path, stage, raw) in [
         ("/users/a%20b", "$default", "/users/a b"),
-        ("/users/a%3Fb=c", "$default", "/users/a"),
+        ("/users/a%3Fb=c", "$default", "/users/a%3Fb=c"),
+        ("/users/a%2Fb", "$default", "/users/a%2Fb"),
+        ("/users/%5Ca%23%00", "$default", "/users/\\a#\0"),
         ("/users/", "$default", "/users/"),
         ("/api", "api", "/api/"),
         ("/api/", "api", "/api/"),
