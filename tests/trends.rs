@@ -79,7 +79,7 @@ async fn a_hashtag_of_three_authors_is_told() {
     for author in &authors {
         author.comment(&post, "#comments don't count").await;
     }
-    let expected = [tag("größe", 4, 4.0), tag("tide", 4, 4.0), tag("mudflats", 3, 3.0)];
+    let expected = [tag("grösse", 4, 4.0), tag("tide", 4, 4.0), tag("mudflats", 3, 3.0)];
     assert_eq!(trending(&app, &authors[0]).await, expected);
     assert_eq!(told(&app.anon()).await, expected);
     let before = app.table().await;

@@ -17,7 +17,7 @@ mod source;
 mod walk;
 
 pub use report::Report;
-pub(crate) use source::{Source, variable};
+pub(crate) use source::{Source, text, variable};
 
 use crate::data::{Data, DataError, Folder};
 use crate::services::Durability;

@@ -19,6 +19,7 @@ mod functions;
 mod gateway;
 /// Who looks after reports.
 pub mod moderator;
+pub mod reindex;
 /// Which route takes a request.
 pub mod routes;
 /// Embedded AWS services.

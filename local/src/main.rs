@@ -52,6 +52,8 @@ enum Command {
     Env(EnvArguments),
     /// Make somebody a moderator, who sees reports and decides on them; a host may run meanwhile
     Moderator(ModeratorArguments),
+    /// Index anew, after an update that says so, what posts and people are found by; a host may run meanwhile
+    Reindex(TableArguments),
 }
 
 #[derive(Args)]
@@ -262,6 +264,7 @@ async fn main() -> ExitCode {
         Some(Command::Demo(arguments)) => return Box::pin(run_demo(&arguments)).await,
         Some(Command::Env(arguments)) => return print_environment(&arguments),
         Some(Command::Moderator(arguments)) => return Box::pin(appoint(arguments)).await,
+        Some(Command::Reindex(table)) => return Box::pin(reindex(table)).await,
         None => {}
     }
     if arguments.print_openapi {
@@ -367,6 +370,15 @@ async fn appoint(arguments: ModeratorArguments) -> ExitCode {
         (true, false) => "is no moderator",
     };
     writeln!(std::io::stdout().lock(), "{username} {told}").map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+}
+
+/// Says how much was looked at.
+async fn reindex(table: TableArguments) -> ExitCode {
+    match local::reindex::reindex(&table.into()).await {
+        Ok(done) => writeln!(std::io::stdout().lock(), "{} posts and comments, {} people", done.posts, done.people)
+            .map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
+        Err(error) => fail(&error),
+    }
 }
 
 /// In the form that was asked for.

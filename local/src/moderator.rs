@@ -32,6 +32,14 @@ pub enum AppointError {
 /// # Errors
 /// There is no such table, or nobody has this name.
 pub async fn appoint(target: &Target, name: &str, is_moderator: bool) -> Result<bool, AppointError> {
+    on_table(target, async |app, _| appoint_by(app, name, is_moderator).await).await
+}
+
+/// Does something to a table, with an app that knows the table and nothing else.
+pub(crate) async fn on_table<T>(
+    target: &Target,
+    work: impl AsyncFnOnce(&App, &Source) -> Result<T, AppointError>,
+) -> Result<T, AppointError> {
     match target {
         Target::Table { name: table, endpoint } => {
             let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
@@ -40,12 +48,12 @@ pub async fn appoint(target: &Target, name: &str, is_moderator: bool) -> Result<
                 "AWS_ENDPOINT_URL_DYNAMODB" => endpoint.clone(),
                 name => variable(name),
             })?;
-            appoint_by(&app, name, is_moderator).await
+            work(&app, &Source::outside(table, endpoint.as_deref())?).await
         }
         Target::Folder(path) => match Folder::open(&Data::Dir(path.clone())) {
             Err(DataError::InUse(_)) => {
                 let told = Folder::told(path).map_err(AuditError::Folder)?;
-                appoint_at(path, told.dynamodb(), name, is_moderator).await
+                on_embedded(path, told.dynamodb(), work).await
             }
             folder => {
                 let folder = folder.map_err(AuditError::Folder)?;
@@ -53,7 +61,7 @@ pub async fn appoint(target: &Target, name: &str, is_moderator: bool) -> Result<
                     return Err(AuditError::Empty(path.clone()).into());
                 }
                 let database = DynamoDb::start(folder.path(), Durability::Full).await.map_err(AuditError::Database)?;
-                let done = appoint_at(path, database.endpoint(), name, is_moderator).await;
+                let done = on_embedded(path, database.endpoint(), work).await;
                 database.stop().await;
                 done
             }
@@ -62,7 +70,11 @@ pub async fn appoint(target: &Target, name: &str, is_moderator: bool) -> Result<
 }
 
 /// In the one table of an embedded DynamoDB.
-async fn appoint_at(path: &Path, endpoint: &str, name: &str, is_moderator: bool) -> Result<bool, AppointError> {
+async fn on_embedded<T>(
+    path: &Path,
+    endpoint: &str,
+    work: impl AsyncFnOnce(&App, &Source) -> Result<T, AppointError>,
+) -> Result<T, AppointError> {
     let source = Source::only_table(endpoint).await?.ok_or_else(|| AuditError::Empty(path.to_owned()))?;
     let app = app(source.table(), |name| match name {
         "AWS_REGION" => Some(REGION.to_owned()),
@@ -70,7 +82,7 @@ async fn appoint_at(path: &Path, endpoint: &str, name: &str, is_moderator: bool)
         "AWS_ENDPOINT_URL_DYNAMODB" => Some(endpoint.to_owned()),
         _ => None,
     })?;
-    appoint_by(&app, name, is_moderator).await
+    work(&app, &source).await
 }
 
 /// An app that knows this table and nothing else.

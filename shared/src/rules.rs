@@ -60,6 +60,8 @@ enum Authority {
     InPlace,
     /// That they moderate the service.
     Everywhere,
+    /// That a post is theirs, for an archive of all that is: whatever it stands below or in.
+    Archive,
 }
 
 /// How the reader stands to these. Nobody who is not signed in is kept from anybody, nor is a member of any group.
@@ -210,6 +212,9 @@ impl Sight<'_> {
     }
 
     pub fn sees_post(&self, id: PostId) -> bool {
+        if self.authority == Authority::Archive && self.viewer.is_some_and(|me| me.id == id.author) {
+            return true;
+        }
         let authors = id.authors();
         let hidden_by_none = self.overseen(id, &authors);
         id.group().is_none_or(|group| self.sees_group(group)) && self.sees_all(authors.into_iter().skip(hidden_by_none))
@@ -222,11 +227,18 @@ impl Sight<'_> {
         self
     }
 
+    /// The same for the reader's own archive, which has all that is theirs.
+    #[must_use]
+    pub fn in_archive(mut self) -> Self {
+        self.authority = Authority::Archive;
+        self
+    }
+
     /// How many of a post's authors, from its own on, no block hides from the reader.
     fn overseen(&self, id: PostId, authors: &[UserId]) -> usize {
         let moderates = || id.group().and_then(|group| self.role_in(group)).is_some_and(Role::moderates);
         match (self.authority, self.viewer) {
-            (Authority::None, _) | (_, None) => 0,
+            (Authority::None | Authority::Archive, _) | (_, None) => 0,
             (Authority::InPlace, Some(_)) if moderates() => authors.len(),
             (Authority::InPlace, Some(me)) => authors.iter().rposition(|author| *author == me.id).unwrap_or(0),
             (Authority::Everywhere, Some(_)) => authors.len(),

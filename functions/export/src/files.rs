@@ -67,10 +67,12 @@ where the API tells where it is. reports.json has `post_id`, `reason`, `details`
 
 It is no snapshot: what changed while it was made is in some files and not in others.
 
+What I wrote is in here wherever it stands, also below a post of somebody where one of us blocks the other, and in a group
+that I am no longer in.
+
 Not in here: my password and all tokens, of which the service has hashes alone; what others did or wrote, but for what I
-see of it in these lists; what the service does not show me at this time, such as what I wrote below a post of somebody
-where one of us blocks the other, or in a private group that I am no longer in; and what is computed from the rest, such as
-the search index, suggestions, and views by day.
+see of it in these lists at this time; and what is computed from the rest, such as the search index, suggestions, and views
+by day.
 ";
 
 async fn one(archive: &mut Archive<'_>, item: &impl Serialize) -> Result<usize> {
@@ -231,7 +233,7 @@ impl Reader<'_> {
         let likes = store::likes::among(app, self.user, &ids(&found)).await?;
         let mut authors = cards::load(app, found.iter().map(|post| post.id.author)).await?;
         authors.insert(self.user, self.me.clone());
-        let sight = rules::sight(app, Some(viewer), rules::of_posts(&found)).await?;
+        let sight = rules::sight(app, Some(viewer), rules::of_posts(&found)).await?.in_archive();
         items(present(found, &authors, Some(viewer), &sight, &likes, &self.links))
     }
 

@@ -11,6 +11,7 @@ use shared::http::{Bearer, View};
 use shared::ids::NotificationId;
 use shared::models::fields::{Fields, FromFields};
 use shared::store::notifications;
+use shared::views::notification;
 
 /// So many ids a request may name.
 const MAX_IDS: usize = 100;
@@ -47,7 +48,8 @@ impl FromFields for MarkRead {
 /// How many are unread.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Unread {
-    #[schema(example = 0)]
+    /// 100 stands for that many or more.
+    #[schema(example = 0, maximum = 100)]
     unread_count: u64,
 }
 
@@ -64,22 +66,25 @@ pub(crate) async fn mark_read(
     bearer: Bearer,
     Json(body): Json<MarkRead>,
 ) -> Result<View<Unread>> {
-    let me = bearer.acting(&app, Action::MarkRead).await?.id;
+    let viewer = bearer.acting(&app, Action::MarkRead).await?;
+    let me = viewer.id;
     if body.all {
         notifications::mark_all_read(&app, me).await?;
     } else {
         notifications::mark_read(&app, me, &body.ids).await?;
     }
     let mark = notifications::read_mark(&app, me).await?;
-    Ok(View(Unread { unread_count: mark.unread }))
+    Ok(View(Unread { unread_count: notification::unread_count(&app, &viewer, &mark).await? }))
 }
 
 /// How many of my notifications are unread.
+///
+/// As many as `GET /notifications?unread=true` shows, up to 100.
 #[utoipa::path(
     get, path = "/notifications/unread-count", tag = "notifications", security(("bearer" = [])),
     responses((status = 200, description = "The count; alike ones that are grouped count once", body = Unread, example = json!({"unread_count": 3})))
 )]
 pub(crate) async fn count_unread(State(app): State<App>, bearer: Bearer) -> Result<View<Unread>> {
-    let (_, mark) = try_join(bearer.viewer(&app), notifications::read_mark(&app, bearer.id())).await?;
-    Ok(View(Unread { unread_count: mark.unread }))
+    let (viewer, mark) = try_join(bearer.viewer(&app), notifications::read_mark(&app, bearer.id())).await?;
+    Ok(View(Unread { unread_count: notification::unread_count(&app, &viewer, &mark).await? }))
 }

@@ -6,7 +6,7 @@ use shared::error::{Error, FieldError, Result};
 use shared::http::extract::UserRef;
 use shared::http::{Page, PageParams, PageQuery, Reader};
 use shared::ids::{PostId, UserId};
-use shared::models::search::{Term, words};
+use shared::models::search::{self, Term};
 use shared::models::viewer::Viewer;
 use shared::views::media::Links;
 use shared::views::post::{PostView, present};
@@ -18,7 +18,7 @@ use std::collections::{BTreeSet, HashMap};
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "documentation")]
 pub(crate) struct SearchParams {
-    /// Words that all occur, whatever their case and accents: eight at most, with hashtag and author.
+    /// Words that all occur, whatever their case, accents, strokes and apostrophes: eight at most, with hashtag and author.
     #[param(example = "low tide", max_length = 500)]
     q: Option<String>,
     /// A hashtag, with or without `#`.
@@ -62,7 +62,7 @@ fn asked(query: &PageQuery) -> Result<(BTreeSet<Term>, Option<UserRef>)> {
     let given = |name| query.param(name).map(str::trim).filter(|text| !text.is_empty());
     let refused =
         |field: &str, code: &str, detail: &str| Err(Error::invalid(vec![FieldError::new(field, code, detail)]));
-    let mut wanted = given("q").map(words).unwrap_or_default();
+    let mut wanted = given("q").map(search::asked).unwrap_or_default();
     if given("q").is_some() && wanted.is_empty() {
         return refused("q", "no_words", "There is no word in this.");
     }

@@ -14,7 +14,7 @@ use shared::table::design::{Key, PARTITION_KEY, SORT_KEY};
 use std::collections::HashMap;
 
 /// An item as the SDK gives it.
-pub(super) type Row = HashMap<String, AttributeValue>;
+pub(crate) type Row = HashMap<String, AttributeValue>;
 
 /// Items read at once. The embedded DynamoDB puts all that is left of a table before it cuts a page that has no limit.
 const PAGE: i32 = 2_000;
@@ -32,10 +32,10 @@ pub(crate) struct Source {
 }
 
 /// Some items of a scan.
-pub(super) struct Page {
-    pub(super) rows: Vec<Row>,
+pub(crate) struct Page {
+    pub(crate) rows: Vec<Row>,
     /// Where the next one starts; None at the end.
-    pub(super) next: Option<Row>,
+    pub(crate) next: Option<Row>,
     pub(super) units: f64,
 }
 
@@ -57,7 +57,7 @@ impl Source {
     }
 
     /// A table elsewhere, by the variables that every AWS tool reads.
-    pub(super) fn outside(table: &str, endpoint: Option<&str>) -> Result<Self, AuditError> {
+    pub(crate) fn outside(table: &str, endpoint: Option<&str>) -> Result<Self, AuditError> {
         let [region, default_region, id, secret, token] =
             ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
                 .map(variable);
@@ -72,7 +72,7 @@ impl Source {
     }
 
     /// Items in the order of the table, those of a partition together and sorted.
-    pub(super) async fn page(&self, after: Option<Row>) -> Result<Page, AuditError> {
+    pub(crate) async fn page(&self, after: Option<Row>) -> Result<Page, AuditError> {
         let scan = self.client.scan().table_name(&self.table).consistent_read(true).limit(PAGE);
         let scan = scan.set_exclusive_start_key(after).return_consumed_capacity(ReturnConsumedCapacity::Total);
         let page = Box::pin(scan.send()).await.map_err(unreadable)?;
@@ -135,7 +135,7 @@ fn attributes(key: &Key) -> Row {
 }
 
 /// The text of an attribute; empty where it has none.
-pub(super) fn text<'a>(row: &'a Row, attribute: &str) -> &'a str {
+pub(crate) fn text<'a>(row: &'a Row, attribute: &str) -> &'a str {
     row.get(attribute).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
 }
 

@@ -5,6 +5,7 @@ pub mod audience;
 pub mod days;
 pub mod deletion;
 pub mod fields;
+mod fold;
 pub mod following;
 pub mod group;
 pub mod media;

@@ -4,17 +4,17 @@
 //! A row lies under each of their beginnings, the best match first and then the most widely followed, so that a page costs
 //! the same however many there are of a name.
 
+use super::fold;
 use super::following::Followers;
-use super::search::folded;
+use super::search::FOLDING;
 use super::user::{Profile, Username};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use unicode_segmentation::UnicodeSegmentation;
 
 /// Beginnings have up to so many characters; what is longer is told by the names alone. No username is longer.
 const MAX_CHARS: usize = 20;
-/// So many words of a full name count.
-const MAX_WORDS: usize = 6;
+/// So many words of a full name count, parts and pairs of letters among them.
+const MAX_WORDS: usize = 12;
 
 /// The names of somebody, or those that a question asks for, folded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Names(BTreeSet<String>);
 impl Names {
     pub fn of(profile: &Profile) -> Self {
         let full_name = profile.full_name.as_deref().unwrap_or_default();
-        Self(words(full_name).take(MAX_WORDS).chain([username(&profile.username)]).collect())
+        Self(words(fold::written(full_name)).take(MAX_WORDS).chain([username(&profile.username)]).collect())
     }
 
     /// What a question asks for: every word of it. Empty when there is none in it.
@@ -33,9 +33,9 @@ impl Names {
         // A username is one word, underscores at its ends included, which are no part of any.
         match question.strip_prefix('@').unwrap_or(question) {
             name if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
-                Self([cut(&folded(name)).to_owned()].into())
+                Self([cut(&fold::text(name)).to_owned()].into())
             }
-            text => Self(words(text).collect()),
+            text => Self(words(fold::asked(text)).collect()),
         }
     }
 
@@ -82,12 +82,11 @@ impl Names {
 }
 
 fn username(name: &Username) -> String {
-    cut(&folded(name.as_str())).to_owned()
+    cut(&fold::text(name.as_str())).to_owned()
 }
 
-fn words(text: &str) -> impl Iterator<Item = String> {
-    let words: Vec<String> = folded(text).unicode_words().map(|word| cut(word).to_owned()).collect();
-    words.into_iter()
+fn words(words: Vec<String>) -> impl Iterator<Item = String> {
+    words.into_iter().map(|word| cut(&word).to_owned())
 }
 
 fn cut(word: &str) -> &str {
@@ -124,7 +123,7 @@ pub const POPULAR: &str = "*";
 
 /// The beginning under which everybody is who has an interest. No name begins so, either.
 pub fn interest_row(interest: &str) -> String {
-    format!("#{}", folded(interest))
+    format!("#{}", fold::text(interest))
 }
 
 /// What a row says beside its key: all names, for questions of several words.
@@ -140,6 +139,9 @@ pub struct NamesIndexed {
     pub rows: BTreeSet<NameRow>,
     /// What the rows tell.
     pub names: Names,
+    /// How names were folded then.
+    #[serde(default)]
+    pub folding: u8,
     /// The profile's version and the rank, once all is as these demand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<(u64, Rank)>,
@@ -155,14 +157,15 @@ impl NamesIndexed {
         let more = interests.chain(popular).map(|beginning| NameRow { beginning, order: format!("1{:02}", rank.0) });
         let names = Names::of(profile);
         let rows = names.rows(&username(&profile.username), rank).into_iter().chain(more).collect();
-        Self { rows, names, done: Some((profile.ver, rank)), n: 0 }
+        Self { rows, names, folding: FOLDING, done: Some((profile.ver, rank)), n: 0 }
     }
 
     /// The next change towards what is wanted, of at most so many rows; None when all is as wanted. One is enough but for
     /// very long names.
     pub fn towards(self, wanted: &Self, most: usize) -> Option<Change> {
         let is_noted = self.n > 0;
-        if self.done == wanted.done && is_noted == wanted.done.is_some() {
+        let is_folded_so = self.folding == wanted.folding || wanted.done.is_none();
+        if self.done == wanted.done && is_folded_so && is_noted == wanted.done.is_some() {
             return None;
         }
         // Rows tell all names, so where these are others all are written anew.
@@ -184,7 +187,7 @@ impl NamesIndexed {
         rows.extend(puts.iter().cloned());
         let names = if is_other { self.names } else { wanted.names.clone() };
         let is_gone = rows.is_empty() && wanted.done.is_none();
-        let note = Self { rows, names, done: wanted.done.filter(|_| is_last), n: self.n + 1 };
+        let note = Self { rows, names, folding: wanted.folding, done: wanted.done.filter(|_| is_last), n: self.n + 1 };
         Some(Change { note: Some(note).filter(|_| !is_gone), puts, deletes })
     }
 }
@@ -212,11 +215,36 @@ mod tests {
         assert_eq!(Names::asked("_gull_"), names(&["_gull_"]));
         assert_eq!(Names::asked("Jörg MÜLLER-Groß"), names(&["gross", "jorg", "muller"]));
         assert_eq!(Names::asked("Мария"), names(&["мария"]));
+        assert_eq!(Names::asked("O’Reilly"), names(&["oreilly"]));
+        assert_eq!(Names::asked("김민준"), names(&["김민", "민준"]));
         for nothing in ["", " @ ", "…", "😀"] {
             assert_eq!(Names::asked(nothing).longest(), None, "{nothing}");
         }
         assert_eq!(Names::asked("li bauer").longest(), Some("bauer"));
         assert_eq!(Names::asked(&"é".repeat(30)), names(&["eeeeeeeeeeeeeeeeeeee"]));
+    }
+
+    #[test]
+    fn people_are_found_however_their_names_are_typed() {
+        for (full_name, question) in [
+            ("Søren Łukasz Đặng", "soren lukasz dang"),
+            ("Tim O’Reilly", "oreilly"),
+            ("Tim O'Reilly", "reil"),
+            ("Tim O'Reilly", "o'reilly"),
+            ("İpek Işık", "ipek isik"),
+            ("김민준", "민준"),
+            ("김민준", "김민준"),
+            ("김민준", "김"),
+            ("王小明", "小明"),
+            ("山田太郎", "太郎"),
+            ("Þórr Æsir", "thorr aesir"),
+        ] {
+            let found = wanted(full_name, 1);
+            let asked = Names::asked(question);
+            assert!(found.names.have(&asked), "{full_name} by {question}");
+            let longest = asked.longest().unwrap();
+            assert!(found.rows.iter().any(|row| row.beginning == longest), "{full_name} by {question}");
+        }
     }
 
     #[test]

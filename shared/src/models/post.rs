@@ -1,6 +1,7 @@
 //! Posts.
 
 use super::fields::{FieldValue, Refusal, bounded};
+use super::fold;
 use super::media::Attached;
 use super::text;
 use super::user::Username;
@@ -153,11 +154,11 @@ impl Content {
         &self.0
     }
 
-    /// Hashtags in order, each once, in lower case, without `#`.
+    /// Hashtags in order, each once, folded (`fold::tag`), without `#`.
     pub fn hashtags(&self) -> Vec<String> {
         let mut tags: Vec<String> = Vec::new();
         for tag in text::hashtags(&self.0) {
-            let tag = tag.to_lowercase();
+            let tag = fold::tag(tag);
             if tag.len() <= Self::MAX_HASHTAG_BYTES && !tags.contains(&tag) {
                 tags.push(tag);
             }
@@ -199,7 +200,7 @@ mod tests {
     fn hashtags_and_mentions_come_once_each() {
         let content =
             Content::parse(&json!("#Rust and #rust, #gro\u{308}ße! @ann, @Ann and @bob_1. @no @usr_x")).unwrap();
-        assert_eq!(content.hashtags(), ["rust", "größe"]);
+        assert_eq!(content.hashtags(), ["rust", "grösse"]);
         let names: Vec<_> = content.mentioned().iter().map(Username::to_string).collect();
         assert_eq!(names, ["ann", "bob_1"]);
     }

@@ -1,15 +1,17 @@
 //! What posts are found by: their words, hashtags and author, all as terms.
 //!
-//! Words are those of Unicode's segmentation ([UAX #29](https://www.unicode.org/reports/tr29/)), whatever their case and
-//! accents, alike in a post and in a question.
+//! Words are those of Unicode's segmentation ([UAX #29](https://www.unicode.org/reports/tr29/)), folded (`fold`) alike in a
+//! post and in a question.
 
+use super::fold;
 use super::post::Post;
 use crate::ids::{PostId, UserId};
 use crate::secrets::{base64url, from_base64url, sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use unicode_normalization::UnicodeNormalization;
-use unicode_segmentation::UnicodeSegmentation;
+
+/// Raised by each change of what words and tags become: what was indexed by an earlier one is indexed anew.
+pub const FOLDING: u8 = 1;
 
 /// A post is found by so many different words; the rest of a longer one are text alone.
 const MAX_WORDS: usize = 500;
@@ -25,7 +27,7 @@ pub struct Term(String);
 
 impl Term {
     pub fn hashtag(tag: &str) -> Self {
-        Self(format!("#{}", tag.to_lowercase()))
+        Self(format!("#{}", fold::tag(tag)))
     }
 
     pub fn author(id: UserId) -> Self {
@@ -53,23 +55,22 @@ impl Term {
     }
 }
 
-/// The words of a text, each once.
+/// The words by which a text is found, each once: of one with apostrophes its parts, too, and of what is written without
+/// spaces each two neighbours.
 pub fn words(text: &str) -> BTreeSet<Term> {
-    folded(text).unicode_words().take(MAX_WORDS).map(|word| Term(cut(word).to_owned())).collect()
+    let mut words = BTreeSet::new();
+    for word in fold::written(text) {
+        if words.len() == MAX_WORDS {
+            break;
+        }
+        words.insert(Term(cut(&word).to_owned()));
+    }
+    words
 }
 
-/// Without case and accents. What is no accent but a part of the letter, such as a vowel of Hindi, stays.
-pub(super) fn folded(text: &str) -> String {
-    let plain = text.nfkd().filter(|c| !is_accent(*c)).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    plain.nfc().collect()
-}
-
-/// Combining diacritics, and the points of Hebrew and Arabic.
-const fn is_accent(c: char) -> bool {
-    matches!(c,
-        '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5bd}' | '\u{5bf}'..='\u{5c7}' | '\u{610}'..='\u{61a}'
-        | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
-        | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
+/// The words that a question asks for, each once.
+pub fn asked(question: &str) -> BTreeSet<Term> {
+    fold::asked(question).into_iter().take(MAX_WORDS).map(|word| Term(cut(&word).to_owned())).collect()
 }
 
 fn cut(word: &str) -> &str {
@@ -130,6 +131,9 @@ impl Posting {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Indexed {
     pub terms: BTreeSet<Term>,
+    /// How words became terms then.
+    #[serde(default)]
+    pub folding: u8,
     /// The post's version, once that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<u64>,
@@ -151,12 +155,45 @@ mod tests {
     #[test]
     fn words_are_told_apart_in_any_script_whatever_their_case_and_accents() {
         assert_eq!(said("Größe GROSSE grosse, CAFE\u{301} café cafe"), ["cafe", "grosse"]);
-        assert_eq!(said("don't stop; 3.14 a_b"), ["3.14", "a_b", "don't", "stop"]);
+        assert_eq!(said("don't stop; 3.14 a_b"), ["3.14", "a_b", "don", "dont", "stop", "t"]);
         assert_eq!(said("Ёлка ёлка ЕЛКА"), ["елка"]);
         assert_eq!(said("עַל־יְדֵי على"), said("על־ידי على"));
         assert_eq!(said("कि का").len(), 2, "vowels are no accents");
-        assert_eq!(said("漢字"), ["字", "漢"]);
+        assert_eq!(said("漢字"), ["字", "漢", "漢字"]);
         assert_eq!(said("ガ カ").len(), 2);
+        let found = |text: &str, question: &str| asked(question).is_subset(&words(text));
+        for (text, question) in [
+            ("I don’t", "don't"),
+            ("I don’t", "dont"),
+            ("I dont", "don't"),
+            ("O'Reilly", "oreilly"),
+            ("O’Reilly", "reilly"),
+            ("O'Reilly", "o reilly"),
+            ("O'Reilly’s", "o’reilly"),
+            ("L'équipe", "equipe"),
+            ("l'équipe", "L’ÉQUIPE"),
+            ("dell’arte", "arte"),
+            ("Søren Łukasz Đặng", "soren lukasz dang"),
+            ("soren", "SØREN"),
+            ("Æsir œuvre þing ðin", "aesir oeuvre thing din"),
+            ("İstanbul", "istanbul"),
+            ("ISTANBUL", "ıstanbul"),
+            ("한글은", "한글"),
+            ("한글은", "글은"),
+            ("東京都渋谷区", "渋谷"),
+            ("東京都渋谷区", "東京都"),
+            ("東京", "京"),
+            ("ＦＵＬＬ", "full"),
+            ("ｶﾀｶﾅ", "カタカナ"),
+            ("カタカナ", "タカ"),
+        ] {
+            assert!(found(text, question), "{text} by {question}: {:?}, {:?}", words(text), asked(question));
+        }
+        for (text, question) in [("don't", "can't"), ("한글은", "은한"), ("東京都", "京東"), ("Søren", "sren")]
+        {
+            assert!(!found(text, question), "{text} by {question}");
+        }
+        assert!(asked(&"漢字仮名交文".repeat(1)).len() <= 8);
         assert_eq!(said("😀 — …"), Vec::<String>::new());
         assert_eq!(said(&"é".repeat(200)), ["e".repeat(64)]);
     }

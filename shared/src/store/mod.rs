@@ -1,6 +1,7 @@
 //! One file per aggregate, one function per access pattern (the numbers are the chart's in `table::design`).
 
 pub mod activity;
+pub mod acts;
 pub mod addresses;
 pub mod analytics;
 pub mod audience;

@@ -242,6 +242,28 @@ pub async fn after(
     Ok((rows.items.iter().map(|item| item.read()).collect::<Result<_, _>>()?, rows.next))
 }
 
+/// The latest events of a notification, latest first, and at most so many.
+///
+/// # Errors
+/// Unavailable.
+pub async fn latest_events(app: &App, owner: UserId, of: &Notification, most: usize) -> Result<Vec<NotificationEvent>> {
+    let ends = [of.id, of.last].map(|id| key::notification_event(owner, id));
+    let range = key::notification_events(owner).from(ends[0].sk()).to(ends[1].sk());
+    let (mut found, mut after) = (Vec::new(), None::<String>);
+    // Those of others lie between them.
+    for _ in 0..4 {
+        let rows = app.table().query(&range, Order::NewestFirst, Read::Strong, most, after.as_deref()).await?;
+        let events = rows.items.iter().filter_map(|item| item.readable::<NotificationEvent>());
+        found.extend(events.filter(|event| event.group == of.id));
+        after = rows.next;
+        if after.is_none() || found.len() as u64 >= of.n || found.len() >= most {
+            break;
+        }
+    }
+    found.truncate(most);
+    Ok(found)
+}
+
 /// The notifications of these ids that are there; 1 unit each.
 ///
 /// # Errors

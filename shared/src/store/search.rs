@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
 use crate::models::post::Post;
 pub use crate::models::search::is_found;
-use crate::models::search::{Indexed, Posting, Term, terms};
+use crate::models::search::{FOLDING, Indexed, Posting, Term, terms};
 use crate::table::design::key;
 use crate::table::{Condition, Op, Order, Read, Rows};
 use futures::future::try_join;
@@ -106,14 +106,15 @@ pub async fn index(app: &App, id: PostId) -> Result<()> {
     for _ in 0..EDGE_REFUSALS {
         let (post, known) = both(app, id).await?;
         let ver = post.as_ref().map(|post| post.ver);
-        if known.as_ref().and_then(|known| known.done) == ver && known.is_some() == post.is_some() {
+        let is_folded_so = known.as_ref().is_none_or(|known| known.folding == FOLDING);
+        if is_folded_so && known.as_ref().and_then(|known| known.done) == ver && known.is_some() == post.is_some() {
             return Ok(());
         }
         let wanted = post.as_ref().map(terms).unwrap_or_default();
         let known = known.unwrap_or_default();
         // All that may be there from now on, first: whoever comes after a crash knows what to take away.
         let terms = known.terms.union(&wanted).cloned().collect();
-        let all = Indexed { terms, done: None, used: known.used, n: known.n + 1 };
+        let all = Indexed { terms, folding: FOLDING, done: None, used: known.used, n: known.n + 1 };
         if !replace(app, id, known.n, Some(&all), Vec::new()).await? {
             continue;
         }
@@ -126,7 +127,7 @@ pub async fn index(app: &App, id: PostId) -> Result<()> {
         let Uses { ops, noted, is_all } =
             trends::uses(app, id, post.as_ref().filter(|_| is_found(id)), all.used).await?;
         let is_gone = post.is_none() && is_all;
-        let done = Indexed { terms: wanted, done: ver.filter(|_| is_all), used: noted, n: all.n + 1 };
+        let done = Indexed { terms: wanted, folding: FOLDING, done: ver.filter(|_| is_all), used: noted, n: all.n + 1 };
         // Edited or deleted meanwhile, it has another version in the next round.
         replace(app, id, all.n, Some(&done).filter(|_| !is_gone), ops).await?;
     }

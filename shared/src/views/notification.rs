@@ -1,5 +1,7 @@
 //! Notifications as their owner sees them.
 
+mod shown;
+
 use super::media::Links;
 use super::user::UserCard;
 use crate::App;
@@ -13,14 +15,17 @@ use crate::models::user::Profile;
 use crate::models::viewer::Viewer;
 use crate::rules::{self, Sight, Subject};
 use crate::store::{cards, notifications};
-use futures::future::{try_join, try_join4};
+use futures::future::{try_join, try_join3};
 use serde::Serialize;
+use shown::Shown;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Rows read at once in search of unread ones, and how often that is done for one page.
 const SEARCHED: usize = 100;
 const SEARCHES: usize = 4;
+/// The count of unread ones goes no further: each costs a read or two.
+pub const MOST_UNREAD: usize = 100;
 
 /// One notification: alike events in one.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -82,8 +87,11 @@ type Cards = HashMap<UserId, Arc<Profile>>;
 /// Whether its owner still may know of what it is about: they may have left the group since, or one of those whom the
 /// post stands below blocks them now.
 fn may_read(sight: &Sight<'_>, kind: NotificationKind, post: Option<PostId>, group: Option<GroupId>) -> bool {
-    let asked = kind == NotificationKind::GroupRequest;
-    let group_too = group.is_none_or(|group| !asked || sight.role_in(group).is_some_and(Role::moderates));
+    let group_too = group.is_none_or(|group| match kind {
+        NotificationKind::GroupRequest => sight.role_in(group).is_some_and(Role::moderates),
+        NotificationKind::GroupAccepted => sight.role_in(group).is_some(),
+        _ => true,
+    });
     group_too && post.is_none_or(|post| sight.sees_post(post))
 }
 
@@ -94,20 +102,14 @@ fn subjects(actors: &[UserId], post: Option<PostId>, group: Option<GroupId>) -> 
 }
 
 impl NotificationView {
-    /// None when nobody is left of whom the owner wants to hear, or it is about what they don't see any more.
     fn new(
-        notification: Notification,
+        Shown { notification, actors, actors_count, comment }: Shown,
         mark: &ReadMark,
         cards: &Cards,
-        sight: &Sight<'_>,
         links: &Links,
-    ) -> Option<Self> {
-        may_read(sight, notification.kind, notification.post, notification.group).then_some(())?;
-        let (heard, hidden): (Vec<_>, Vec<_>) =
-            notification.actors.iter().copied().partition(|actor| sight.hears_of(*actor));
-        let actors_count = notification.n.saturating_sub(notification.again).saturating_sub(hidden.len() as u64);
-        let actors = heard.iter().filter_map(|id| cards.get(id));
-        (hidden.is_empty() || actors_count > 0).then(|| Self {
+    ) -> Self {
+        let actors = actors.iter().filter_map(|id| cards.get(id));
+        Self {
             actors: actors.map(|profile| UserCard::new(profile, links)).collect(),
             read: notification.is_read(mark),
             id: notification.id,
@@ -115,11 +117,24 @@ impl NotificationView {
             actors_count,
             post_id: notification.post,
             group_id: notification.group,
-            comment_id: notification.comment.filter(|comment| sight.hears_of(comment.author)),
+            comment_id: comment,
             created_at: notification.id.created_at().rfc3339(),
             updated_at: notification.last.created_at().rfc3339(),
-        })
+        }
     }
+}
+
+/// How many unread notifications the list shows, up to [`MOST_UNREAD`].
+///
+/// # Errors
+/// Unavailable.
+pub async fn unread_count(app: &App, viewer: &Viewer, mark: &ReadMark) -> Result<u64> {
+    // It counts what was told and not read, of which some may not show.
+    if mark.unread == 0 {
+        return Ok(0);
+    }
+    let (_, found, _) = unread(app, viewer.id, MOST_UNREAD, None).await?;
+    shown::count(app, viewer, found).await
 }
 
 /// A page of the list, newest first, and where the next one starts.
@@ -169,11 +184,8 @@ async fn present(
     found: Vec<Notification>,
     links: &Links,
 ) -> Result<Vec<NotificationView>> {
-    let people: Vec<UserId> = found.iter().flat_map(|one| one.actors.iter().copied()).collect();
-    let about: Vec<Subject> = found.iter().flat_map(|one| subjects(&one.actors, one.post, one.group)).collect();
-    let sight = rules::sight(app, Some(viewer), about);
-    let (sight, cards) = try_join(sight, cards::load(app, people.iter().copied())).await?;
-    Ok(found.into_iter().filter_map(|one| NotificationView::new(one, mark, &cards, &sight, links)).collect())
+    let (shown, cards) = shown::shown(app, viewer, found).await?;
+    Ok(shown.into_iter().map(|one| NotificationView::new(one, mark, &cards, links)).collect())
 }
 
 /// Looks for unread ones, a bounded number of rows: a page may come out short, its cursor goes on all the same.
@@ -220,25 +232,21 @@ pub async fn events(
     let (viewer, (found, next)) = try_join(bearer.viewer(app), found).await?;
     let groups: HashSet<_> = found.iter().map(|event| event.group).collect();
     let groups: Vec<_> = groups.into_iter().collect();
-    let actors: Vec<UserId> = found.iter().map(|event| event.actor).collect();
-    let about: Vec<Subject> =
-        found.iter().flat_map(|one| subjects(std::slice::from_ref(&one.actor), one.post, one.of)).collect();
-    let (mark, groups, cards, sight) = try_join4(
+    let (mark, groups, (shown, cards)) = try_join3(
         notifications::read_mark(app, owner),
         notifications::load(app, owner, &groups),
-        cards::load(app, actors.iter().copied()),
-        rules::sight(app, Some(&viewer), about),
+        shown::events(app, &viewer, &found),
     )
     .await?;
     let read: HashSet<_> = groups.iter().filter(|group| group.is_read(&mark)).map(|group| group.id).collect();
     let links = Links::new(app)?;
     let view = |event: NotificationEvent| {
-        may_read(&sight, event.kind, event.post, event.of).then_some(())?;
+        shown.contains(&shown::act_of(&event)).then_some(())?;
         Some(NotificationEventView {
             id: event.id,
             notification_id: event.group,
             kind: event.kind,
-            actor: UserCard::new(cards.get(&event.actor).filter(|_| sight.hears_of(event.actor))?, &links),
+            actor: UserCard::new(cards.get(&event.actor)?, &links),
             post_id: event.post,
             group_id: event.of,
             comment_id: event.comment,
