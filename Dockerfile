@@ -8,7 +8,7 @@ COPY . .
 ARG PERCH_COMMIT
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --profile dist --package local --bin perch \
+    cargo build --locked --profile dist --package perch --bin perch \
     && cp target/dist/perch /usr/local/bin/perch
 
 FROM debian:bookworm-slim

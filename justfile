@@ -20,6 +20,7 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     scripts/check-template
     scripts/check-workflows
+    scripts/check-security-doc
 
 # Licences, sources and known vulnerabilities (cargo install cargo-deny)
 deny:

@@ -1,7 +1,7 @@
 //! Finding people.
 
 use crate::support::lists::{page_ids, walk};
-use crate::support::{Client, TestApp, User, set, set_moderator, token_in};
+use crate::support::{Client, PASSWORD, TestApp, User, set, set_moderator, token_in};
 use futures::future::join_all;
 use local::{Death, Faults, InvokeError, Profile};
 use serde_json::{Value, json};
@@ -163,6 +163,23 @@ async fn whoever_has_not_chosen_follows_the_parameter() {
     assert_eq!((setting().await, found(&ann, "bob@example.com").await), (json!(false), vec![]));
     bob.patch("/users/settings", json!({"findable_by_email": true})).await.expect(200);
     assert_eq!((setting().await, found(&ann, "bob@example.com").await), (json!(true), vec!["bob".to_owned()]));
+}
+
+#[tokio::test]
+async fn where_addresses_are_hidden_a_search_finds_those_alone_who_chose_it() {
+    let app = TestApp::with(|options| set(options, "HideRegisteredEmails", "on")).await;
+    assert_eq!(app.anon().get("/config").await.expect(200).json()["features"]["findable_by_email"], false);
+    for name in ["ann", "bob"] {
+        let email = format!("{name}@example.com");
+        let body = json!({"username": name, "email": email, "password": PASSWORD});
+        app.anon().post("/users", body).await.expect(202);
+        let token = token_in(&app.mail_to(&email, "verify").await);
+        app.anon().post("/users/verify", json!({ "token": token })).await.expect(200);
+    }
+    let (ann, bob) = (app.sign_in("ann", PASSWORD).await, app.sign_in("bob", PASSWORD).await);
+    assert_eq!(found(&ann, "bob@example.com").await, [""; 0]);
+    bob.patch("/users/settings", json!({"findable_by_email": true})).await.expect(200);
+    assert_eq!(found(&ann, "bob@example.com").await, ["bob"]);
 }
 
 #[tokio::test]

@@ -208,3 +208,37 @@ async fn a_binary_without_its_environment_says_all_that_is_missing() {
     let log = environment.log();
     assert!(log.contains("TABLE_NAME is not set") && log.contains("MAIL_FROM is not set"), "{log}");
 }
+
+/// CloudWatch user guide, "Specification: Embedded metric format".
+#[tokio::test]
+async fn business_figures_are_lines_of_the_embedded_metric_format() {
+    let app = TestApp::start().await;
+    for (file, figures) in [
+        ("http-users-register.json", &["SignUps"][..]),
+        ("stream-dispatch-post.json", &["Posts"]),
+        ("sqs-fanout-post-created.json", &["Deliveries", "FeedDelay"]),
+    ] {
+        let sample = Sample::all().into_iter().find(|sample| sample.file == file).unwrap();
+        let mut environment = Environment::start(&sample.function, app.environment(&sample.function)).await;
+        assert_eq!(environment.told().await, Told::Ready, "{}", environment.log());
+        environment.expect_answer(&sample, sample.event("")).await;
+        let log = environment.log();
+        let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let (figured, others): (Vec<_>, Vec<_>) = lines.partition(|line| line.get("_aws").is_some());
+        let named: Vec<_> = figured.iter().map(|line| figure(line, &app)).collect();
+        assert_eq!(named, figures, "{file}: {log}");
+        assert!(others.iter().all(|line| line["target"] != "metrics"), "{file}: {log}");
+    }
+}
+
+/// The name of the metric that a line is.
+fn figure(line: &Value, app: &TestApp) -> String {
+    let all = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+    let [metrics] = all.as_slice() else { panic!("{line}") };
+    assert_eq!(metrics["Namespace"], app.environment("users")["METRICS_NAMESPACE"]);
+    assert_eq!(metrics["Dimensions"], json!([[]]));
+    assert!(line["_aws"]["Timestamp"].is_u64());
+    let name = metrics["Metrics"][0]["Name"].as_str().unwrap();
+    assert!(metrics["Metrics"][0]["Unit"].is_string() && line[name].is_u64(), "{line}");
+    name.to_owned()
+}

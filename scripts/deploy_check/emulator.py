@@ -112,7 +112,8 @@ def api_ids(template, number):
 
 def adapt(template, url, ids):
     """The translation as MiniStack takes it."""
-    adapted = json.loads(json.dumps(template))
+    secrets = {name for name, one in template["Resources"].items() if one["Type"] == "AWS::SecretsManager::Secret"}
+    adapted = name_secrets_by_arn(template, secrets)
     resources = adapted["Resources"]
     for api, id in ids.items():
         resources[api]["Properties"].setdefault("Tags", {})["ms-custom-id"] = id
@@ -135,6 +136,18 @@ def adapt(template, url, ids):
             case "AWS::IAM::ManagedPolicy" | "AWS::IAM::Policy":
                 widen(properties["PolicyDocument"])
     return adapted
+
+
+def name_secrets_by_arn(value, secrets):
+    """A copy in which no secret is referred to: MiniStack takes that for its name, CloudFormation for its ARN."""
+    match value:
+        case {"Ref": str(name)} if name in secrets:
+            return {"Fn::GetAtt": [name, "Id"]}
+        case dict():
+            return {name: name_secrets_by_arn(one, secrets) for name, one in value.items()}
+        case list():
+            return [name_secrets_by_arn(one, secrets) for one in value]
+    return value
 
 
 def routes(api, properties):

@@ -102,7 +102,9 @@ def normalized(decisions, made):
             continue
         function = names.get(decision["principal"].rsplit("/", 1)[1])
         action = ALIASES.get(decision["action"], decision["action"])
-        parts = re.split(r"([:/])", decision["resource"])
+        # A secret's ARN ends with six characters of Secrets Manager's.
+        named = re.sub(r"(:secret:.+)-\w{6}$", r"\1", decision["resource"])
+        parts = re.split(r"([:/])", named)
         resource = shortened("".join(names.get(part, part) for part in parts))
         if action == "ses:SendEmail":
             # MiniStack asks for mail on anything; AWS for the sender's identity and, in the sandbox, the recipient's.

@@ -183,6 +183,8 @@ class Stacks:
     def __enter__(self):
         handler = type("Handler", (Handler,), {"stacks": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        # A test that fails hangs up.
+        self.server.handle_error = lambda *_: None
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self

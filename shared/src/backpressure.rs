@@ -49,6 +49,9 @@ pub const MARK_REFUSALS: u32 = 20;
 pub const BATCHES_AT_ONCE: usize = 2;
 /// Write units a second that a new on-demand table takes at once (DynamoDB developer guide, "On-demand capacity mode").
 pub const NEW_TABLE_WRITES: usize = 4_000;
+/// Authors' lists that a page of the feed below the timeline reads at once: each is a small query of some 5 ms, so 300 of
+/// them take 30.
+pub const LISTS_AT_ONCE: usize = 50;
 
 // ---------------------------------------------------------------- requests
 

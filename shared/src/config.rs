@@ -58,6 +58,8 @@ pub struct Config {
     pub fanout_limit: u64,
     /// The first moderator: who has this name, and has verified this address. A name alone anybody may take.
     pub moderator: Option<(Username, Email)>,
+    /// Where CloudWatch keeps the metrics of [`crate::metrics`].
+    pub metrics_namespace: String,
     /// The secret that has the signing keys; None in functions that neither check a token nor make one.
     pub signing_keys: Option<String>,
 }
@@ -101,7 +103,7 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 29] = [
+pub const GIVEN_TO_ALL: [&str; 30] = [
     "TABLE_NAME",
     "EXPORT_QUEUE_URL",
     "FANOUT_QUEUE_URL",
@@ -130,6 +132,7 @@ pub const GIVEN_TO_ALL: [&str; 29] = [
     "ACTIVITY_DAYS",
     "MODERATOR",
     "MODERATOR_EMAIL",
+    "METRICS_NAMESPACE",
     "RUST_LOG",
 ];
 
@@ -158,6 +161,7 @@ impl Config {
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut vars = Vars { lookup, problems: Vec::new(), unresolved: Vec::new() };
         let [dynamodb, sqs, s3, ses, connections, secrets] = ENDPOINTS.map(|name| vars.endpoint(name));
+        let hide_registered_emails = vars.switch("HIDE_REGISTERED_EMAILS");
         let config = Self {
             region: vars.text("AWS_REGION"),
             credentials: Credentials {
@@ -189,12 +193,14 @@ impl Config {
             issuer: vars.text("TOKEN_ISSUER"),
             public_reading: vars.switch("PUBLIC_READING"),
             require_verified_email: vars.switch("REQUIRE_VERIFIED_EMAIL"),
-            hide_registered_emails: vars.switch("HIDE_REGISTERED_EMAILS"),
-            findable_by_email: vars.switch("FINDABLE_BY_EMAIL"),
+            hide_registered_emails,
+            // Where it is hidden who is registered, a search by address must not tell it.
+            findable_by_email: vars.switch("FINDABLE_BY_EMAIL") && !hide_registered_emails,
             rate_limits: vars.switch("RATE_LIMITS"),
             activity_kept: Duration::from_secs(vars.parsed::<u64>("ACTIVITY_DAYS", 1).saturating_mul(24 * 3_600)),
             fanout_limit: vars.parsed("FANOUT_LIMIT", 1),
             moderator: vars.moderator(),
+            metrics_namespace: vars.text("METRICS_NAMESPACE"),
             signing_keys: vars.optional("SIGNING_KEYS_ARN"),
         };
         let problems = vars.into_problems();

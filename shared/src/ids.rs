@@ -246,6 +246,11 @@ impl PostId {
         std::iter::once(self).chain(self.parents()).map(|id| id.author).collect()
     }
 
+    /// Sorts before every post made at this time or later, and after those made before.
+    pub const fn first_at(at: Timestamp) -> Self {
+        Self::of(Ulid::from_parts(at.millis(), 0), UserId::from_ulid(Ulid::nil()))
+    }
+
     pub fn created_at(self) -> Timestamp {
         Timestamp::from_millis(self.ulid.timestamp_ms())
     }

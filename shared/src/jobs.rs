@@ -29,8 +29,14 @@ pub enum FanoutJob {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         mentioned: Vec<UserId>,
     },
-    /// `from` follows `to` now: the newest posts come into the timeline.
-    Followed { from: UserId, to: UserId },
+    /// `from` follows `to` now: their posts come into the timeline, as far back as it reaches, from where an earlier
+    /// message stopped.
+    Followed {
+        from: UserId,
+        to: UserId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<PostId>,
+    },
     /// `from` does not follow `to` any more: their posts leave the timeline.
     Unfollowed { from: UserId, to: UserId },
     /// An author has crossed `FanoutLimit`, which began this epoch: the followers learn to merge.

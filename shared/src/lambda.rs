@@ -2,6 +2,7 @@
 
 use crate::backpressure::{MESSAGE_TIMEOUT, MESSAGES_AT_ONCE, RECEIVES, back_off};
 use crate::clock::Clock;
+use crate::metrics::{EmbeddedMetrics, TARGET};
 use crate::{App, Config};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::{FutureExt, StreamExt, TryFutureExt};
@@ -74,8 +75,12 @@ fn start() -> Result<App, Error> {
     let levels = std::env::var("RUST_LOG").ok().and_then(|levels| levels.parse().ok());
     let levels = levels.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
-    tracing_subscriber::registry().with(levels).with(lines).init();
-    Ok(App::with_clock(Config::from_env()?, Clock::default()))
+    let config = Config::from_env();
+    let metrics = config.as_ref().ok().map(|config| EmbeddedMetrics { namespace: config.metrics_namespace.clone() });
+    let metrics = metrics.with_filter(Targets::new().with_target(TARGET, LevelFilter::DEBUG));
+    let lines = lines.with_filter(levels.with_target(TARGET, LevelFilter::OFF));
+    tracing_subscriber::registry().with(lines).with(metrics).init();
+    Ok(App::with_clock(config?, Clock::default()))
 }
 
 /// One cheap call of the table, whose answer nobody waits for twice, and the signing keys: the TLS handshakes happen

@@ -10,6 +10,8 @@ pub mod config;
 pub mod error;
 /// Prefixed ids that sort by creation.
 pub mod ids;
+/// Figures of the business, for CloudWatch.
+pub mod metrics;
 /// Secrets: signing keys, derived tokens, passwords.
 pub mod secrets;
 

@@ -3,6 +3,10 @@
 //!
 //! Reading goes: skeleton (ids), hydrate (one batch), **rules**, present. A post belongs to its author, to the authors of
 //! what it stands below, and to the group that it is shared in: who can't see one of them doesn't see it.
+//!
+//! Authority beats a block: where somebody acts by a role, or by owning what something stands below, it shows, marked as
+//! blocked, and may be removed and reported. That is so in its place alone (`in_place`), not in feeds, search or lists of
+//! what somebody likes.
 
 use crate::App;
 use crate::clock::Timestamp;
@@ -11,7 +15,7 @@ use crate::ids::{GroupId, PostId, UserId};
 use crate::models::group::Role;
 use crate::models::post::{Mention, Post};
 use crate::models::viewer::{Negative, Viewer};
-use crate::store::{groups, negatives};
+use crate::store::{groups, moderators, negatives};
 use futures::future::try_join;
 use std::collections::{BTreeSet, HashMap};
 
@@ -43,6 +47,19 @@ pub struct Sight<'a> {
     more: HashMap<UserId, Negative>,
     /// Likewise of groups: those that the reader is a member of.
     groups: HashMap<GroupId, Role>,
+    authority: Authority,
+}
+
+/// What of the reader's beats a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Authority {
+    /// Nothing: outside of the place that they answer for.
+    #[default]
+    None,
+    /// Their role in a post's group, and that it stands below theirs.
+    InPlace,
+    /// That they moderate the service.
+    Everywhere,
 }
 
 /// How the reader stands to these. Nobody who is not signed in is kept from anybody, nor is a member of any group.
@@ -71,7 +88,7 @@ pub async fn sight_of<S: Into<Subject>>(
     let (mut people, private) = split(subjects);
     people.remove(&user);
     let (more, groups) = try_join(negatives::among(app, user, people), groups::roles(app, user, private)).await?;
-    Ok(Sight { viewer: None, more, groups })
+    Ok(Sight { viewer: None, more, groups, authority: Authority::None })
 }
 
 /// People, and groups, each once.
@@ -98,6 +115,25 @@ pub async fn require<'a, S: Into<Subject>>(
     let subjects: Vec<Subject> = subjects.into_iter().map(Into::into).collect();
     let sight = sight(app, viewer, subjects.iter().copied()).await?;
     if subjects.iter().all(|subject| sight.sees_subject(*subject)) { Ok(sight) } else { Err(Error::not_found()) }
+}
+
+/// For a post that is read, removed or reported where it stands: a block does not hide it from whoever moderates its group
+/// or the service, or owns what it stands below.
+///
+/// # Errors
+/// 404.
+pub async fn require_in_place<'a>(app: &App, viewer: Option<&'a Viewer>, id: PostId) -> Result<Sight<'a>> {
+    let mut sight = sight(app, viewer, of_post(id)).await?.in_place();
+    if sight.sees_post(id) {
+        return Ok(sight);
+    }
+    // Asked here alone, for it costs a read.
+    if let Some(viewer) = viewer
+        && moderators::is_one(app, viewer.id).await?
+    {
+        sight.authority = Authority::Everywhere;
+    }
+    if sight.sees_post(id) { Ok(sight) } else { Err(Error::not_found()) }
 }
 
 /// All that a post belongs to.
@@ -174,7 +210,27 @@ impl Sight<'_> {
     }
 
     pub fn sees_post(&self, id: PostId) -> bool {
-        of_post(id).all(|subject| self.sees_subject(subject))
+        let authors = id.authors();
+        let hidden_by_none = self.overseen(id, &authors);
+        id.group().is_none_or(|group| self.sees_group(group)) && self.sees_all(authors.into_iter().skip(hidden_by_none))
+    }
+
+    /// The same, where the reader's role in a group and their own posts count.
+    #[must_use]
+    pub fn in_place(mut self) -> Self {
+        self.authority = Authority::InPlace;
+        self
+    }
+
+    /// How many of a post's authors, from its own on, no block hides from the reader.
+    fn overseen(&self, id: PostId, authors: &[UserId]) -> usize {
+        let moderates = || id.group().and_then(|group| self.role_in(group)).is_some_and(Role::moderates);
+        match (self.authority, self.viewer) {
+            (Authority::None, _) | (_, None) => 0,
+            (Authority::InPlace, Some(_)) if moderates() => authors.len(),
+            (Authority::InPlace, Some(me)) => authors.iter().rposition(|author| *author == me.id).unwrap_or(0),
+            (Authority::Everywhere, Some(_)) => authors.len(),
+        }
     }
 
     /// The reader wants to hear of what they do.

@@ -77,25 +77,32 @@ impl Side {
     }
 }
 
-/// One request, and whether what it asks for is the other's, so that it is not there.
+/// One request, and whether what it asks for is the other's, so that it is not there; or what the reader answers for, so
+/// that a block does not hide the other in it.
 struct Look {
     method: Method,
     path: String,
     body: Option<Value>,
     theirs: bool,
+    answered_for: bool,
 }
 
 fn look(path: impl Into<String>) -> Look {
-    Look { method: Method::GET, path: path.into(), body: None, theirs: false }
+    Look { method: Method::GET, path: path.into(), body: None, theirs: false, answered_for: false }
 }
 
 fn act(method: Method, path: impl Into<String>, body: Option<Value>) -> Look {
-    Look { method, path: path.into(), body, theirs: false }
+    Look { method, path: path.into(), body, theirs: false, answered_for: false }
 }
 
 impl Look {
     fn of_theirs(mut self) -> Self {
         self.theirs = true;
+        self
+    }
+
+    fn answered_for(mut self) -> Self {
+        self.answered_for = true;
         self
     }
 
@@ -161,7 +168,7 @@ fn looks(operation: &str, me: &Side, other: &Side, common: &str) -> Vec<Look> {
         ],
         "GET /posts/{id}/comments" => vec![
             look(format!("/posts/{common}/comments")),
-            look(format!("/posts/{}/comments", me.post)),
+            look(format!("/posts/{}/comments", me.post)).answered_for(),
             look(format!("/posts/{}/comments", other.post)).of_theirs(),
         ],
         "POST /posts/{id}/comments" => vec![
@@ -175,14 +182,19 @@ fn looks(operation: &str, me: &Side, other: &Side, common: &str) -> Vec<Look> {
         "GET /posts/{id}/likes" => {
             vec![look(format!("/posts/{common}/likes")), look(format!("/posts/{}/likes", other.note)).of_theirs()]
         }
-        "GET /groups/{id}" => vec![look(format!("/groups/{}", me.group)), look(format!("/groups/{}", me.house))],
-        "GET /groups/{id}/members" => vec![look(format!("/groups/{}/members", me.group))],
-        "GET /groups/{id}/requests" => vec![look(format!("/groups/{}/requests", me.den))],
+        "GET /groups/{id}" => {
+            vec![look(format!("/groups/{}", me.group)), look(format!("/groups/{}", me.house)).answered_for()]
+        }
+        "GET /groups/{id}/members" => vec![
+            look(format!("/groups/{}/members", me.group)),
+            look(format!("/groups/{}/members", me.house)).answered_for(),
+        ],
+        "GET /groups/{id}/requests" => vec![look(format!("/groups/{}/requests", me.den)).answered_for()],
         "GET /groups/{id}/posts" => vec![look(format!("/groups/{}/posts", me.group))],
         "POST /groups/{id}/posts" => vec![act(Method::POST, format!("/groups/{}/posts", me.group), naming())],
         "PUT /groups/{id}/members/{user}" => {
             let path = format!("/groups/{}/members/{of}", me.house);
-            vec![act(Method::PUT, path, Some(json!({"role": "member"}))).of_theirs()]
+            vec![act(Method::PUT, path, Some(json!({"role": "member"}))).answered_for()]
         }
         "GET /media/{id}" => [&other.media, &other.avatar].map(|id| look(format!("/media/{id}")).of_theirs()).into(),
         "GET /notifications" => vec![look("/notifications"), look("/notifications?unread=true"), look(SINCE_EVER)],
@@ -295,6 +307,11 @@ impl World {
         for (operation, me, other, look) in self.looks() {
             let answer = look.by(&me.user).await;
             let what = format!("{operation} ({}) for {}", look.path, me.user.username);
+            if look.answered_for {
+                assert!(answer.text().contains("\"blocked\":true"), "{what} does not show them: {}", answer.text());
+                assert!(answer.text().contains(other.trace()), "{what} does not show them: {}", answer.text());
+                continue;
+            }
             if look.theirs {
                 assert_eq!(answer.status, 404, "{what}: {}", answer.text());
                 answer.problem("not-found");

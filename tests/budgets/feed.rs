@@ -2,6 +2,7 @@
 
 use super::{cost, long_text, measured, ulid};
 use crate::support::bulk::{Person, app_of, people};
+use crate::support::past::{Past, days_ago};
 use crate::support::{TestApp, alone};
 use local::{Data, Options};
 use serde_json::json;
@@ -133,4 +134,38 @@ async fn a_page_of_long_posts() {
         "6 KB each"
     );
     feed.check().await;
+}
+
+/// What a page costs below the timeline, for somebody who follows 30 authors of long ago.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deep_page() {
+    let _alone = alone().await;
+    let app = TestApp::with(measured).await;
+    let me = people(&app, "bird", 1).await.remove(0);
+    let past = Past::of(&app).await;
+    let authors = past.authors(&app, "author", 30, days_ago(300)).await;
+    past.follow(me.id, &authors).await;
+    for author in &authors {
+        past.posts(*author, &[days_ago(100), days_ago(200)], me.id).await;
+    }
+    let ends = cost(&app, me.get("/feed")).await;
+    assert_eq!(
+        ends, "3 rounds, 3.5 read, 0 written: Query TL, Query U/F!, Query U/H!, Query U/L!",
+        "the timeline ends"
+    );
+    let next = me.get("/feed").await.expect(200).next().expect("more");
+    let lists = ["Query A/T"; 30].join(", ");
+    me.get(&next).await.expect(200);
+    let deep = cost(&app, me.get(&next)).await;
+    // How many of thirty calls fall into one round depends on the machine.
+    let deep = deep.split_once(" rounds, ").expect("rounds").1;
+    assert_eq!(deep, format!("18 read, 0 written: {lists}, Query U/F!, Query U/H!, Query U/L!"), "below it");
+    // The cursor carries what the sweep found besides.
+    let carried = me.get(&next).await.expect(200).next().expect("more");
+    me.get(&carried).await.expect(200);
+    let carried = cost(&app, me.get(&carried)).await;
+    assert_eq!(
+        carried, "2 rounds, 12 read, 0 written: BatchGetItem A/T x20, Query U/H!, Query U/L!",
+        "what it carries"
+    );
 }

@@ -23,7 +23,7 @@ fn build() -> PathBuf {
     for function in FUNCTIONS {
         cargo.args(["--package", function, "--bin", function]);
     }
-    cargo.args(["--package", "local", "--bin", "perch"]);
+    cargo.args(["--package", "perch", "--bin", "perch"]);
     // What cargo tells this test about its package would look like a change to build scripts.
     for (name, _) in std::env::vars_os() {
         let of_this_package =

@@ -12,6 +12,7 @@ pub(crate) mod film;
 pub(crate) mod import;
 pub(crate) mod lists;
 pub(crate) mod live;
+pub(crate) mod past;
 pub(crate) mod services;
 pub(crate) mod shape;
 pub(crate) mod stack;

@@ -19,6 +19,7 @@ use shared::error::Result;
 use shared::ids::{ActivityId, GroupId, PostId, UserId};
 use shared::jobs::{ExportJob, FanoutJob, FilesJob, IndexJob, Job, NotifyJob, ReapJob};
 use shared::lambda::{each_message, guarded};
+use shared::metrics::Metric;
 use shared::models::group::Member;
 use shared::models::media::Media;
 use shared::models::names::Rank;
@@ -353,10 +354,14 @@ impl Changes {
         }
         jobs.extend(texts.iter().flat_map(|(place, text)| text.jobs.iter().map(|job| (vec![*place], job.clone()))));
         let (places, jobs): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+        let appeared = jobs.iter().filter(|job| matches!(job, Job::Fanout(FanoutJob::PostCreated { .. }))).count();
         if let Err(error) = app.jobs().send(jobs).await {
             tracing::error!(%error, "jobs could not be sent");
             failed.extend(places.into_iter().flatten());
             return failed;
+        }
+        if appeared > 0 {
+            Metric::Posts.record(appeared as u64);
         }
         let followed_up = async |(place, text): (usize, Text)| (place, guarded(deadline, text.followed_up(app)).await);
         let marks = futures::stream::iter(texts).map(followed_up).buffer_unordered(GROUPS_AT_ONCE);
@@ -395,7 +400,7 @@ async fn follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Ve
         store::delivery::walk_sent(app, to, turn).await?;
     }
     let timeline = |(from, edge): &(UserId, Edge)| match edge.stands() {
-        true => Job::Fanout(FanoutJob::Followed { from: *from, to }),
+        true => Job::Fanout(FanoutJob::Followed { from: *from, to, after: None }),
         false => Job::Fanout(FanoutJob::Unfollowed { from: *from, to }),
     };
     let mut jobs: Vec<Job> = edges.iter().map(timeline).collect();

@@ -8,16 +8,19 @@ use shared::error::Result;
 use shared::ids::{GroupId, PostId, UserId};
 use shared::jobs::{FanoutJob, Job, Stop};
 use shared::lambda::each_message;
+use shared::metrics::Metric;
 use shared::models::following::Delivery;
+use shared::models::post::timeline_horizon;
 use shared::store::delivery;
 use shared::store::likes;
-use shared::store::timelines;
+use shared::store::posts::Source;
+use shared::store::timelines::{self, Span};
 use shared::table::Read;
 use shared::table::design::key;
 use shared::{App, store};
 
-/// Posts that a new follow brings into the timeline.
-const BACK_FILL: usize = 20;
+/// Posts that one message of a new follow brings into the timeline.
+const BACK_FILL: usize = 500;
 
 /// Handles a batch, each message on its own.
 pub async fn handle(app: &App, event: SqsEvent) -> SqsBatchResponse {
@@ -36,7 +39,7 @@ async fn run(app: &App, job: FanoutJob) -> Result<()> {
                 false => store::untold::forget_post(app, post, &mentioned).await,
             }
         }
-        FanoutJob::Followed { from, to } => back_fill(app, from, to).await,
+        FanoutJob::Followed { from, to, after } => back_fill(app, from, to, after).await,
         FanoutJob::Unfollowed { from, to } => remove(app, from, to).await,
         FanoutJob::Crossed { author, epoch, after } => cross(app, author, epoch, after).await,
         FanoutJob::CameBack { author, epoch, after } => come_back(app, author, epoch, after).await,
@@ -63,7 +66,7 @@ async fn push(app: &App, post: PostId, after: Option<Stop>) -> Result<()> {
 async fn push_to_all(app: &App, post: PostId, after: Option<String>) -> Result<()> {
     // Strongly: whoever is not counted by now finds the post when the new follow is filled.
     let (owners, next) = followers(app, post.author, after.as_deref()).await?;
-    timelines::push(app, post, owners).await?;
+    deliver(app, post, owners).await?;
     push_on(app, post, next.map(|after| Stop::Followers { after })).await
 }
 
@@ -73,7 +76,7 @@ async fn push_to_overflow(app: &App, post: PostId, epoch: u64, after: Option<Str
     if delivery::of(app, post.author).await?.epoch != epoch {
         return push_to_all(app, post, None).await;
     }
-    timelines::push(app, post, owners).await?;
+    deliver(app, post, owners).await?;
     push_on(app, post, next.map(|after| Stop::Overflow { epoch, after })).await
 }
 
@@ -86,7 +89,7 @@ async fn push_to_members(app: &App, group: GroupId, post: PostId, after: Option<
     let (members, next) = store::groups::members(app, group, FANOUT_CHUNK, after.as_deref()).await?;
     let others: Vec<UserId> = members.into_iter().map(|(user, _)| user).filter(|user| *user != post.author).collect();
     let followers = store::follows::followers_among(app, post.author, &others).await?;
-    timelines::push(app, post, followers).await?;
+    deliver(app, post, followers).await?;
     push_on(app, post, next.map(|after| Stop::Members { after })).await
 }
 
@@ -97,8 +100,19 @@ async fn remove_group(app: &App, group: GroupId, after: Option<String>) -> Resul
     app.jobs().send(next.into_iter().collect()).await
 }
 
+async fn deliver(app: &App, post: PostId, owners: impl IntoIterator<Item = UserId>) -> Result<()> {
+    let owners: Vec<UserId> = owners.into_iter().collect();
+    let deliveries = owners.len() as u64;
+    timelines::push(app, post, owners).await?;
+    Metric::Deliveries.record(deliveries);
+    Ok(())
+}
+
 /// Sends what is left to the next message: last, for each try of this one would send all that follows it again.
 async fn push_on(app: &App, post: PostId, stop: Option<Stop>) -> Result<()> {
+    if stop.is_none() {
+        Metric::FeedDelay.record(app.now().millis().saturating_sub(post.ulid.timestamp_ms()));
+    }
     let job = stop.map(|stop| Job::Fanout(FanoutJob::PostCreated { post, after: Some(stop) }));
     app.jobs().send(job.into_iter().collect()).await
 }
@@ -110,15 +124,19 @@ async fn followers(app: &App, author: UserId, after: Option<&str>) -> Result<Fol
     Ok((rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect(), rows.next))
 }
 
-/// The newest posts of an author into a new follower's timeline.
-async fn back_fill(app: &App, from: UserId, to: UserId) -> Result<()> {
+/// An author's posts into a new follower's timeline, as far back as it reaches: as many rows as if the follow were as
+/// old.
+async fn back_fill(app: &App, from: UserId, to: UserId, after: Option<PostId>) -> Result<()> {
     // First, for after an unfollow there is mostly nothing to fill, and the posts cost more to read.
-    if !store::follows::follows(app, from, to, Read::Strong).await? {
+    if !store::follows::follows(app, from, to, Read::Strong).await? || delivery::merges_all(app, from, to).await? {
         return Ok(());
     }
+    let span = Span { older_than: after, newer_than: Some(timeline_horizon(app.now())) };
     // Strongly: a post made just now may have been fanned out before this follow was known.
-    let (posts, _) = store::posts::by_author(app, to, BACK_FILL, None, Read::Strong).await?;
-    timelines::fill(app, from, posts.iter().map(|post| post.id)).await
+    let (posts, stopped) = store::posts::newest(app, Source::Author(to), BACK_FILL, span, Read::Strong).await?;
+    timelines::fill(app, from, posts.iter().map(|post| post.id)).await?;
+    let next = stopped.map(|after| Job::Fanout(FanoutJob::Followed { from, to, after: Some(after) }));
+    app.jobs().send(next.into_iter().collect()).await
 }
 
 /// An author's posts out of a timeline. Whoever follows again by the end gets them back, for this may have taken away
@@ -127,7 +145,7 @@ async fn remove(app: &App, from: UserId, to: UserId) -> Result<()> {
     if !store::follows::follows(app, from, to, Read::Strong).await? {
         timelines::purge(app, from, to).await?;
     }
-    back_fill(app, from, to).await
+    back_fill(app, from, to, None).await
 }
 
 /// The likes of a deleted post: ledger and edges.

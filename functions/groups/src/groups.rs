@@ -155,7 +155,7 @@ pub(crate) async fn get_group(
     let asked = asked(&app, viewer, group).await?;
     let members = match id.is_private() && asked.role.is_none() {
         true => None,
-        false => Some(views::group::members(&app, &asked.viewer, id, &PageQuery::first()).await?),
+        false => Some(views::group::members(&app, &asked.viewer, (id, asked.role), &PageQuery::first()).await?),
     };
     let mine = MembershipState::new(asked.role, asks);
     let version = asked.group.ver;

@@ -17,12 +17,12 @@ async fn moderating(app: &App, asked: Asked) -> Result<(Asked, Role)> {
 
 /// Who asks to join a group that I own or moderate, in the order in which their accounts were made.
 ///
-/// Where somebody and I block each other, that somebody asks, not who.
+/// Somebody and I who block each other are marked as `blocked`.
 #[utoipa::path(
     get, path = "/groups/{id}/requests", tag = "groups", params(GroupPath, PageParams), security(("bearer" = [])),
     extensions(("x-problems" = json!("forbidden"))),
     responses(
-        (status = 200, description = "A page", body = Page<JoinRequestView>, example = json!({"items": [{"user": views::post::example()["author"], "requested_at": "2026-11-20T20:30:00.000Z"}], "next_cursor": null})),
+        (status = 200, description = "A page", body = Page<JoinRequestView>, example = json!({"items": [{"user": views::post::example()["author"], "blocked": false, "requested_at": "2026-11-20T20:30:00.000Z"}], "next_cursor": null})),
         (status = 403, description = "Neither its owner nor a moderator", body = shared::http::problem::Problem),
     )
 )]

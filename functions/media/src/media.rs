@@ -13,7 +13,6 @@ use shared::http::{Bearer, Reader};
 use shared::ids::MediaId;
 use shared::models::fields::{Fields, FromFields, Patch};
 use shared::models::media::{AltText, Media, Status, Use};
-use shared::rules::Subject;
 use shared::table::Read;
 use shared::views::media::{Links, Upload};
 use shared::{App, rules, store, views};
@@ -46,11 +45,12 @@ pub(crate) async fn get_media(
     let (viewer, media) = try_join(reader.viewer(&app), store::media::get(&app, id)).await?;
     let media = media.ok_or_else(Error::not_found)?;
     if reader.id() != Some(id.owner) {
-        let owners: Vec<Subject> = match media.used {
-            Some(Use::Post(post)) => rules::of_post(post).collect(),
-            _ => vec![id.owner.into()],
+        let allowed = async {
+            match media.used {
+                Some(Use::Post(post)) => rules::require_in_place(&app, viewer.as_ref(), post).await,
+                _ => rules::require(&app, viewer.as_ref(), [id.owner]).await,
+            }
         };
-        let allowed = rules::require(&app, viewer.as_ref(), owners);
         let (shown, _) = try_join(is_shown(&app, &media), allowed).await?;
         shown.then_some(()).ok_or_else(Error::not_found)?;
     }

@@ -61,7 +61,7 @@ pub(crate) async fn list_comments(
     );
     let (viewer, post, (comments, next)) = try_join3(reader.viewer(&app), post, comments).await?;
     post.ok_or_else(Error::not_found)?;
-    let sight = rules::require(&app, viewer.as_ref(), rules::of_post(id)).await?;
+    let sight = rules::require_in_place(&app, viewer.as_ref(), id).await?;
     let likes = async {
         match &viewer {
             Some(viewer) => store::likes::among(&app, viewer.id, &ids(&comments)).await,

@@ -15,7 +15,8 @@ use shared::{App, rules, store, views};
 
 /// What is shared in a group, newest first; of a private one for its members alone.
 ///
-/// A page may come out short, for it leaves out whom I block or who blocks me.
+/// A page may come out short, for it leaves out whom I block or who blocks me; its owners and moderators see all, with
+/// `blocked` where that is so.
 #[utoipa::path(
     get, path = "/groups/{id}/posts", tag = "groups", params(GroupPath, PageParams), security(("bearer" = [])),
     responses((status = 200, description = "A page", body = Page<PostView>, example = json!({"items": [views::group::example_post()], "next_cursor": null})))
@@ -31,7 +32,7 @@ pub(crate) async fn list_group_posts(
     // Strongly, for one may have written some.
     let found = store::posts::in_group(&app, id, query.limit, after.as_deref(), Read::Strong);
     let (viewer, (found, next)) = try_join(bearer.viewer(&app), found).await?;
-    let sight = rules::require(&app, Some(&viewer), [id]).await?;
+    let sight = rules::require(&app, Some(&viewer), [id]).await?.in_place();
     let shown = ids(&found);
     let (group, likes, cards, sight) = try_join4(
         store::groups::get(&app, id, Read::Strong),

@@ -124,7 +124,7 @@ pub(crate) async fn list_likes(
     );
     let (viewer, post, rows) = try_join3(reader.viewer(&app), post, rows).await?;
     post.ok_or_else(Error::not_found)?;
-    rules::require(&app, viewer.as_ref(), rules::of_post(id)).await?;
+    rules::require_in_place(&app, viewer.as_ref(), id).await?;
     let ids: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();
     let items = cards(&app, viewer.as_ref(), &ids).await?;
     query.page(&app, &list, items, rows.next.as_deref())

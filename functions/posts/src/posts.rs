@@ -266,7 +266,7 @@ pub(crate) async fn get_post(
     let viewed = async { if id.is_open() { reading.viewed(&app, id, reader.id()).await } else { Ok(()) } };
     let (viewer, (post, own), ()) = futures::try_join!(reader.viewer(&app), shown, viewed)?;
     let (post, author) = post.ok_or_else(Error::not_found)?;
-    let sight = rules::require(&app, viewer.as_ref(), rules::of_post(id)).await?;
+    let sight = rules::require_in_place(&app, viewer.as_ref(), id).await?;
     if !id.is_open() {
         reading.viewed(&app, id, reader.id()).await?;
     }
@@ -288,7 +288,7 @@ async fn target(
     let (viewer, post) = try_join(bearer.acting(app, Action::Post), post).await?;
     let post = post.ok_or_else(Error::not_found)?;
     if !allowed.contains(&bearer.id()) {
-        let sight = rules::require(app, Some(&viewer), rules::of_post(id)).await?;
+        let sight = rules::require_in_place(app, Some(&viewer), id).await?;
         let role = id.group().and_then(|group| sight.role_in(group)).filter(|role| role.moderates());
         if !moderated || role.is_none() {
             return Err(Error::forbidden(

@@ -57,7 +57,7 @@ pub(crate) async fn report_post(
     let post = store::posts::shown(&app, id, Read::Confirmed);
     let (viewer, post) = try_join(bearer.acting(&app, Action::Report), post).await?;
     let (post, _) = post.ok_or_else(Error::not_found)?;
-    rules::require(&app, Some(&viewer), rules::of_post(id)).await?;
+    rules::require_in_place(&app, Some(&viewer), id).await?;
     if id.author == bearer.id() {
         return Err(Error::invalid(vec![FieldError::new("id", "oneself", "You can't report yourself.")]));
     }

@@ -285,7 +285,7 @@ fn one_seed_gives_the_same_throws() {
     assert_ne!(throws(7, "users"), throws(7, "posts"));
 }
 
-/// `cargo test -p local -- --ignored --nocapture replica_speed`
+/// `cargo test -p perch -- --ignored --nocapture replica_speed`
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures for some seconds"]
 async fn replica_speed() {

@@ -117,8 +117,16 @@ pub struct TimelineRow {
     pub ttl: u64,
 }
 
-/// Timelines reach so far back.
+/// So long a timeline's row lives from its post's creation on.
 pub const TIMELINE_LIFETIME: std::time::Duration = std::time::Duration::from_secs(60 * 24 * 3600);
+
+/// Timelines hold everything that is newer than this; an hour less than rows live, for clocks differ and a page takes a
+/// while to read.
+pub fn timeline_horizon(now: Timestamp) -> PostId {
+    let hour = std::time::Duration::from_secs(3600);
+    let reach = TIMELINE_LIFETIME.saturating_sub(hour).as_millis();
+    PostId::first_at(Timestamp::from_millis(now.millis().saturating_sub(u64::try_from(reach).unwrap_or(u64::MAX))))
+}
 
 /// A text of 1 to 2,000 characters, at most 8 KiB.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]

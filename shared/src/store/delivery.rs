@@ -166,6 +166,18 @@ pub async fn pull(app: &App, author: UserId, epoch: u64) -> Result<()> {
         .await
 }
 
+/// Whether a follower reads all posts of an author from the author's list, so that none need be in the timeline.
+///
+/// # Errors
+/// Unavailable.
+pub async fn merges_all(app: &App, from: UserId, author: UserId) -> Result<bool> {
+    let row = key::merged(from, author);
+    let merged = app.table().get::<MergedRow>(&row, Read::Strong);
+    let (author, merged) = try_join(of(app, author), async { Ok(merged.await?) }).await?;
+    // If the author comes back, that which was not pushed until then is merged until it is too old for a timeline.
+    Ok(author.mode == Delivery::Pull && merged.is_some())
+}
+
 /// Gives followers' merging of an author who came back in this epoch its end: when what was not pushed is too old for a
 /// timeline. What the author's later epochs wrote stays.
 ///

@@ -5,13 +5,14 @@ use super::edges::{self, Edge};
 use super::negatives;
 use crate::App;
 use crate::backpressure::EDGE_REFUSALS;
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::models::viewer::Negative;
 use crate::table::client::back_off;
 use crate::table::design::{Range, key};
-use crate::table::{Order, Read, Rows};
-use std::collections::HashSet;
+use crate::table::{Item, Order, Read, Rows};
+use std::collections::{HashMap, HashSet};
 
 /// The edge from one to the other. Access pattern 7.
 ///
@@ -35,6 +36,37 @@ pub async fn follows(app: &App, from: UserId, to: UserId, read: Read) -> Result<
 /// Unavailable.
 pub async fn followers_among(app: &App, of: UserId, users: &[UserId]) -> Result<HashSet<UserId>> {
     edges::standing(app, users, |user| key::follow(user, of)).await
+}
+
+/// Since when `from` follows those of these users whom they follow. Read strongly.
+///
+/// # Errors
+/// Unavailable.
+pub async fn followed_since(app: &App, from: UserId, users: &[UserId]) -> Result<HashMap<UserId, Timestamp>> {
+    let keys: Vec<_> = users.iter().map(|user| key::follow(from, *user)).collect();
+    let found = app.table().batch_get::<Edge>(&keys, Read::Strong).await?;
+    let edges = users.iter().copied().zip(found);
+    Ok(edges.filter_map(|(user, edge)| Some((user, edge.filter(|edge| edge.stands())?.made()))).collect())
+}
+
+/// Everybody whom `from` follows, by their ids, so many rows at a time, and after whom the next page starts. Access
+/// pattern 67.
+///
+/// # Errors
+/// Unavailable.
+pub async fn followed(
+    app: &App,
+    from: UserId,
+    rows: usize,
+    after: Option<UserId>,
+) -> Result<(Vec<UserId>, Option<UserId>)> {
+    let after = after.map(|author| key::follow(from, author).sk().to_owned());
+    let range = key::follows(from);
+    let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, rows, after.as_deref()).await?;
+    let stands = |item: &&Item| item.readable::<Edge>().is_some_and(Edge::stands);
+    let author = |sk: &str| key::ending(sk, key::FOLLOW);
+    let found = rows.items.iter().filter(stands).filter_map(|item| author(item.sk())).collect();
+    Ok((found, rows.next.as_deref().and_then(author)))
 }
 
 /// Follows, in one transaction with the end of an earlier unfollow's tombstone. Twice is the same as once. `known` is

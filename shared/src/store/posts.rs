@@ -2,7 +2,7 @@
 
 use crate::App;
 use crate::error::{Error, Result};
-use crate::ids::{GroupId, PostId, UserId};
+use crate::ids::{GroupId, PostId, UserId, parse_ulid};
 use crate::models::group::Group;
 use crate::models::media::Use;
 use crate::models::post::{Content, Mention, Post};
@@ -150,21 +150,52 @@ pub async fn by_author(
     Ok((rows.items.iter().filter_map(Item::readable).collect(), rows.next))
 }
 
-/// An author's newest posts in a span, and whether more follow; for merging into feeds.
+/// A list that a feed merges: an author's posts, or what is shared in a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Author(UserId),
+    Group(GroupId),
+}
+
+impl Source {
+    /// The post of a sort key in this list.
+    fn post(self, sk: &str) -> Option<PostId> {
+        let place = sk.strip_prefix(key::POST)?;
+        match self {
+            Self::Author(author) => Some(PostId::of(parse_ulid(place).ok()?, author)),
+            Self::Group(group) => {
+                let post = PostId::from_suffix(place).ok()?;
+                Some(PostId::shared_in(Some(group), post.ulid, post.author))
+            }
+        }
+    }
+}
+
+/// The newest posts of a list in a span, and where reading stopped if more follow; for merging into feeds.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn newest(app: &App, author: UserId, limit: usize, span: Span) -> Result<(Vec<Post>, bool)> {
-    let sk = |post: PostId| key::post(PostId::of(post.ulid, author)).sk().to_owned();
-    let mut range = key::posts_by(author);
+pub async fn newest(
+    app: &App,
+    source: Source,
+    limit: usize,
+    span: Span,
+    read: Read,
+) -> Result<(Vec<Post>, Option<PostId>)> {
+    let (mut range, group) = match source {
+        Source::Author(author) => (key::posts_by(author), None),
+        Source::Group(group) => (key::posts_in(group), Some(group)),
+    };
+    let sk = |post: PostId| key::post(PostId::shared_in(group, post.ulid, post.author)).sk().to_owned();
     if let Some(post) = span.newer_than {
         range = range.from(&sk(post));
     }
     let after = span.older_than.map(sk);
-    let rows = app.table().query(&range, Order::NewestFirst, Read::Eventual, limit, after.as_deref()).await?;
+    let rows = app.table().query(&range, Order::NewestFirst, read, limit, after.as_deref()).await?;
     let posts = rows.items.iter().filter_map(Item::readable::<Post>);
     let newer = |post: &Post| span.newer_than.is_none_or(|bound| post.id > bound);
-    Ok((posts.filter(newer).collect(), rows.next.is_some()))
+    let stopped = rows.next.as_deref().and_then(|sk| source.post(sk));
+    Ok((posts.filter(newer).collect(), stopped))
 }
 
 /// Makes a post, in one transaction with the author's own timeline row, the count of posts and, first, an answer to be

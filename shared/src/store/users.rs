@@ -4,6 +4,7 @@ use super::addresses;
 use crate::App;
 use crate::error::{Error, FieldError, Result};
 use crate::ids::UserId;
+use crate::metrics::Metric;
 use crate::models::deletion::HeldName;
 use crate::models::fields::Patch;
 use crate::models::following::Followers;
@@ -97,7 +98,10 @@ pub async fn create(app: &App, new: &NewAccount, first: Option<Op>, last: Vec<Op
     let ops: Vec<Op> = ops.into_iter().chain(not_held(app, &new.username).map_err(NotCreated::Other)?).collect();
     let places = ops.len();
     match app.table().transact(ops).await {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            Metric::SignUps.record(1);
+            Ok(())
+        }
         Err(error) => {
             let refused = error.refused().map_err(NotCreated::Other)?;
             Err(why_not(&refused, offset, (held..places).any(|place| refused.has(place))))

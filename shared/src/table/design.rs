@@ -136,6 +136,7 @@
 //! | 64 | what did moderators do in a month? | ML#month | S | store::moderators::forget |
 //! | 65 | whom do I mute? | U#u, begins_with H#3# | S | store::negatives::muted |
 //! | 66 | what of one kind did I leave elsewhere? | GSI1: O#u, SK beginning so | E | store::exports::elsewhere |
+//! | 67 | whom does somebody follow, by their ids? | U#u, begins_with F# | S | store::follows::followed |
 
 mod entity;
 pub mod key;

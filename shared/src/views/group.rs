@@ -92,9 +92,12 @@ pub struct GroupPage {
 /// Somebody in a group.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct MemberView {
-    /// Null where one of us blocks the other: that somebody is there, not who.
+    /// Null where one of us blocks the other, for who neither owns nor moderates the group: that somebody is there, not
+    /// who.
     #[schema(required = true)]
     pub user: Option<UserCard>,
+    /// Whether one of us blocks the other.
+    pub blocked: bool,
     pub role: Role,
     /// RFC 3339, UTC, with milliseconds; null with the user.
     #[schema(format = DateTime, required = true)]
@@ -104,47 +107,67 @@ pub struct MemberView {
 /// Somebody who asks to join.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct JoinRequestView {
-    /// Null where one of us blocks the other: that somebody asks, not who.
-    #[schema(required = true)]
-    pub user: Option<UserCard>,
-    /// RFC 3339, UTC, with milliseconds; null with the user.
-    #[schema(format = DateTime, required = true)]
-    pub requested_at: Option<String>,
+    pub user: UserCard,
+    /// Whether one of us blocks the other.
+    pub blocked: bool,
+    /// RFC 3339, UTC, with milliseconds.
+    #[schema(format = DateTime)]
+    pub requested_at: String,
 }
 
-/// Name cards, or None in place of those whom the viewer may not see; who is gone or suspended is left out.
-async fn shown<T>(app: &App, viewer: &Viewer, people: Vec<(UserId, T)>) -> Result<Vec<(Option<UserCard>, T)>> {
+/// Somebody's name card, and whether one of the two blocks the other.
+struct Shown {
+    user: UserCard,
+    blocked: bool,
+}
+
+/// Name cards; who is gone or suspended is left out.
+async fn shown<T>(app: &App, viewer: &Viewer, people: Vec<(UserId, T)>) -> Result<Vec<(Shown, T)>> {
     let ids = || people.iter().map(|(user, _)| *user).collect::<Vec<_>>();
     let sight = rules::sight(app, Some(viewer), ids());
     let (sight, cards) = try_join(sight, store::cards::load(app, ids())).await?;
     let links = Links::new(app)?;
-    let mut shown = Vec::with_capacity(people.len());
-    for (user, rest) in people {
-        let card = cards.get(&user).map(|profile| UserCard::new(profile, &links));
-        match (sight.sees(user), card) {
-            (false, _) => shown.push((None, rest)),
-            (true, Some(card)) => shown.push((Some(card), rest)),
-            (true, None) => {}
-        }
-    }
-    Ok(shown)
+    let card = |(user, rest)| {
+        let card = UserCard::new(cards.get(&user)?, &links);
+        Some((Shown { user: card, blocked: !sight.sees(user) }, rest))
+    };
+    Ok(people.into_iter().filter_map(card).collect())
 }
 
-/// A page of a group's members, for somebody who may see who is in it.
+impl MemberView {
+    /// Staff see everybody, others nobody whom a block hides.
+    fn new(Shown { user, blocked }: Shown, member: &Member, staff: bool) -> Self {
+        let user = Some(user).filter(|_| staff || !blocked);
+        Self { joined_at: user.is_some().then(|| member.joined.rfc3339()), user, blocked, role: member.role }
+    }
+}
+
+/// A page of a group's members, for somebody who may see who is in it, with this role.
 ///
 /// # Errors
 /// 400 for a cursor of another list.
-pub async fn members(app: &App, viewer: &Viewer, group: GroupId, query: &PageQuery) -> Result<Page<MemberView>> {
+pub async fn members(
+    app: &App,
+    viewer: &Viewer,
+    (group, role): (GroupId, Option<Role>),
+    query: &PageQuery,
+) -> Result<Page<MemberView>> {
     let list = format!("members of {group}");
     let after = query.after(app, &list)?;
     let (found, next) = store::groups::members(app, group, query.limit, after.as_deref()).await?;
-    let view = |(user, member): (Option<UserCard>, Member)| MemberView {
-        joined_at: user.is_some().then(|| member.joined.rfc3339()),
-        user,
-        role: member.role,
-    };
-    let items = shown(app, viewer, found).await?.into_iter().map(view).collect();
+    let staff = role.is_some_and(Role::moderates);
+    let found = shown(app, viewer, found).await?;
+    let items = found.into_iter().map(|(user, member)| MemberView::new(user, &member, staff)).collect();
     query.page(app, &list, items, next.as_deref())
+}
+
+/// One member, for an owner or a moderator. None for somebody who is gone or suspended.
+///
+/// # Errors
+/// Unavailable.
+pub async fn member(app: &App, viewer: &Viewer, user: UserId, member: Member) -> Result<Option<MemberView>> {
+    let found = shown(app, viewer, vec![(user, member)]).await?;
+    Ok(found.into_iter().next().map(|(user, member)| MemberView::new(user, &member, true)))
 }
 
 /// A page of those who ask to join, for somebody who may answer them.
@@ -155,9 +178,9 @@ pub async fn requests(app: &App, viewer: &Viewer, group: GroupId, query: &PageQu
     let list = format!("requests to join {group}");
     let after = query.after(app, &list)?;
     let (found, next) = store::groups::requests(app, group, query.limit, after.as_deref()).await?;
-    let view = |(user, request): (Option<UserCard>, crate::models::group::JoinRequest)| {
+    let view = |(Shown { user, blocked }, request): (Shown, crate::models::group::JoinRequest)| {
         let at = crate::clock::Timestamp::from_millis(request.at.timestamp_ms());
-        JoinRequestView { requested_at: user.is_some().then(|| at.rfc3339()), user }
+        JoinRequestView { user, blocked, requested_at: at.rfc3339() }
     };
     let items = shown(app, viewer, found).await?.into_iter().map(view).collect();
     query.page(app, &list, items, next.as_deref())
@@ -175,7 +198,7 @@ pub fn example() -> serde_json::Value {
 /// A member, for the documentation.
 pub fn example_member() -> serde_json::Value {
     serde_json::json!({
-        "user": super::post::example()["author"], "role": "owner", "joined_at": "2026-11-20T20:30:00.000Z"
+        "user": super::post::example()["author"], "blocked": false, "role": "owner", "joined_at": "2026-11-20T20:30:00.000Z"
     })
 }
 

@@ -38,6 +38,8 @@ pub struct PostView {
     pub views_count: u64,
     /// Whether the viewer likes it.
     pub liked: bool,
+    /// Whether the author and the viewer block each other, one or both: then it shows only to who may remove it.
+    pub blocked: bool,
 }
 
 impl PostView {
@@ -58,6 +60,7 @@ impl PostView {
             comments_count: comments.saturating_add_signed(own.comments).max(u64::from(own.comments > 0)),
             views_count: views,
             liked: own.like.is_some_and(Edge::stands),
+            blocked: !sight.sees(author.id),
         }
     }
 }
@@ -128,6 +131,6 @@ pub fn example() -> serde_json::Value {
         },
         "content": "Low tide. #mudflats", "hashtags": ["mudflats"], "mentions": [], "media": [], "group_id": null,
         "parent_id": null, "created_at": "2026-11-20T20:30:00.000Z", "edited_at": null,
-        "likes_count": 3, "comments_count": 0, "views_count": 41, "liked": true
+        "likes_count": 3, "comments_count": 0, "views_count": 41, "liked": true, "blocked": false
     })
 }

@@ -195,7 +195,7 @@ async fn what_is_trimmed_is_old_and_was_read() {
     assert!(events(&dynamodb, None).await[0].sequence > all[2].sequence);
 }
 
-/// `cargo test -p local -- --ignored --nocapture write_speed`
+/// `cargo test -p perch -- --ignored --nocapture write_speed`
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures for some seconds"]
 async fn write_speed_does_not_depend_on_the_stream() {

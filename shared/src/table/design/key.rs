@@ -148,6 +148,11 @@ pub fn like(user_id: UserId, post: PostId) -> Key {
     Key::new(user(user_id), format!("{LIKE}{}", post.suffix()))
 }
 
+/// Whom somebody follows, by their ids.
+pub fn follows(from: UserId) -> Range {
+    Range::starting(user(from), FOLLOW)
+}
+
 pub fn likes(user_id: UserId) -> Range {
     Range::starting(user(user_id), LIKE)
 }
