@@ -299,6 +299,11 @@ async fn leaving(app: &TestApp, walk: &mut Walk) {
     walk.done(four.delete("/users/sessions")).await;
     let five = app.sign_in("ann", PASSWORD).await;
     assert_eq!(types(&log(&five).await)[..2], ["sign_in", "end_all_sessions"]);
+    walk.done(five.patch("/users", json!({"email": "new@example.com", "current_password": PASSWORD}))).await;
+    let token = token_in(&app.mail_to("ann@example.com", "to be another").await);
+    walk.done(anon.post("/users/verify/undo", json!({ "token": token }))).await;
+    let six = app.sign_in("ann", PASSWORD).await;
+    assert_eq!(types(&log(&six).await)[..2], ["sign_in", "undo_email_change"]);
 }
 
 /// The id of the session that somebody came with.

@@ -134,8 +134,8 @@ pub const GIVEN_TO_ALL: [&str; 31] = [
     "FANOUT_LIMIT",
     "ACTIVITY_DAYS",
     "MODERATOR",
-    "METRICS_NAMESPACE",
     "MODERATOR_EMAIL",
+    "METRICS_NAMESPACE",
     "RUST_LOG",
 ];
 
