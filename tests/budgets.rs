@@ -131,7 +131,7 @@ async fn accounts() {
     let tokens = anon.post("/login", login.clone()).await.expect(200).json();
     let me = anon.with_token(tokens["access_token"].as_str().expect("a token"));
     let refreshed = cost(&app, anon.post("/users/refresh", json!({"refresh_token": tokens["refresh_token"]}))).await;
-    assert_eq!(refreshed, "1 rounds, 0 read, 1 written: UpdateItem U/H");
+    assert_eq!(refreshed, "2 rounds, 0 read, 2 written: UpdateItem RL, UpdateItem U/H");
     assert_eq!(cost(&app, me.get("/users")).await, "1 rounds, 2 read, 0 written: Query U/H!, Query U/P!");
     assert_eq!(cost(&app, me.get("/activity-log")).await, "1 rounds, 2 read, 0 written: Query AL!, Query U/H!");
     archive::verify(&app, "gull@example.com").await;
@@ -141,7 +141,7 @@ async fn accounts() {
     let link = format!("/users/export?token={}", token_in(&app.mail_to("gull@example.com", "archive").await));
     assert_eq!(cost(&app, anon.get(&link)).await, "2 rounds, 2 read, 0 written: GetItem X/X!, Query U/P!");
     let out = cost(&app, me.post("/users/logout", None)).await;
-    assert_eq!(out, "2 rounds, 0 read, 3 written: PutItem AL, TransactWriteItems x1");
+    assert_eq!(out, "3 rounds, 0 read, 4 written: PutItem AL, TransactWriteItems x1, UpdateItem RL");
 
     let tokens = anon.post("/login", login).await.expect(200).json();
     let me = anon.with_token(tokens["access_token"].as_str().expect("a token"));
