@@ -391,7 +391,10 @@ mod tests {
             let detail = format!("There is no such field here; did you mean `{nearest}`?");
             (name.to_owned(), "unknown_field".to_owned(), detail)
         };
-        assert_eq!(told(json!({"name": "a", "Notes": "b", "im": 1})), [unknown("Notes", "note"), unknown("im", "on")]);
+        assert_eq!(
+            told(json!({"name": "a", "Notes": "b", "onn": 1})),
+            [unknown("Notes", "note"), unknown("onn", "on")]
+        );
     }
 
     #[test]

@@ -57,7 +57,7 @@ fn a_read_is_completed() {
     let read = &document["paths"]["/posts/{id}"]["get"];
     assert_eq!(read["operationId"], "read_note");
     assert_eq!(read["security"], json!([{}, {"bearer": []}]));
-    assert_eq!(keys(&read["responses"]), ["200", "304", "400", "401", "404", "422", "500", "503"]);
+    assert_eq!(keys(&read["responses"]), ["200", "304", "400", "401", "404", "422", "429", "500", "503"]);
     let ok = &read["responses"]["200"];
     assert_eq!(keys(&ok["headers"]), ["Cache-Control", "ETag", "Link", "Vary", "X-Request-Id"]);
     assert_eq!(ok["headers"]["Cache-Control"]["example"], "private, no-cache");
