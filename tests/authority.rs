@@ -163,8 +163,9 @@ async fn the_author_of_a_comment_sees_and_removes_the_replies_to_it() {
 
 #[tokio::test]
 async fn a_moderator_reads_what_is_reported_by_whoever_blocks_them() {
-    let app = TestApp::with(|options| crate::support::set(options, "Moderator", "warden")).await;
+    let app = TestApp::with(|options| crate::support::set_moderator(options, "warden")).await;
     let [warden, bob, cid] = users(&app, ["warden", "bob", "cid"]).await;
+    app.verify(&warden).await;
     warden.get("/reports").await.expect(200);
     bob.post("/users/warden/block", None).await.expect(200);
     let post = bob.post_text("Buy this.").await;

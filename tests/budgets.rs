@@ -106,8 +106,7 @@ async fn accounts() {
     // The first try in a window has a round of its own.
     for (first, rounds, written) in [("PutItem U/G, ", 6, 8), ("", 5, 8)] {
         let signed_in = cost(&app, anon.post("/login", login.clone())).await;
-        let calls =
-            format!("Query U/G!, Query U/P!, TransactWriteItems x2, UpdateItem RL, UpdateItem U/G, UpdateItem U/G");
+        let calls = "Query U/G!, Query U/P!, TransactWriteItems x2, UpdateItem RL, UpdateItem U/G, UpdateItem U/G";
         let expected = format!("{rounds} rounds, 3 read, {written} written: GetItem N/N!, PutItem AL, {first}{calls}");
         assert_eq!(signed_in, expected);
     }
