@@ -79,6 +79,7 @@ pub async fn page(app: &App, bearer: &Bearer, query: &PageQuery) -> Result<Page<
 }
 
 /// Where a page starts.
+#[expect(clippy::large_enum_variant, reason = "one a request")]
 enum Position {
     /// In the timeline: after this post, or at its top.
     Timeline(Option<PostId>),
