@@ -52,7 +52,7 @@ pub struct Config {
     /// Whether search by address finds accounts that have not chosen.
     pub findable_by_email: bool,
     pub rate_limits: bool,
-    /// Reads of one user in five minutes, and a fifth of those of one address; 0 is no limit.
+    /// Reads of one user in five minutes, and five times as many of one address; 0 is no limit.
     pub read_limit: u64,
     /// How long a row of the activity log is kept.
     pub activity_kept: Duration,
@@ -330,7 +330,7 @@ mod tests {
             let usual = match name {
                 "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" => "1",
                 name if name.starts_with("AWS_ENDPOINT_URL") => "",
-                "SIGNING_KEYS_ARN" => return given.map(str::to_owned),
+                "SIGNING_KEYS_ARN" | "MODERATOR_EMAIL" => return given.map(str::to_owned),
                 _ => "off",
             };
             Some(given.unwrap_or(usual).to_owned())

@@ -84,6 +84,7 @@ mod tests {
                 | "FINDABLE_BY_EMAIL"
                 | "RATE_LIMITS" => "off",
                 name if name.contains("URL") => "http://127.0.0.1:1/x",
+                "MODERATOR_EMAIL" => "",
                 _ => "nothing",
             };
             Some(value.to_owned())

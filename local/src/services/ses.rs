@@ -200,6 +200,7 @@ mod tests {
             "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" => "1".to_owned(),
             "AWS_ENDPOINT_URL_SESV2" => ses.endpoint().to_owned(),
             "MAIL_FROM" => "Perch <no-reply@perch.test>".to_owned(),
+            "MODERATOR_EMAIL" => String::new(),
             _ => "off".to_owned(),
         };
         let config = Config::read(|name| (name != "SIGNING_KEYS_ARN").then(|| variable(name))).unwrap();

@@ -134,8 +134,8 @@ async fn check_read(app: &App, parts: &mut Parts, user: Option<UserId>) -> Resul
     if app.config().read_limit == 0 || !(parts.method == Method::GET || parts.method == Method::HEAD) {
         return Ok(());
     }
-    let Address { ip, notes, .. } = Address::from_request_parts(parts, app).await?;
-    limits::check_read(app, &notes, user, &ip).await
+    let address = Address::from_request_parts(parts, app).await?;
+    limits::check_read(app, &address.notes, user, address.names(app)?.current()).await
 }
 
 fn refused() -> Error {

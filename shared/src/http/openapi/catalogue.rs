@@ -23,9 +23,10 @@ pub const fn entry(kind: Kind) -> Entry {
         Kind::InvalidCursor => {
             entry_of("The cursor is cut, forged or another list's.", "Read the list from its start, without a cursor.")
         }
-        Kind::InvalidToken => {
-            entry_of("The token of a mail is wrong, was used before or has expired.", "Ask for a new mail.")
-        }
+        Kind::InvalidToken => entry_of(
+            "The token of a mail is wrong, was used before or has expired, or a newer one or a new password came since.",
+            "Ask for a new mail.",
+        ),
         Kind::Unauthorized => entry_of(
             "The access token is missing, malformed, expired or of a session that has ended.",
             "Refresh the session with `POST /users/refresh`; if that fails too, sign in.",
