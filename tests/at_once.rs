@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use shared::App;
 use shared::ids::{GroupId, NotificationId, PostId, SessionId, UserId, new_ulid};
 use shared::models::fields::FieldValue;
-use shared::models::group::Role;
+use shared::models::group::{GroupName, Role};
 use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::models::post::{Content, Draft, Post};
 use shared::models::settings::Ways;
 use shared::models::socket::{Channel, SOCKET_OPENING};
 use shared::models::viewer::Negative;
-use shared::store::{follows, groups, negatives, notifications, posts, sockets, untold};
+use shared::store::{follows, groups, likes, negatives, notifications, posts, sockets, untold};
 use shared::table::Read;
 
 fn id(user: &User) -> UserId {
@@ -186,7 +186,8 @@ async fn a_role_that_was_lost_or_given_meanwhile_is_found() {
     assert_eq!(page_ids(ann, &format!("{path}/posts")).await, [""; 0]);
     // The group was changed since it was read, and is deleted in the end.
     ann.patch(&path, json!({"name": "Terns"})).await.expect(200);
-    assert!(groups::edit(&store, &old, groups::Edit::default()).await.unwrap().is_none());
+    let edit = groups::Edit { name: Some(GroupName::parse(&json!("Auks")).unwrap()), ..groups::Edit::default() };
+    assert!(groups::edit(&store, &old, edit).await.unwrap().is_none());
     assert!(!groups::delete(&store, &old, id(ann)).await.unwrap());
     let old = groups::get(&store, group, Read::Strong).await.unwrap().unwrap();
     app.settle().await;
@@ -194,7 +195,8 @@ async fn a_role_that_was_lost_or_given_meanwhile_is_found() {
     app.pause_workers().await;
     ann.delete(&path).await.expect(204);
     assert!(!groups::delete(&store, &old, id(ann)).await.unwrap());
-    assert!(groups::edit(&store, &old, groups::Edit::default()).await.unwrap().is_none());
+    let edit = groups::Edit { name: Some(GroupName::parse(&json!("Auks")).unwrap()), ..groups::Edit::default() };
+    assert!(groups::edit(&store, &old, edit).await.unwrap().is_none());
     app.resume_workers().await;
     app.settle().await;
     app.audit().await;
@@ -293,15 +295,22 @@ async fn a_telling_beside_the_forgetting_of_another_leaves_both_right() {
     let store = app_of(&app, "notify");
     let users = join_all(["ann", "bob", "cid", "dan"].map(|name| app.user(name))).await;
     let [ann, bob, cid, dan] = &users[..] else { unreachable!() };
+    app.settle().await;
+    app.pause_workers().await;
     for _ in 0..16 {
-        let topic = topic(ann, &ann.post_text("Low tide.").await);
-        let act = |user: &User| Act { actor: id(user), event: new_ulid(store.now()) };
-        let (mut bobs, told) = (None::<NotificationId>, [act(bob), act(cid)]);
+        let post = ann.post_text("Low tide.").await;
+        let topic = topic(ann, &post);
+        let act = async |user: &User| {
+            user.post(&format!("/posts/{post}/like"), None).await.expect(200);
+            let edge = likes::edge(&store, id(user), post.parse().unwrap(), Read::Strong).await.unwrap();
+            Act { actor: id(user), event: edge.expect("a like").at }
+        };
+        let (mut bobs, told, dans) = (None::<NotificationId>, [act(bob).await, act(cid).await], act(dan).await);
         for one in notifications::tell(&store, &topic, &told, LISTED).await.unwrap() {
             bobs = bobs.or(Some(one.id).filter(|_| one.act.actor == id(bob)));
         }
         let forgotten = untold::forget_event(&store, id(ann), bobs.expect("an event"));
-        let (told, forgotten) = join(notifications::tell(&store, &topic, &[act(dan)], LISTED), forgotten).await;
+        let (told, forgotten) = join(notifications::tell(&store, &topic, &[dans], LISTED), forgotten).await;
         assert_eq!((told.unwrap().len(), forgotten.unwrap()), (1, ()));
         let newest = ann.get("/notifications?limit=1").await.expect(200).items().remove(0);
         let names: Vec<_> =

@@ -4,7 +4,7 @@ use crate::groups::group;
 use crate::support::bulk::people;
 use crate::support::lists::walk;
 use crate::support::past::DAY;
-use crate::support::{PASSWORD, TestApp, User, set};
+use crate::support::{PASSWORD, TestApp, User, set_moderator};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -107,8 +107,9 @@ async fn an_edit_that_names_nobody_any_more_and_a_deleted_parent_are_not_told_of
 
 #[tokio::test]
 async fn whom_one_does_not_hear_of_is_neither_listed_nor_counted() {
-    let app = TestApp::with(|options| set(options, "Moderator", "warden")).await;
-    let [ann, bob, cid, warden] = users(&app, ["ann", "bob", "cid", "warden"]).await;
+    let app = TestApp::with(|options| set_moderator(options, "warden")).await;
+    let [ann, bob, cid] = users(&app, ["ann", "bob", "cid"]).await;
+    let warden = app.moderator("warden").await;
     for (follower, names) in [(&bob, &["bob"][..]), (&cid, &["cid", "bob"][..])] {
         follower.follow(&ann).await;
         app.settle().await;
@@ -122,7 +123,7 @@ async fn whom_one_does_not_hear_of_is_neither_listed_nor_counted() {
     assert_eq!(told(&ann).await, of(&[("follow", &["cid"])]));
     let post = cid.post_text("Buy this.").await;
     bob.post(&format!("/posts/{post}/report"), json!({"reason": "spam"})).await.expect(202);
-    let report = warden.get("/reports").await.items()[0]["id"].as_str().unwrap().to_owned();
+    let report = warden.get("/reports").await.expect(200).items()[0]["id"].as_str().unwrap().to_owned();
     let decision = json!({"status": "resolved", "action": "suspend_author"});
     warden.patch(&format!("/reports/{report}"), decision).await.expect(200);
     assert_eq!(told(&ann).await, []);

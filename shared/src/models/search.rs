@@ -193,7 +193,7 @@ mod tests {
         {
             assert!(!found(text, question), "{text} by {question}");
         }
-        assert!(asked(&"漢字仮名交文".repeat(1)).len() <= 8);
+        assert!(asked("漢字仮名交文").len() <= 8);
         assert_eq!(said("😀 — …"), Vec::<String>::new());
         assert_eq!(said(&"é".repeat(200)), ["e".repeat(64)]);
     }
