@@ -75,8 +75,8 @@ pub const fn entry(kind: Kind) -> Entry {
             "Make another member an owner first, or delete the group.",
         ),
         Kind::LimitReached => entry_of(
-            "Somebody is in as many groups as one may be, or a group has as many owners and moderators.",
-            "Leave a group first, or take the role from somebody; `detail` tells the number.",
+            "Somebody is in as many groups as one may be, a group has as many owners and moderators, or an account has changed its address as often.",
+            "Leave a group first, take the role from somebody, or wait a week; `detail` tells the number.",
         ),
         Kind::PreconditionFailed => entry_of(
             "It changed since the `ETag` in `If-Match`.",
