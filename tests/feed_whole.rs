@@ -166,6 +166,30 @@ async fn what_was_shared_in_a_group_stays_in_the_feed() {
     assert_eq!(ann.feed().await, [open]);
 }
 
+/// A page of a hundred out of two groups leaves as many posts to the next one as a cursor carries, with the longest ids.
+#[tokio::test]
+async fn the_longest_cursor_is_taken() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    ann.follow(&bob).await;
+    let mut groups = Vec::new();
+    for name in ["Waders", "Gulls"] {
+        let group = bob.post("/groups", json!({ "name": name })).await.expect(201).json()["id"].clone();
+        ann.post(&format!("/groups/{}/join", group.as_str().unwrap()), None).await.expect(200);
+        groups.push(group);
+    }
+    app.settle().await;
+    let mut feed = Vec::new();
+    for n in 0..130 {
+        let body = json!({"content": format!("Post {n}."), "group_id": groups[n % 2]});
+        feed.push(bob.post("/posts", body).await.expect(201).json()["id"].as_str().unwrap().to_owned());
+    }
+    feed.reverse();
+    app.advance(DAY * 100);
+    let ann = app.sign_in("ann", PASSWORD).await;
+    assert_eq!(ids(&walk(&ann, "/feed?limit=100").await), feed);
+}
+
 /// What was read since this was asked last: units and calls.
 fn cost(app: &TestApp) -> (f64, usize) {
     let calls = app.wire().expect("the wire is recorded").take();

@@ -34,7 +34,7 @@ pub struct PageParams {
     #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
-    #[param(max_length = 2000)]
+    #[param(max_length = 4000)]
     cursor: Option<String>,
 }
 
