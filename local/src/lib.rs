@@ -19,6 +19,7 @@ mod functions;
 mod gateway;
 /// Who looks after reports.
 pub mod moderator;
+/// What posts and people are found by, indexed anew.
 pub mod reindex;
 /// Which route takes a request.
 pub mod routes;
@@ -26,6 +27,8 @@ pub mod routes;
 pub mod services;
 /// From options to a running host.
 mod start;
+/// Work on a table with no host of one's own.
+pub mod table;
 /// What `template.yaml` says.
 pub mod template;
 /// What invokes the workers.

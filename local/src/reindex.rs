@@ -3,7 +3,7 @@
 
 use crate::audit::Target;
 use crate::audit::text;
-use crate::moderator::{AppointError, on_table};
+use crate::table::{TableError, on_table};
 use futures::{StreamExt, TryStreamExt};
 use shared::store;
 use shared::table::design::{EntityKey, PARTITION_KEY, SORT_KEY};
@@ -22,7 +22,7 @@ pub struct Reindexed {
 ///
 /// # Errors
 /// There is no such table, or it does not answer.
-pub async fn reindex(target: &Target) -> Result<Reindexed, AppointError> {
+pub async fn reindex(target: &Target) -> Result<Reindexed, TableError> {
     on_table(target, async |app, source| {
         let (mut done, mut after) = (Reindexed::default(), None);
         loop {

@@ -413,17 +413,13 @@ pub(crate) async fn update_post(
     };
     let edited = match draft == Draft::of(&post) {
         true => post,
-        false => match store::posts::edit(&app, &post, draft).await {
-            Ok(Some(edited)) => edited,
-            Ok(None) => {
+        false => {
+            let edited = store::posts::edit(&app, &post, draft).await;
+            if !matches!(edited, Ok(Some(_))) {
                 remove_unused(&app, &came).await?;
-                return Err(meanwhile());
             }
-            Err(error) => {
-                remove_unused(&app, &came).await?;
-                return Err(error);
-            }
-        },
+            edited?.ok_or_else(meanwhile)?
+        }
     };
     let own = Own::new(Some(&viewer), id, own);
     Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, &sight, own, &Links::new(&app)?) })

@@ -5,6 +5,7 @@ use crate::pages;
 use crate::proof;
 use axum::extract::State;
 use axum::response::Response;
+use futures::future::try_join3;
 use http::StatusCode;
 use shared::error::{Error, Kind, Result};
 use shared::http::extract::{Json, Query};
@@ -39,11 +40,15 @@ pub(crate) async fn wanted(
 /// # Errors
 /// 429 after too many.
 pub(crate) async fn may_mail(app: &App, bearer: &Bearer, account: &Account, email: &Email) -> Result<bool> {
-    Action::check_mail_to(app, bearer.notes(), email).await?;
-    if account.verified {
-        Action::check_mail_to(app, bearer.notes(), &account.email).await?;
-    }
-    Ok(store::users::by_email(app, email).await?.is_some())
+    let told = async {
+        match account.verified {
+            true => Action::check_mail_to(app, bearer.notes(), &account.email).await,
+            false => Ok(()),
+        }
+    };
+    let asked = Action::check_mail_to(app, bearer.notes(), email);
+    let (holder, (), ()) = try_join3(store::users::by_email(app, email), asked, told).await?;
+    Ok(holder.is_some())
 }
 
 /// Undo a change of the e-mail address.

@@ -131,11 +131,10 @@ impl FromRequestParts<App> for Bearer {
 
 /// Holds a read to its limits; a write has limits of its own.
 async fn check_read(app: &App, parts: &mut Parts, user: Option<UserId>) -> Result<()> {
-    if app.config().read_limit == 0 || !(parts.method == Method::GET || parts.method == Method::HEAD) {
-        return Ok(());
-    }
+    let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
+    let Some(weight) = limits::read_weight(app).filter(|_| is_read) else { return Ok(()) };
     let address = Address::from_request_parts(parts, app).await?;
-    limits::check_read(app, &address.notes, user, address.names(app)?.current()).await
+    limits::check_read(app, &address.notes, user, address.names(app)?.current(), weight).await
 }
 
 fn refused() -> Error {

@@ -18,6 +18,7 @@ use crate::store::posts::NotMade;
 use crate::table::{Op, Read};
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
+use futures::future::try_join_all;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use std::time::Duration;
 
@@ -80,12 +81,13 @@ impl<T> Idempotent<T> {
     }
 
     async fn find(&self, app: &App, user: Option<UserId>, read: Read) -> Result<Option<Response>> {
-        for keyed in &self.keyed {
-            if let Some(kept) = idempotency::find(app, user, &keyed.scope(user), read).await? {
-                return keyed.answer(kept).map(Some);
-            }
-        }
-        Ok(None)
+        let find = |keyed: &Keyed| {
+            let scope = keyed.scope(user);
+            async move { idempotency::find(app, user, &scope, read).await }
+        };
+        let found = try_join_all(self.keyed.iter().map(find)).await?;
+        let kept = self.keyed.iter().zip(found).find_map(|(keyed, kept)| Some((keyed, kept?)));
+        kept.map(|(keyed, kept)| keyed.answer(kept)).transpose()
     }
 
     /// What the creating transaction writes beside the rest, as its **first** operation.

@@ -189,20 +189,20 @@ pub const READ: &str = "read";
 /// Reads of one address, behind which may be many: five times as many.
 pub const READ_BY_ADDRESS: &str = "read-by-address";
 
-/// Holds a read to the limits of its reader, if that is known, and of its address, where the parameter sets them.
+/// As how many a read counts; None for one that is not counted. A count costs a write: of many reads each tenth is counted,
+/// as ten.
+pub fn read_weight(app: &App) -> Option<u64> {
+    let limit = app.config().read_limit;
+    let weight = (limit / 500).clamp(1, 10);
+    (limit > 0 && u64::from(u32::from_be_bytes(random_bytes())).is_multiple_of(weight)).then_some(weight)
+}
+
+/// Counts a read towards the limits of its reader, if that is known, and of its address.
 ///
 /// # Errors
 /// 429 with `Retry-After` beyond either.
-pub async fn check_read(app: &App, notes: &Notes, user: Option<UserId>, address: &str) -> Result<()> {
+pub async fn check_read(app: &App, notes: &Notes, user: Option<UserId>, address: &str, weight: u64) -> Result<()> {
     let limit = app.config().read_limit;
-    if limit == 0 {
-        return Ok(());
-    }
-    // A count costs a write: of many reads each tenth is counted, as ten.
-    let weight = (limit / 500).clamp(1, 10);
-    if u64::from(u32::from_be_bytes(random_bytes())) % weight != 0 {
-        return Ok(());
-    }
     let quota = |name, limit| quota(name, limit, 5 * MINUTE);
     let by_user = async {
         match user {

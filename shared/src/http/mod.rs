@@ -52,8 +52,8 @@ const WORTH_GZIP: u16 = 1_000;
 
 /// A router with everything around it.
 pub fn finish(router: OpenApiRouter<App>, app: App) -> Router {
-    let (router, document) = router.split_for_parts();
-    let operations = Operations { parameters: Parameters::of(&document), writes: Writes::of(document) };
+    let (router, mut document) = router.split_for_parts();
+    let operations = Operations { parameters: Parameters::of(&mut document), writes: Writes::of(document) };
     let state = (app.clone(), Arc::new(operations));
     let router = router
         .fallback(not_found)

@@ -24,8 +24,7 @@ struct Known {
 }
 
 impl Parameters {
-    pub(super) fn of(document: &OpenApi) -> Self {
-        let mut document = document.clone();
+    pub(super) fn of(document: &mut OpenApi) -> Self {
         let mut all = HashMap::new();
         for (path, item) in &mut document.paths.paths {
             for (method, operation) in openapi::operations(item) {
