@@ -259,6 +259,11 @@ pub(crate) async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
     ALONE.lock().await
 }
 
+/// A token with another first character.
+pub(crate) fn altered(token: &str) -> String {
+    format!("{}{}", if token.starts_with('A') { 'B' } else { 'A' }, &token[1..])
+}
+
 /// The token in a mail's link.
 pub(crate) fn token_in(mail: &Mail) -> String {
     let (_, rest) = mail.text.split_once("token=").expect("a link with a token");
