@@ -26,10 +26,10 @@ impl Timestamp {
         self.0 / 1000
     }
 
-    /// Reads RFC 3339, in any time zone; what is finer than a millisecond is cut off. None before 1970.
+    /// Reads RFC 3339, in any time zone; what is finer than a millisecond is cut off, and what is before 1970 is its beginning.
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let at = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
-        u64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
+        u64::try_from((at.unix_timestamp_nanos() / 1_000_000).max(0)).ok().map(Self)
     }
 
     /// Time passed since `earlier`; zero when that is in the future.
@@ -84,6 +84,7 @@ mod tests {
         assert_eq!(Timestamp(1_795_206_600_007).rfc3339(), "2026-11-20T20:30:00.007Z");
         assert_eq!(Timestamp(0).rfc3339(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp::from_rfc3339("2026-11-20T21:30:00.0079+01:00"), Some(Timestamp(1_795_206_600_007)));
+        assert_eq!(Timestamp::from_rfc3339("0230-03-27T05:32:23.5+14:52"), Some(Timestamp(0)));
         assert_eq!(Timestamp::from_rfc3339("2026-11-20"), None);
     }
 }

@@ -14,6 +14,20 @@ use ulid::Ulid;
 #[error("not an id of this kind")]
 pub struct InvalidId;
 
+/// A ULID as a regular expression, for the documentation.
+macro_rules! ulid_pattern {
+    () => {
+        "[0-7][0-9A-HJKMNP-TV-Z]{25}"
+    };
+}
+
+/// A ULID and that of an account.
+macro_rules! pair_pattern {
+    () => {
+        concat!(ulid_pattern!(), "\\.", ulid_pattern!())
+    };
+}
+
 pub(crate) fn parse_ulid(text: &str) -> Result<Ulid, InvalidId> {
     // One spelling per id: lower case would be a second one.
     let ulid = Ulid::from_string(text).map_err(|_| InvalidId)?;
@@ -73,12 +87,12 @@ macro_rules! id {
             }
         }
 
-        string_forms!($name, $prefix);
+        string_forms!($name, $prefix, ulid_pattern!());
     };
 }
 
 macro_rules! string_forms {
-    ($name:ident, $prefix:literal) => {
+    ($name:ident, $prefix:literal, $($pattern:expr),+) => {
         impl From<$name> for String {
             fn from(id: $name) -> Self {
                 id.to_string()
@@ -98,6 +112,7 @@ macro_rules! string_forms {
                 utoipa::openapi::ObjectBuilder::new()
                     .schema_type(utoipa::openapi::schema::Type::String)
                     .description(Some(concat!("An opaque id; starts with `", $prefix, "` and sorts by creation.")))
+                    .pattern(Some(concat!("^", $prefix, $($pattern),+, "$")))
                     .into()
             }
         }
@@ -289,7 +304,7 @@ impl FromStr for PostId {
     }
 }
 
-string_forms!(PostId, "pst_");
+string_forms!(PostId, "pst_", pair_pattern!(), "(?:\\.", pair_pattern!(), "){0,2}(?:\\.", ulid_pattern!(), ")?");
 
 /// A picture or video. The id names whose it is, so that it is one `GetItem`, and nobody attaches another's unseen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -334,7 +349,7 @@ impl FromStr for MediaId {
     }
 }
 
-string_forms!(MediaId, "med_");
+string_forms!(MediaId, "med_", pair_pattern!());
 
 #[cfg(test)]
 mod tests {

@@ -30,7 +30,7 @@ pub(crate) struct NewGroup {
     #[schema(value_type = Option<String>, example = "Who was where at low tide.", max_length = 1000)]
     description: Option<Description>,
     /// Fixed from then on.
-    #[schema(required = false, default = "public")]
+    #[schema(value_type = Option<Visibility>, default = "public")]
     visibility: Visibility,
 }
 

@@ -20,10 +20,10 @@ use shared::{App, store, views};
 #[into_params(parameter_in = Path)]
 pub(crate) struct MemberPath {
     /// A group's id.
-    #[param(value_type = String, example = "grp_01K9ZQ7A4M2T8Q6M5N4C1B0A9Z")]
+    #[param(value_type = GroupId, example = "grp_01K9ZQ7A4M2T8Q6M5N4C1B0A9Z")]
     pub(crate) id: GroupId,
     /// A user id, a username (whatever its case, with or without `@`), or `me`.
-    #[param(value_type = String, example = "gull")]
+    #[param(value_type = String, pattern = "^(@?[A-Za-z0-9_]{3,20}|me|usr_[0-7][0-9A-HJKMNP-TV-Z]{25})$", example = "gull")]
     pub(crate) user: UserRef,
 }
 

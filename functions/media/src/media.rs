@@ -23,7 +23,7 @@ use std::time::Duration;
 #[into_params(parameter_in = Path)]
 pub(crate) struct MediaPath {
     /// The id of a picture or video.
-    #[param(value_type = String, example = "med_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B")]
+    #[param(value_type = MediaId, example = "med_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B")]
     pub(crate) id: MediaId,
 }
 

@@ -36,7 +36,7 @@ const NAMES: [&str; 3] = [FILE, "image", "video"];
 
 /// The bytes of a file.
 #[derive(utoipa::ToSchema)]
-#[schema(format = Binary, example = "(bytes)")]
+#[schema(format = Binary)]
 pub(crate) struct FileBytes(#[expect(dead_code, reason = "documentation alone")] String);
 
 impl FromFields for NewMedia {
@@ -52,10 +52,10 @@ impl FromFields for NewMedia {
 #[derive(utoipa::ToSchema)]
 pub(crate) struct Declared {
     /// One of `image/png`, `image/jpeg`, `image/gif`, `image/webp`, `video/mp4`, `video/webm`.
-    #[schema(value_type = String, example = "video/mp4")]
+    #[schema(value_type = String, example = "video/mp4", pattern = "^(image/(png|jpeg|gif|webp)|video/(mp4|webm))$")]
     content_type: FileType,
     /// Bytes: up to 40 MiB of a picture, 500 MiB of a video.
-    #[schema(example = 20_971_520, minimum = 1)]
+    #[schema(example = 20_971_520, minimum = 1, maximum = 524_288_000)]
     size: u64,
 }
 

@@ -15,7 +15,7 @@ use shared::views::activity::{self, ActivityView};
 #[expect(dead_code, reason = "documentation")]
 pub(crate) struct ActivityParams {
     /// Only acts of these types, separated by commas. A page may then be short, even empty; its cursor goes on.
-    #[param(value_type = Option<String>, rename = "type", max_length = 1000, example = "sign_in,sign_in_failed")]
+    #[param(value_type = Option<Vec<ActivityType>>, rename = "type", style = Form, explode = false, example = json!(["sign_in", "sign_in_failed"]))]
     types: Option<Vec<ActivityType>>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn list_activity(
 
 /// None for all.
 fn types(query: &PageQuery) -> Result<Vec<ActivityType>> {
-    let names = query.param("type").unwrap_or_default().split(',').filter(|name| !name.is_empty());
+    let names = query.param("type").filter(|names| !names.is_empty()).into_iter().flat_map(|names| names.split(','));
     let named = names.map(|name| {
         let refused = || FieldError::new("type", "invalid", "Types of acts, separated by commas, such as sign_in.");
         ActivityType::named(name).ok_or_else(|| Error::invalid(vec![refused()]))

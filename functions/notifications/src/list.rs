@@ -17,7 +17,7 @@ pub(crate) struct ListParams {
     /// Only what is unread. A page may then be short; its cursor goes on.
     unread: Option<bool>,
     /// An id out of either list: what is newer, event by event, oldest first.
-    #[param(value_type = Option<String>, max_length = 30, example = "ntf_01K9ZP2D7V3T8Q6M5N4C1B0A9Z")]
+    #[param(value_type = Option<NotificationId>, example = "ntf_01K9ZP2D7V3T8Q6M5N4C1B0A9Z")]
     after: Option<NotificationId>,
 }
 

@@ -25,10 +25,10 @@ use std::collections::HashMap;
 #[into_params(parameter_in = Path)]
 pub(crate) struct CommentPath {
     /// A post's id.
-    #[param(value_type = String, example = "pst_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B")]
+    #[param(value_type = PostId, example = "pst_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B")]
     id: PostId,
     /// The id of a comment on it.
-    #[param(value_type = String, example = "pst_01K9ZQ7A4M2T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B.01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B")]
+    #[param(value_type = PostId, example = "pst_01K9ZQ7A4M2T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B.01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B")]
     comment_id: PostId,
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct NewPost {
     #[schema(value_type = Option<String>, example = "Low tide. #mudflats", max_length = 2000)]
     content: Option<Content>,
     /// Up to four pictures, or one video: mine, ready, and part of nothing yet.
-    #[schema(value_type = Option<Vec<MediaId>>, max_items = 4, example = json!(["med_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B"]))]
+    #[schema(value_type = Option<std::collections::BTreeSet<MediaId>>, max_items = 4, example = json!(["med_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B"]))]
     media_ids: MediaIds,
     /// In a form alone: up to four pictures, or one video, 4 MiB in all; each a part of this name, or `images`.
     #[schema(value_type = Option<Vec<PictureBytes>>, max_items = 4)]
@@ -63,7 +63,7 @@ pub(crate) struct PostPatch {
     #[schema(value_type = Option<String>, example = "Low tide. #mudflats", max_length = 2000)]
     content: Patch<Content>,
     /// All that is to be attached: what is already, and what is mine, ready, and part of nothing yet; `null` clears.
-    #[schema(value_type = Option<Vec<MediaId>>, max_items = 4, example = json!(["med_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B"]))]
+    #[schema(value_type = Option<std::collections::BTreeSet<MediaId>>, max_items = 4, example = json!(["med_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B"]))]
     media_ids: Patch<MediaIds>,
     /// In a form alone: pictures to be added, or a video, 4 MiB in all; each a part of this name, or `images`.
     #[schema(value_type = Option<Vec<PictureBytes>>, max_items = 4)]

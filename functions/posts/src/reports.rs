@@ -12,14 +12,14 @@ use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, View};
 use shared::ids::{PostId, ReportId, UserId};
 use shared::models::fields::{Fields, FromFields};
-use shared::models::report::{Decision, Details, Reason, Report, ReportAction, ReportStatus};
+use shared::models::report::{Decision, Details, Outcome, Reason, Report, ReportAction, ReportStatus};
 use shared::table::Read;
 use shared::{App, rules, store};
 
 /// Why a post is reported.
 #[derive(utoipa::ToSchema)]
 pub(crate) struct NewReport {
-    #[schema(required = false, default = "other")]
+    #[schema(value_type = Option<Reason>, default = "other")]
     reason: Reason,
     /// Up to 1,000 characters.
     #[schema(value_type = Option<String>, example = "The same link under every post.", max_length = 1000)]
@@ -142,7 +142,7 @@ pub(crate) struct ReportParams {
 #[into_params(parameter_in = Path)]
 pub(crate) struct ReportPath {
     /// A report's id.
-    #[param(value_type = String, example = "rpt_01K9ZQ7A4M2T8Q6M5N4C1B0A9Z")]
+    #[param(value_type = ReportId, example = "rpt_01K9ZQ7A4M2T8Q6M5N4C1B0A9Z")]
     id: ReportId,
 }
 
@@ -205,8 +205,7 @@ fn tagged(report: Report) -> Tagged<ReportView> {
 /// What a moderator decides.
 #[derive(utoipa::ToSchema)]
 pub(crate) struct ReportPatch {
-    /// `dismissed`, or `resolved`.
-    status: ReportStatus,
+    status: Outcome,
     /// What is to be done, with `resolved` alone.
     #[schema(value_type = Option<ReportAction>)]
     action: Option<ReportAction>,
@@ -215,12 +214,8 @@ pub(crate) struct ReportPatch {
 impl FromFields for ReportPatch {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (status, action) = (fields.required("status"), fields.optional::<ReportAction>("action"));
-        match (status, action) {
-            (Some(ReportStatus::Open), _) => fields.refuse("status", "invalid", "Dismiss the report or resolve it."),
-            (Some(ReportStatus::Dismissed), Some(Some(_))) => {
-                fields.refuse("action", "not_allowed", "Only a report that is resolved has an action.");
-            }
-            _ => {}
+        if let (Some(Outcome::Dismissed), Some(Some(_))) = (status, action) {
+            fields.refuse("action", "not_allowed", "Only a report that is resolved has an action.");
         }
         Some(Self { status: status?, action: action? })
     }
@@ -248,6 +243,7 @@ pub(crate) async fn decide_report(
     if_match: IfMatch,
     Json(ReportPatch { status, action }): Json<ReportPatch>,
 ) -> Result<Tagged<ReportView>> {
+    let status = status.into();
     let (me, decision) = (bearer.id(), Decision { status, action });
     let report = store::reports::get(&app, id);
     let (_, report) = try_join(bearer.moderating(&app, Action::Moderate), report).await?;

@@ -42,7 +42,7 @@ impl FromFields for ScheduledPatch {
 #[into_params(parameter_in = Path)]
 pub(crate) struct ScheduledPath {
     /// A scheduled post's id.
-    #[param(value_type = String, example = "sch_01K9ZP2D7V3T8Q6M5N4C1B0A9Z")]
+    #[param(value_type = ScheduledId, example = "sch_01K9ZP2D7V3T8Q6M5N4C1B0A9Z")]
     id: ScheduledId,
 }
 

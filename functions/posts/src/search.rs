@@ -25,7 +25,11 @@ pub(crate) struct SearchParams {
     #[param(example = "mudflats", max_length = 200)]
     hashtag: Option<String>,
     /// A user id, a username or `me`.
-    #[param(example = "gull", max_length = 50)]
+    #[param(
+        example = "gull",
+        max_length = 50,
+        pattern = "^(@?[A-Za-z0-9_]{3,20}|me|usr_[0-7][0-9A-HJKMNP-TV-Z]{25})$"
+    )]
     author: Option<String>,
 }
 

@@ -44,14 +44,14 @@ pub(crate) struct UpdateMe {
     website: Patch<Website>,
     #[schema(value_type = Option<Vec<String>>, example = json!(["wind", "herring"]), max_items = 20)]
     interests: Patch<Interests>,
-    #[schema(value_type = Option<String>, example = "gull", pattern = "^[A-Za-z0-9_]{3,20}$")]
+    #[schema(value_type = Option<String>, nullable = false, example = "gull", pattern = "^[A-Za-z0-9_]{3,20}$")]
     username: Option<Username>,
     /// Needs `current_password`, and waits as `pending_email` until it is verified. The address from before gets a mail
     /// whose link undoes it for 7 days. One's own address ends what waits.
-    #[schema(value_type = Option<String>, example = "gull@example.com")]
+    #[schema(value_type = Option<String>, nullable = false, example = "gull@example.com")]
     email: Option<Email>,
     /// With `email`.
-    #[schema(value_type = Option<String>, example = "tern on the rock")]
+    #[schema(value_type = Option<String>, nullable = false, example = "tern on the rock")]
     current_password: Option<Password>,
     /// A picture of mine that is ready and part of nothing yet.
     #[schema(value_type = Option<MediaId>)]

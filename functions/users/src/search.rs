@@ -20,7 +20,7 @@ use shared::{App, store, views};
 #[expect(dead_code, reason = "documentation")]
 pub(crate) struct SearchParams {
     /// A username or words of a full name, each from its first letter on, whatever case and accents; or a whole address.
-    #[param(example = "lara", max_length = 320)]
+    #[param(example = "lara", max_length = 320, pattern = "\\S")]
     query: String,
 }
 

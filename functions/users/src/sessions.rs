@@ -281,7 +281,7 @@ pub(crate) async fn list_sessions(State(app): State<App>, bearer: Bearer) -> Res
 #[into_params(parameter_in = Path)]
 pub(crate) struct SessionPath {
     /// A session's id.
-    #[param(value_type = String, example = "ses_01K9ZP2D7V3T8Q6M5N4C1B0A9Z")]
+    #[param(value_type = SessionId, example = "ses_01K9ZP2D7V3T8Q6M5N4C1B0A9Z")]
     id: SessionId,
 }
 

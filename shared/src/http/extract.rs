@@ -119,7 +119,7 @@ impl std::str::FromStr for UserRef {
 #[into_params(parameter_in = Path)]
 pub struct UserPath {
     /// A user id, a username (whatever its case, with or without `@`), or `me`.
-    #[param(value_type = String, example = "gull")]
+    #[param(value_type = String, pattern = "^(@?[A-Za-z0-9_]{3,20}|me|usr_[0-7][0-9A-HJKMNP-TV-Z]{25})$", example = "gull")]
     pub user: UserRef,
 }
 
@@ -128,7 +128,7 @@ pub struct UserPath {
 #[into_params(parameter_in = Path)]
 pub struct PostPath {
     /// A post's id.
-    #[param(value_type = String, example = "pst_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B")]
+    #[param(value_type = PostId, example = "pst_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B")]
     pub id: PostId,
 }
 
@@ -137,6 +137,6 @@ pub struct PostPath {
 #[into_params(parameter_in = Path)]
 pub struct GroupPath {
     /// A group's id.
-    #[param(value_type = String, example = "grp_01K9ZQ7A4M2T8Q6M5N4C1B0A9Z")]
+    #[param(value_type = GroupId, example = "grp_01K9ZQ7A4M2T8Q6M5N4C1B0A9Z")]
     pub id: GroupId,
 }

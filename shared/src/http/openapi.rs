@@ -14,24 +14,27 @@
 //! | `x-limit` (a name or a list of [`Action`]s') | 429, `RateLimit` headers; 403 where an unverified account may not |
 //! | `x-etag` | `ETag`; of a GET `If-None-Match` and 304 |
 //! | an error of its own | body, headers and examples of the kinds that a handler may mean by this status |
+//! | a form | its schema: files, and no `null`; of JSON the one without files |
+//! | a 201 | links to the operations that take the id |
 //! | `x-problems` (slugs) | these kinds, and of their status no other that only a handler can mean |
 
+mod bodies;
 pub mod catalogue;
 mod components;
 mod examples;
+mod links;
 
 use crate::error::Kind;
 use crate::http::limits::Action;
 use crate::http::paths;
 use components::{header, parameter, problem, reference};
 use http::{Method, StatusCode};
-use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
-use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
-    Components, Info, InfoBuilder, License, OpenApi, OpenApiBuilder, RefOr, Response, Schema, ServerBuilder, Tag,
+    Components, Info, InfoBuilder, License, OpenApi, OpenApiBuilder, RefOr, Response, ServerBuilder, Tag,
 };
 
 pub use examples::gaps;
@@ -89,44 +92,12 @@ pub fn document(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
             complete(&method, path, operation, &mut components);
         }
     }
-    close_bodies(&mut document, &mut components);
+    bodies::complete(&mut document, &mut components);
+    links::add(&mut document, &mut components);
     examples::fill(&mut document, &components);
     document.components = Some(components);
     document.tags = Some(tags(&mut document));
     document
-}
-
-/// Says of what requests send that it has no other fields: they are refused.
-fn close_bodies(document: &mut OpenApi, components: &mut Components) {
-    let bodies = document.paths.paths.values().map(|item| json!(item)).collect::<Vec<_>>();
-    let bodies = bodies.iter().flat_map(|item| item.as_object().into_iter().flat_map(Map::values));
-    let mut open: Vec<String> = bodies.flat_map(|operation| references(&operation["requestBody"])).collect();
-    let mut closed = BTreeSet::new();
-    while let Some(name) = open.pop() {
-        if !closed.insert(name.clone()) {
-            continue;
-        }
-        let Some(schema) = components.schemas.get_mut(&name) else { continue };
-        if let RefOr::T(Schema::Object(object)) = schema
-            && !object.properties.is_empty()
-        {
-            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
-        }
-        open.extend(references(&json!(schema)));
-    }
-}
-
-/// The names of the schemas that a part of the document refers to.
-fn references(part: &Value) -> Vec<String> {
-    match part {
-        Value::Object(object) => {
-            let own =
-                object.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/components/schemas/"));
-            own.map(str::to_owned).into_iter().chain(object.values().flat_map(references)).collect()
-        }
-        Value::Array(parts) => parts.iter().flat_map(references).collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// Of a path that has operations of its own, `/tweets`, those too that it has as another form of `/posts`.

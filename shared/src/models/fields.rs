@@ -102,9 +102,9 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a s
     ("unknown_field", format!("There is no such {what} here{}", hint.unwrap_or_else(|| ".".into())))
 }
 
-/// Whether a value says nothing: null, or a text that shows nothing, as a form sends of a field that was left empty.
+/// Whether a value says nothing: null, or what a form sends of a field that was left empty.
 fn is_blank(value: &Value) -> bool {
-    value.is_null() || value.as_str().is_some_and(|text| text.chars().all(shows_nothing))
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
 /// Characters without a sign of their own: spaces, controls, joiners, and letters that are blanks (Unicode's
@@ -335,20 +335,24 @@ impl<T: FieldValue> FieldValue for Vec<T> {
 /// `empty`, `too_long` or `invalid_characters`.
 pub fn bounded(value: &Value, max: usize, max_bytes: usize, lines: bool) -> Result<String, Refusal> {
     use unicode_segmentation::UnicodeSegmentation;
-    let text = text(value)?.trim().to_owned();
+    let given = text(value)?;
+    let text = given.trim();
     if text.chars().all(shows_nothing) {
         return Err(("empty", "This must not be empty.".into()));
     }
-    if text.len() > max_bytes || text.graphemes(true).count() > max {
+    // As sent, so that a client that counts characters counts as many.
+    if given.len() > max_bytes || given.graphemes(true).count() > max {
         return Err(("too_long", format!("At most {max} characters and {max_bytes} bytes.")));
     }
-    if text.chars().any(|c| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'))) {
+    let is_break = |c| matches!(c, '\n' | '\r' | '\t');
+    let is_unusual = given.chars().any(|c| c.is_control() && !is_break(c));
+    if is_unusual || (!lines && text.contains(is_break)) {
         return Err(("invalid_characters", "Control characters are not allowed.".into()));
     }
     if text.chars().any(turns_direction) {
         return Err(("invalid_characters", "Characters that turn the direction of writing are not allowed.".into()));
     }
-    Ok(text)
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]

@@ -69,6 +69,23 @@ choice! {
 }
 
 choice! {
+    /// How a report may end.
+    Outcome {
+        Dismissed = "dismissed",
+        Resolved = "resolved",
+    }
+}
+
+impl From<Outcome> for ReportStatus {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Dismissed => Self::Dismissed,
+            Outcome::Resolved => Self::Resolved,
+        }
+    }
+}
+
+choice! {
     /// What is done about a report.
     ReportAction {
         /// The post goes as if its author had deleted it.

@@ -75,6 +75,7 @@ pub struct Ways {
 /// Changes to settings; what is absent stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
 pub struct SettingsPatch {
+    #[schema(nullable = false)]
     findable_by_email: Option<bool>,
     #[schema(required = false)]
     notify: NotifyPatch,
@@ -98,8 +99,11 @@ pub struct NotifyPatch {
 /// Changes to the ways of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
 pub struct WaysPatch {
+    #[schema(nullable = false)]
     live: Option<bool>,
+    #[schema(nullable = false)]
     list: Option<bool>,
+    #[schema(nullable = false)]
     mail: Option<bool>,
 }
 

@@ -34,7 +34,7 @@ pub struct FeedParams {
     #[param(default = false, example = false)]
     include_own: Option<bool>,
     /// A post's id: only what is newer.
-    #[param(value_type = Option<String>, max_length = 200)]
+    #[param(value_type = Option<PostId>, example = "pst_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B")]
     after: Option<PostId>,
 }
 
@@ -107,7 +107,7 @@ fn after(query: &PageQuery) -> Result<Option<PostId>> {
         let refused = FieldError::new("after", "invalid", "This must be a post's id.");
         text.parse().map_err(|_| Error::invalid(vec![refused]))
     };
-    query.param("after").filter(|text| !text.is_empty()).map(parse).transpose()
+    query.param("after").map(parse).transpose()
 }
 
 struct FeedReader<'a> {

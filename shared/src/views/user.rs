@@ -119,6 +119,7 @@ pub struct ProfileView {
     pub posts_count: u64,
     /// Only for a signed-in viewer.
     #[serde(flatten)]
+    #[schema(value_type = Relation)]
     pub relation: Option<Relation>,
 }
 
@@ -126,11 +127,15 @@ pub struct ProfileView {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Relation {
     /// I follow them.
+    #[schema(required = false)]
     pub following: bool,
     /// They follow me.
+    #[schema(required = false)]
     pub followed_by: bool,
     /// Never in a profile that is shown: neither sees the other's.
+    #[schema(required = false)]
     pub blocked: bool,
+    #[schema(required = false)]
     pub muted: bool,
 }
 
