@@ -220,6 +220,9 @@ impl FieldValue for FileType {
 
 impl FieldValue for u64 {
     fn parse(value: &Value) -> Result<Self, Refusal> {
-        value.as_u64().ok_or_else(|| ("wrong_type", "This must be a whole number.".into()))
+        // 1.0 is a whole number in JSON Schema, and some languages write it so.
+        let whole = |number: &f64| number.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(number);
+        let read = value.as_u64().or_else(|| value.as_f64().filter(whole).map(|number| number as u64));
+        read.ok_or_else(|| ("wrong_type", "This must be a whole number.".into()))
     }
 }
