@@ -1,6 +1,7 @@
 //! Posts that wait for their time.
 
 use crate::support::bulk::people;
+use crate::support::files::{form, png, upload};
 use crate::support::lists::{ids, page_ids, walk};
 use crate::support::{Call, Client, PASSWORD, Response, TestApp, User};
 use futures::future::join_all;
@@ -146,6 +147,45 @@ async fn what_waits_can_be_changed_and_cancelled() {
     publish(&app).await;
     let ann = again(&app, &ann).await;
     assert_eq!(contents(&walk(&ann, "/tweets").await), ["Much later. #tide", sooner]);
+    app.settle().await;
+    app.audit().await;
+}
+
+#[tokio::test]
+async fn pictures_of_what_waits_are_added_and_removed() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let media = [upload(&ann, "image/png", png()).await, upload(&ann, "image/png", png()).await];
+    let body = json!({"content": "Low tide.", "media_ids": [media[0]], "publish_at": (now() + 10 * MINUTE).rfc3339()});
+    let path =
+        format!("/posts/scheduled/{}", ann.post("/posts", body).await.expect(201).json()["id"].as_str().unwrap());
+    let shown = |answer: &Value| -> Vec<String> {
+        answer["media"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    // Another's, one of another post, and neither text nor pictures.
+    let others = upload(&bob, "image/png", png()).await;
+    let posted = ann.post("/posts", json!({"media_ids": [upload(&ann, "image/png", png()).await]})).await.expect(201);
+    for (ids, code) in [(json!([others]), "not_found"), (json!(shown(&posted.json())), "in_use")] {
+        let refused = ann.patch(&path, json!({ "media_ids": ids })).await.expect(422).fields();
+        assert_eq!(refused, [("media_ids".to_owned(), code.to_owned())]);
+    }
+    let refused = ann.patch(&path, json!({"content": null, "media_ids": []})).await.expect(422).fields();
+    assert_eq!(refused, [("content".to_owned(), "required".to_owned())]);
+    let edited = ann.patch(&path, json!({"content": "", "media_ids": [media[1]]})).await.expect(200).json();
+    assert_eq!((&edited["content"], shown(&edited)), (&json!(""), vec![media[1].clone()]));
+    let (kind, body) = form(&[("content", "High tide.")], &[("image", "image/png", png())]);
+    let edited = ann.patch(&path, None).body(&kind, body).await.expect(200).json();
+    assert_eq!((&edited["content"], &shown(&edited)[..1]), (&json!("High tide."), &media[1..]));
+    assert_eq!(shown(&ann.get(&path).await.expect(200).json()), shown(&edited));
+    // What was removed belongs to nothing any more, and can't be attached again.
+    ann.get(&format!("/media/{}", media[0])).await.expect(404);
+    app.settle().await;
+    app.audit().await;
+    app.advance(11 * MINUTE);
+    publish(&app).await;
+    let ann = again(&app, &ann).await;
+    let posts = walk(&ann, "/tweets").await;
+    assert_eq!((&posts[0]["content"], shown(&posts[0])), (&json!("High tide."), shown(&edited)));
     app.settle().await;
     app.audit().await;
 }

@@ -118,6 +118,8 @@ ALLOWED = {
     ("publish_at", "too_far"): "the clock",
     ("publish_at", "not_allowed"): "what is shared in a group does not wait",
     ("media_ids", "not_found"): "only media of one's own",
+    ("media_ids", "in_use"): "only once",
+    ("media_ids", "not_ready"): "only once it arrived",
     ("avatar_media_id", "not_found"): "only a picture of one's own",
     ("website", "invalid_url"): "format says more of an address than its schema checks",
     ("name", "empty"): "it shows nothing",

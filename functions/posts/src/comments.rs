@@ -1,6 +1,7 @@
 //! Comments: posts below another one. Every operation on a post takes a comment's id too.
 
-use crate::posts::{self, PostPatch, PostText, mentions};
+use crate::edits::{self, PostPatch};
+use crate::posts::{self, PostText, mentions};
 use axum::extract::State;
 use axum::response::Response;
 use futures::future::try_join3;
@@ -138,7 +139,7 @@ pub(crate) async fn update_comment(
     Json(PostText { content }): Json<PostText>,
 ) -> Result<Tagged<PostView>> {
     let body = Json(PostPatch::text(content));
-    posts::update_post(state, bearer, path.comment()?, if_match, body).await
+    edits::update_post(state, bearer, path.comment()?, if_match, body).await
 }
 
 /// Delete a comment of mine, one below a post of mine, or one in a group that I moderate. The same as `DELETE /posts/{id}` with its id.

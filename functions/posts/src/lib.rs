@@ -3,6 +3,7 @@
 
 mod analytics;
 mod comments;
+mod edits;
 mod feed;
 mod groups;
 mod hashtags;
@@ -27,7 +28,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(search::search_posts))
         .routes(routes!(scheduled::list_scheduled))
         .routes(routes!(scheduled::get_scheduled, scheduled::update_scheduled, scheduled::cancel_scheduled))
-        .routes(routes!(posts::get_post, posts::update_post, posts::update_post_by_put, posts::delete_post))
+        .routes(routes!(posts::get_post, edits::update_post, edits::update_post_by_put, posts::delete_post))
         .routes(routes!(likes::like_post, likes::unlike_post))
         .routes(routes!(likes::unlike_post_by_post))
         .routes(routes!(likes::list_likes))

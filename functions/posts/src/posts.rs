@@ -3,18 +3,18 @@
 use crate::analytics::Reading;
 use axum::extract::State;
 use axum::response::Response;
-use futures::future::{try_join, try_join3};
+use futures::future::try_join;
 use http::StatusCode;
 use serde::Serialize;
 use shared::clock::Timestamp;
-use shared::error::{Error, FieldError, Kind, Result};
+use shared::error::{Error, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
-use shared::http::extract::{Json, Path, PostPath};
+use shared::http::extract::{Path, PostPath};
 use shared::http::idempotency::{Created, Idempotent};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
 use shared::ids::{GroupId, MediaId, PostId, ScheduledId, UserId, new_ulid};
-use shared::models::fields::{Fields, Forms, FromFields, Patch, Upload};
+use shared::models::fields::{Fields, Forms, FromFields, Upload};
 use shared::models::media::{Attached, MAX_PER_POST, MediaIds};
 use shared::models::post::{Content, Draft, Mention, Post};
 use shared::models::scheduled::{PublishAt, Scheduled};
@@ -54,37 +54,7 @@ pub(crate) struct NewPost {
 pub(crate) struct PictureBytes(#[expect(dead_code, reason = "documentation alone")] String);
 
 /// What clients call the parts of a form that hold pictures.
-const IMAGES: [&str; 4] = ["image", "images", "image[]", "images[]"];
-
-/// Changes to a post; what is absent stays.
-#[derive(utoipa::ToSchema)]
-pub(crate) struct PostPatch {
-    /// 1 to 2,000 characters (grapheme clusters), at most 8 KiB; `null` clears, where there is media.
-    #[schema(value_type = Option<String>, example = "Low tide. #mudflats", max_length = 2000)]
-    content: Patch<Content>,
-    /// All that is to be attached: what is already, and what is mine, ready, and part of nothing yet; `null` clears.
-    #[schema(value_type = Option<std::collections::BTreeSet<MediaId>>, max_items = 4, example = json!(["med_01K9ZP2D7V3T8Q6M5N4C1B0A9Z.01K9ZNXE5R2W8J6H4G3F1D0C7B"]))]
-    media_ids: Patch<MediaIds>,
-    /// In a form alone: pictures to be added, or a video, 4 MiB in all; each a part of this name, or `images`.
-    #[schema(value_type = Option<Vec<PictureBytes>>, max_items = 4)]
-    image: Vec<Upload>,
-}
-
-impl PostPatch {
-    pub(crate) const fn text(content: Content) -> Self {
-        Self { content: Patch::Set(content), media_ids: Patch::Absent, image: Vec::new() }
-    }
-}
-
-impl FromFields for PostPatch {
-    const FORMS: Forms = Forms::JsonOrForm;
-
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (content, media_ids) = (fields.patch("content"), fields.patch("media_ids"));
-        let image = fields.files(&IMAGES);
-        Some(Self { content: content?, media_ids: media_ids?, image })
-    }
-}
+pub(crate) const IMAGES: [&str; 4] = ["image", "images", "image[]", "images[]"];
 
 /// The text of a comment.
 #[derive(utoipa::ToSchema)]
@@ -234,7 +204,12 @@ async fn attachable(app: &App, owner: UserId, ids: &[MediaId]) -> Result<Result<
 }
 
 /// The files that came with the post, stored, behind what is attached besides.
-async fn with_files(app: &App, owner: UserId, mut media: Vec<Attached>, files: &[Upload]) -> Result<Vec<Attached>> {
+pub(crate) async fn with_files(
+    app: &App,
+    owner: UserId,
+    mut media: Vec<Attached>,
+    files: &[Upload],
+) -> Result<Vec<Attached>> {
     let mut received = Vec::new();
     for file in files {
         received.push(uploads::receive("image", file.clone()).await?);
@@ -259,7 +234,7 @@ async fn with_files(app: &App, owner: UserId, mut media: Vec<Attached>, files: &
 }
 
 /// Removes what came with a request that made nothing of it.
-async fn remove_unused(app: &App, came: &[MediaId]) -> Result<()> {
+pub(crate) async fn remove_unused(app: &App, came: &[MediaId]) -> Result<()> {
     for id in came {
         store::media::remove_loose(app, *id).await?;
     }
@@ -330,7 +305,7 @@ pub(crate) async fn get_post(
 }
 
 /// The post, read strongly, to be changed by whoever of its authors is `allowed` to, or moderates its group.
-async fn target(
+pub(crate) async fn target(
     app: &App,
     bearer: &Bearer,
     id: PostId,
@@ -356,114 +331,6 @@ async fn target(
 
 pub(crate) fn meanwhile() -> Error {
     Error::new(Kind::PreconditionFailed).detail("It was changed at the same moment.")
-}
-
-/// Edit a post of mine.
-///
-/// What it says and what is attached to it; pictures that are left out of `media_ids` are removed. An edit that changes
-/// nothing leaves all as it is, `edited_at` included.
-#[utoipa::path(
-    patch, path = "/posts/{id}", tag = "posts", params(PostPath, ("If-Match" = Option<String>, Header, description = "The `ETag` the edit was made from")),
-    security(("bearer" = [])), request_body(content((PostPatch = "application/json", example = json!({"content": "High tide. #mudflats"})), (PostPatch = "multipart/form-data"))),
-    extensions(("x-limit" = json!("post")), ("x-problems" = json!("forbidden")), ("x-etag" = json!(true))),
-    responses(
-        (status = 200, description = "The post as it is now", body = PostView, example = json!(views::post::example())),
-        (status = 403, description = "Somebody else's", body = shared::http::problem::Problem),
-    )
-)]
-pub(crate) async fn update_post(
-    State(app): State<App>,
-    bearer: Bearer,
-    Path(PostPath { id }): Path<PostPath>,
-    if_match: IfMatch,
-    Json(body): Json<PostPatch>,
-) -> Result<Tagged<PostView>> {
-    let own = store::likes::edge(&app, bearer.id(), id, Read::Strong);
-    let allowed = [id.author];
-    let target = target(&app, &bearer, id, &if_match, &allowed, false);
-    let named = async {
-        match &body.content {
-            Patch::Set(content) => mentions(&app, Some(content)).await,
-            Patch::Absent | Patch::Clear => Ok(Vec::new()),
-        }
-    };
-    let ((viewer, post), mentions, own) = try_join3(target, named, own).await?;
-    let sight = rules::require(&app, Some(&viewer), rules::of_post(id)).await?;
-    let media = edited_media(&app, &post, &body).await?;
-    let says_nothing = match &body.content {
-        Patch::Absent => post.content.is_empty(),
-        Patch::Clear => true,
-        Patch::Set(_) => false,
-    };
-    if says_nothing && media.is_empty() && body.image.is_empty() {
-        let error = FieldError::new("content", "required", "Text, or media, or both.");
-        return Err(Error::invalid(vec![error]));
-    }
-    let before = media.len();
-    let media = with_files(&app, bearer.id(), media, &body.image).await?;
-    let came: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
-    let sight = sight.and(&app, rules::mentioned(&mentions));
-    let (author, sight) = try_join(store::cards::own(&app, id.author), sight).await?;
-    let draft = match &body.content {
-        Patch::Set(content) if content.as_str() != post.content => {
-            Draft::new(Some(content), sight.named(mentions), media)
-        }
-        Patch::Clear => Draft::new(None, Vec::new(), media),
-        _ => Draft { media, ..Draft::of(&post) },
-    };
-    let edited = match draft == Draft::of(&post) {
-        true => post,
-        false => {
-            let edited = store::posts::edit(&app, &post, draft).await;
-            if !matches!(edited, Ok(Some(_))) {
-                remove_unused(&app, &came).await?;
-            }
-            edited?.ok_or_else(meanwhile)?
-        }
-    };
-    let own = Own::new(Some(&viewer), id, own);
-    Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, &sight, own, &Links::new(&app)?) })
-}
-
-/// What is to be attached to a post once it is edited, but for files that came with the request.
-async fn edited_media(app: &App, post: &Post, body: &PostPatch) -> Result<Vec<Attached>> {
-    if post.id.parent().is_some() && (matches!(body.media_ids, Patch::Set(_)) || !body.image.is_empty()) {
-        let field = if body.image.is_empty() { "media_ids" } else { "image" };
-        return Err(Error::invalid(vec![FieldError::new(field, "not_allowed", "A comment has no pictures.")]));
-    }
-    let MediaIds(wanted) = match &body.media_ids {
-        Patch::Absent => return Ok(post.media.clone()),
-        Patch::Clear => return Ok(Vec::new()),
-        Patch::Set(wanted) => wanted,
-    };
-    let attached = |id: &MediaId| post.media.iter().find(|one| one.id == *id).cloned();
-    let new: Vec<MediaId> = wanted.iter().copied().filter(|id| attached(id).is_none()).collect();
-    let mut new = store::media::attachable(app, post.id.author, &new).await?.into_iter();
-    let media: Vec<Attached> = wanted.iter().filter_map(|id| attached(id).or_else(|| new.next())).collect();
-    if media.len() > 1 && media.iter().any(|one| one.content_type.is_video()) {
-        return Err(store::media::too_many());
-    }
-    Ok(media)
-}
-
-/// Edit a post of mine. The same as `PATCH /posts/{id}`.
-#[utoipa::path(
-    put, path = "/posts/{id}", tag = "posts", params(PostPath, ("If-Match" = Option<String>, Header, description = "The `ETag` the edit was made from")),
-    security(("bearer" = [])), request_body(content((PostPatch = "application/json", example = json!({"content": "High tide. #mudflats"})), (PostPatch = "multipart/form-data"))),
-    extensions(("x-limit" = json!("post")), ("x-problems" = json!("forbidden")), ("x-etag" = json!(true))),
-    responses(
-        (status = 200, description = "The post as it is now", body = PostView, example = json!(views::post::example())),
-        (status = 403, description = "Somebody else's", body = shared::http::problem::Problem),
-    )
-)]
-pub(crate) async fn update_post_by_put(
-    state: State<App>,
-    bearer: Bearer,
-    path: Path<PostPath>,
-    if_match: IfMatch,
-    body: Json<PostPatch>,
-) -> Result<Tagged<PostView>> {
-    update_post(state, bearer, path, if_match, body).await
 }
 
 /// Delete a post of mine, or a comment below one; or what is shared in a group that I moderate.

@@ -1,6 +1,7 @@
 //! Posts that wait for their time. `POST /posts` with a `publish_at` makes one.
 
-use crate::posts::{meanwhile, mentions};
+use crate::edits::PostPatch;
+use crate::posts::{meanwhile, mentions, remove_unused, with_files};
 use axum::extract::State;
 use futures::future::try_join;
 use http::StatusCode;
@@ -9,31 +10,47 @@ use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{Json, Path};
 use shared::http::limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery};
-use shared::ids::ScheduledId;
-use shared::models::fields::{Fields, FromFields};
-use shared::models::post::{Content, Draft};
+use shared::ids::{MediaId, ScheduledId};
+use shared::models::fields::{Fields, Forms, FromFields};
 use shared::models::scheduled::{PublishAt, Scheduled};
 use shared::models::viewer::Viewer;
 use shared::rules;
 use shared::views::media::Links;
 use shared::views::scheduled::{ScheduledView, example};
 use shared::{App, store};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
 
-/// Changes to a post that waits; what is absent stays.
-#[derive(utoipa::ToSchema)]
+/// Changes to a post that waits: what it says, as those to a post, and when it is due. What is absent stays.
 pub(crate) struct ScheduledPatch {
-    /// 1 to 2,000 characters (grapheme clusters), at most 8 KiB.
-    #[schema(value_type = String, required = false, example = "High tide. #mudflats", min_length = 1, max_length = 2000)]
-    content: Option<Content>,
-    /// RFC 3339, up to a year from now.
-    #[schema(value_type = String, required = false, format = DateTime)]
+    post: PostPatch,
     publish_at: Option<PublishAt>,
 }
 
 impl FromFields for ScheduledPatch {
+    const FORMS: Forms = PostPatch::FORMS;
+
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (content, publish_at) = (fields.change("content"), fields.change("publish_at"));
-        Some(Self { content: content?, publish_at: publish_at? })
+        let (post, publish_at) = (PostPatch::from_fields(fields), fields.change("publish_at"));
+        Some(Self { post: post?, publish_at: publish_at? })
+    }
+}
+
+impl utoipa::PartialSchema for ScheduledPatch {
+    fn schema() -> RefOr<Schema> {
+        let RefOr::T(Schema::Object(mut patch)) = PostPatch::schema() else { return PostPatch::schema() };
+        let at = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        patch.properties.insert("publish_at".into(), at.description(Some("RFC 3339, up to a year from now.")).into());
+        patch.description = Some("Changes to a post that waits; what is absent stays.".into());
+        patch.into()
+    }
+}
+
+impl utoipa::ToSchema for ScheduledPatch {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        PostPatch::schemas(schemas);
     }
 }
 
@@ -112,7 +129,7 @@ async fn refused(app: &App, bearer: &Bearer, id: ScheduledId) -> Result<Error> {
 /// Change what waits, or when it is due.
 #[utoipa::path(
     patch, path = "/posts/scheduled/{id}", tag = "posts", params(ScheduledPath, ("If-Match" = Option<String>, Header, description = "The `ETag` the edit was made from")),
-    security(("bearer" = [])), request_body(content = ScheduledPatch, example = json!({"content": "High tide. #mudflats"})),
+    security(("bearer" = [])), request_body(content((ScheduledPatch = "application/json", example = json!({"content": "High tide. #mudflats"})), (ScheduledPatch = "multipart/form-data"))),
     extensions(("x-limit" = json!("post")), ("x-problems" = json!("already-published")), ("x-etag" = json!(true))),
     responses(
         (status = 200, description = "The scheduled post as it is now", body = ScheduledView, example = json!(example())),
@@ -128,19 +145,23 @@ pub(crate) async fn update_scheduled(
 ) -> Result<Tagged<ScheduledView>> {
     let at = body.publish_at.map(|at| at.checked(app.now())).transpose();
     let at = at.map_err(|error| Error::invalid(vec![error]))?;
-    let named = mentions(&app, body.content.as_ref());
+    let named = mentions(&app, body.post.content.set());
     let ((viewer, old), mentions) = try_join(waiting(&app, &bearer, id, &if_match), named).await?;
     let sight = rules::sight(&app, Some(&viewer), rules::mentioned(&mentions)).await?;
-    let draft = match &body.content {
-        Some(content) => Draft::new(Some(content), sight.named(mentions), old.draft.media.clone()),
-        None => old.draft.clone(),
-    };
-    let says_same = body.content.as_ref().is_none_or(|content| content.as_str() == old.draft.content);
-    if says_same && at.is_none_or(|at| at == old.at) {
+    let media = body.post.media(&app, bearer.id(), &old.draft.content, &old.draft.media).await?;
+    let before = media.len();
+    let media = with_files(&app, bearer.id(), media, &body.post.image).await?;
+    let came: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
+    let draft = body.post.draft(old.draft.clone(), sight.named(mentions), media);
+    let new = Scheduled { draft, at: at.unwrap_or(old.at), ver: old.ver + 1, ..old.clone() };
+    if (&new.draft, new.at) == (&old.draft, old.at) {
         return tagged(&app, old);
     }
-    let new = Scheduled { draft, at: at.unwrap_or(old.at), ver: old.ver + 1, ..old.clone() };
-    match store::scheduled::edit(&app, bearer.id(), &old, &new).await? {
+    let edited = store::scheduled::edit(&app, bearer.id(), &old, &new).await;
+    if !matches!(edited, Ok(true)) {
+        remove_unused(&app, &came).await?;
+    }
+    match edited? {
         true => tagged(&app, new),
         false => Err(refused(&app, &bearer, id).await?),
     }

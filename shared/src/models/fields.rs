@@ -74,6 +74,14 @@ impl<T> Patch<T> {
         }
     }
 
+    /// The new value, if there is one.
+    pub const fn set(&self) -> Option<&T> {
+        match self {
+            Self::Absent | Self::Clear => None,
+            Self::Set(new) => Some(new),
+        }
+    }
+
     pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Patch<U> {
         match self {
             Self::Absent => Patch::Absent,

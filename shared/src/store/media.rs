@@ -128,6 +128,20 @@ async fn changed(app: &App, new: Media, old: &Media) -> Result<Option<Media>> {
     }
 }
 
+/// What an edit attaches, and what it removes.
+pub(super) struct Changes {
+    pub(super) added: Vec<Attached>,
+    pub(super) removed: Vec<MediaId>,
+}
+
+pub(super) fn changes(old: &[Attached], new: &[Attached]) -> Changes {
+    let lacks = |all: &[Attached], one: &&Attached| !all.iter().any(|other| other.id == one.id);
+    Changes {
+        added: new.iter().filter(|one| lacks(old, one)).cloned().collect(),
+        removed: old.iter().filter(|one| lacks(new, one)).map(|one| one.id).collect(),
+    }
+}
+
 /// The writes that attach some to what shows them, as they were read: two each.
 pub(super) fn attach(media: &[Attached], to: Use) -> Vec<Op> {
     let as_described = |one: &Attached| match &one.alt_text {

@@ -4,10 +4,11 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{GroupId, PostId, UserId, parse_ulid};
 use crate::models::group::Group;
-use crate::models::media::{Attached, Use};
+use crate::models::media::Use;
 use crate::models::post::{Draft, Mention, Post};
 use crate::models::user::Profile;
 use crate::store::edges::Edge;
+use crate::store::media::Changes;
 use crate::store::timelines::{self, Span};
 use crate::store::users;
 use crate::store::{groups, media};
@@ -262,9 +263,7 @@ impl From<Error> for NotMade {
 /// 422 when something of the media is otherwise by now; unavailable.
 pub async fn edit(app: &App, old: &Post, draft: Draft) -> Result<Option<Post>> {
     let Draft { content, hashtags, mentions, media } = draft;
-    let has = |all: &[Attached], one: &Attached| all.iter().any(|other| other.id == one.id);
-    let added: Vec<Attached> = media.iter().filter(|one| !has(&old.media, one)).cloned().collect();
-    let removed = old.media.iter().filter(|one| !has(&media, one)).map(|one| media::let_go(one.id));
+    let Changes { added, removed } = media::changes(&old.media, &media);
     let edited = app.now();
     let op = Op::update(key::post(old.id))
         .set("content", &content)
@@ -283,7 +282,7 @@ pub async fn edit(app: &App, old: &Post, draft: Draft) -> Result<Option<Post>> {
     }
     let mut ops = vec![op.set("media", &media)];
     ops.extend(media::attach(&added, Use::Post(old.id)));
-    ops.extend(removed);
+    ops.extend(removed.into_iter().map(media::let_go));
     let Err(error) = app.table().transact(ops).await else {
         let (edited, ver) = (Some(edited), old.ver + 1);
         return Ok(Some(Post { content, hashtags, mentions, media, edited, ver, todo: true, ..old.clone() }));

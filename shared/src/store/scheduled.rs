@@ -4,7 +4,7 @@
 //! and no scan. One transaction takes it out of there and makes the post, so that it is published once, whoever else is
 //! at it. Runs take turns by a lease, for two at once would mix up the order.
 
-use super::media;
+use super::media::{self, Changes};
 use super::posts::{self, NotMade};
 use super::users;
 use crate::App;
@@ -117,17 +117,25 @@ fn waits(old: &Scheduled) -> Condition {
     Condition::All(vec![Condition::equal("ver", old.ver), Condition::Without("post")])
 }
 
-/// Puts `new` in place of the version it was made from. False when that is out, gone or changed meanwhile.
+/// Puts `new` in place of the version it was made from, attaches what it has more and detaches what it has no more. False
+/// when that is out, gone or changed meanwhile.
 ///
 /// # Errors
-/// Unavailable.
+/// 422 when something of the media is otherwise by now; unavailable.
 pub async fn edit(app: &App, user: UserId, old: &Scheduled, new: &Scheduled) -> Result<bool> {
     let mut ops = vec![Op::put(key::scheduled(user, new.id), &kept(new))?.when(waits(old))];
     if old.at != new.at {
         ops.push(Op::delete(due_key(user, old)));
         ops.push(Op::put(due_key(user, new), &json!({}))?);
     }
-    done(app, ops).await
+    let Changes { added, removed } = media::changes(&old.draft.media, &new.draft.media);
+    ops.extend(media::attach(&added, Use::Scheduled(new.id)));
+    ops.extend(removed.into_iter().map(media::let_go));
+    let Err(error) = app.table().transact(ops).await else { return Ok(true) };
+    match error.refused()?.has(0) {
+        true => Ok(false),
+        false => Err(media::lost()),
+    }
 }
 
 /// Has it wait no longer. False when it is out, gone or changed meanwhile.
