@@ -1,12 +1,10 @@
 //! The documents: OpenAPI, the page to read and try it, the catalogue of errors.
 
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, header};
-use sha2::{Digest, Sha256};
 use shared::error::Kind;
 use shared::http::openapi::catalogue;
+use shared::http::security;
 use shared::secrets::{base64url, sha256};
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -56,11 +54,10 @@ struct Document {
 }
 
 impl Document {
-    fn new(content_type: &'static str, body: &'static str, policy: Option<&str>) -> Self {
-        let header = |text: &str| HeaderValue::from_str(text).ok();
+    fn new(content_type: &'static str, body: &'static str, policy: Option<HeaderValue>) -> Self {
         let tag = format!("\"{}\"", base64url(&sha256(&[body.as_bytes()])[..12]));
-        let tag = header(&tag).unwrap_or(HeaderValue::from_static("\"\""));
-        Self { content_type, body, tag, policy: policy.and_then(header) }
+        let tag = HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""));
+        Self { content_type, body, tag, policy }
     }
 
     fn answer(&self) -> Response {
@@ -74,22 +71,9 @@ impl Document {
     }
 }
 
-/// A page that may run its own script and style and speak to its own host, and nothing else.
 fn page(html: &'static str) -> Document {
-    let hash = |tag: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(inside(html, tag))));
-    let policy = format!(
-        "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; img-src data:; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'none'",
-        hash("script"),
-        hash("style")
-    );
-    Document::new("text/html; charset=utf-8", html, Some(&policy))
-}
-
-/// What the first element of this name holds.
-fn inside<'a>(html: &'a str, tag: &str) -> &'a str {
-    let after = html.split_once(&format!("<{tag}>")).map_or("", |(_, after)| after);
-    after.split_once(&format!("</{tag}>")).map_or("", |(inside, _)| inside)
+    let policy = security::page_policy(html, "connect-src 'self'; img-src data:; form-action 'none'");
+    Document::new("text/html; charset=utf-8", html, policy)
 }
 
 fn errors() -> String {
@@ -98,7 +82,7 @@ fn errors() -> String {
          <meta name=\"viewport\" content=\"width=device-width\">\n<style>{}</style>\n<main class=\"page\">\n\
          <p><a href=\"../docs\">Perch</a></p>\n<h1>Errors</h1>\n\
          <p>Every error is <code>application/problem+json</code> (RFC 9457), and its <code>type</code> leads here.</p>\n",
-        inside(DOCS, "style")
+        security::inside(DOCS, "style")
     );
     for kind in Kind::ALL {
         let (status, slug, title) = kind.parts();
@@ -150,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_page_loads_nothing_from_elsewhere() {
-        assert!(!inside(DOCS, "script").is_empty() && !inside(DOCS, "style").is_empty());
+        assert!(!inside(DOCS, "script").is_empty() && !security::inside(DOCS, "style").is_empty());
         for foreign in ["http:/", "https:/", "src=", "@import", "url("] {
             assert!(!DOCS.contains(foreign), "{foreign}");
         }

@@ -5,6 +5,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
+use shared::http::security;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:28rem;margin:15vh auto;padding:0 1rem;color-scheme:light dark}\
 button,input{font:inherit;padding:.5rem 1rem;margin:.25rem 0}button{cursor:pointer}input{width:100%;box-sizing:border-box}";
@@ -23,15 +24,15 @@ fn page(title: &str, body: &str) -> Response {
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
          <title>{title} · Perch</title><style>{STYLE}</style><h1>{title}</h1>{body}"
     );
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
-                  form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    let policy = security::page_policy(&html, "connect-src 'self'; form-action 'self'");
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    (headers, html).into_response()
+    // Without one the answer gets that of what is no page: nothing runs.
+    let policy = policy.map(|policy| [(header::CONTENT_SECURITY_POLICY, policy)]);
+    (headers, policy, html).into_response()
 }
 
 fn escaped(text: &str) -> String {

@@ -12,7 +12,7 @@ mod page;
 pub mod paths;
 pub mod problem;
 mod query;
-mod security;
+pub mod security;
 
 pub use auth::{Address, Bearer, Reader};
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageParams, PageQuery};

@@ -1,6 +1,9 @@
 //! The security headers of every answer, on AWS and locally.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use sha2::{Digest, Sha256};
 
 /// An answer that is no page: a browser that is led to it loads nothing for it, and shows it in no frame. Pages have a policy
 /// of their own.
@@ -27,4 +30,24 @@ pub(super) fn add(headers: &mut HeaderMap, by_tls: bool) {
     if by_tls {
         add(header::STRICT_TRANSPORT_SECURITY, TRANSPORT);
     }
+}
+
+/// The policy of a page: it runs its own script and style, by their hashes, and loads nothing from elsewhere. `more` are
+/// further directives.
+pub fn page_policy(html: &str, more: &str) -> Option<HeaderValue> {
+    let hash = |tag: &str| match inside(html, tag) {
+        "" => "'none'".to_owned(),
+        inside => format!("'sha256-{}'", STANDARD.encode(Sha256::digest(inside))),
+    };
+    let (script, style) = (hash("script"), hash("style"));
+    let policy = format!(
+        "default-src 'none'; script-src {script}; style-src {style}; {more}; base-uri 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).ok()
+}
+
+/// What a page's first element of this name holds.
+pub fn inside<'a>(html: &'a str, tag: &str) -> &'a str {
+    let after = html.split_once(&format!("<{tag}>")).map_or("", |(_, after)| after);
+    after.split_once(&format!("</{tag}>")).map_or("", |(inside, _)| inside)
 }
