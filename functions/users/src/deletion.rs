@@ -20,7 +20,7 @@ pub(crate) struct Farewell {
     #[schema(value_type = String, example = "tern on the rock")]
     password: Password,
     /// While the second factor is on: a code of the authenticator app, or a recovery code.
-    #[schema(value_type = Option<String>, example = "287082")]
+    #[schema(value_type = Option<String>, example = "287082", max_length = 100)]
     otp: Option<OneTimeCode>,
 }
 

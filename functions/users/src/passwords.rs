@@ -134,7 +134,7 @@ pub(crate) struct Change {
     #[schema(value_type = String, example = "auk under the cliff", min_length = 8, max_length = 128)]
     new_password: Password,
     /// While the second factor is on: a code of the authenticator app, or a recovery code.
-    #[schema(value_type = Option<String>, example = "287082")]
+    #[schema(value_type = Option<String>, example = "287082", max_length = 100)]
     otp: Option<OneTimeCode>,
 }
 

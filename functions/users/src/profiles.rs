@@ -55,7 +55,7 @@ pub(crate) struct UpdateMe {
     #[schema(value_type = Option<String>, example = "tern on the rock")]
     current_password: Option<Password>,
     /// With `email`, while the second factor is on: a code of the authenticator app, or a recovery code.
-    #[schema(value_type = Option<String>, example = "287082")]
+    #[schema(value_type = Option<String>, example = "287082", max_length = 100)]
     otp: Option<OneTimeCode>,
     /// A picture of mine that is ready and part of nothing yet.
     #[schema(value_type = Option<MediaId>)]

@@ -62,7 +62,7 @@ pub(crate) async fn set_up_otp(
 /// The first code of an authenticator app.
 #[derive(utoipa::ToSchema)]
 pub(crate) struct Confirmation {
-    #[schema(value_type = String, example = "287082")]
+    #[schema(value_type = String, example = "287082", max_length = 100)]
     code: OneTimeCode,
 }
 
@@ -117,7 +117,7 @@ pub(crate) struct TurnOff {
     #[schema(value_type = String, example = "tern on the rock")]
     password: Password,
     /// Of the app, or a recovery code.
-    #[schema(value_type = String, example = "287082")]
+    #[schema(value_type = String, example = "287082", max_length = 100)]
     code: OneTimeCode,
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Login {
     #[schema(value_type = String, example = "tern on the rock")]
     password: Password,
     /// While the account has a second factor: a code of the authenticator app, or a recovery code.
-    #[schema(value_type = Option<String>, example = "287082")]
+    #[schema(value_type = Option<String>, example = "287082", max_length = 100)]
     otp: Option<OneTimeCode>,
 }
 

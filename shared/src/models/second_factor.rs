@@ -102,10 +102,15 @@ impl std::fmt::Debug for OneTimeCode {
     }
 }
 
+impl OneTimeCode {
+    /// Characters, with all that separates them.
+    pub const MAX: usize = 100;
+}
+
 impl FieldValue for OneTimeCode {
     fn parse(value: &Value) -> Result<Self, Refusal> {
         let typed = text(value)?;
-        if typed.len() > 100 {
+        if typed.chars().count() > Self::MAX {
             return Err(("too_long", "A code has six digits, a recovery code 24 letters and digits.".into()));
         }
         let code = plain(&typed);

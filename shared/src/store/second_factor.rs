@@ -89,6 +89,7 @@ pub async fn take(app: &App, kept: &Credentials, account: &Account, code: &OneTi
 /// # Errors
 /// Unavailable.
 pub async fn turn_off(app: &App, account: &Account) -> Result<bool> {
+    // That the number is there at all.
     let is_on = Condition::greater("recovery_codes", -1);
     let mut ops = vec![
         Op::update(key::credentials(account.id)).remove("factor").remove("factor_pending").when(Condition::Exists),
