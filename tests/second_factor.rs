@@ -2,12 +2,15 @@
 
 use crate::support::archive;
 use crate::support::authenticator::{Authenticator, enrol};
+use crate::support::bulk::app_with_keys;
 use crate::support::{PASSWORD, Response, TestApp, User, token_in};
 use futures::future::join_all;
 use local::Data;
 use local::accounts::turn_off_second_factor;
 use local::audit::Target;
 use serde_json::{Value, json};
+use shared::models::session::NetworkNames;
+use shared::store;
 use std::time::Duration;
 
 const NEW: &str = "auk under the cliff";
@@ -168,6 +171,20 @@ async fn of_many_uses_of_a_code_at_once_one_counts() {
     let answers = join_all(phone.recovery_codes[1..4].iter().map(|code| login(&app, code.as_str()))).await;
     assert_eq!(statuses(&answers), [200, 200, 200]);
     assert_eq!(state(&gull).await, (json!(true), json!(6)));
+}
+
+/// Its password was checked a moment before.
+#[tokio::test]
+async fn a_sign_in_without_a_code_starts_no_session_once_the_factor_is_on() {
+    let app = TestApp::start().await;
+    let gull = app.user("gull").await;
+    let users = app_with_keys(&app, "users").await;
+    let found = store::sessions::credentials(&users, gull.id.parse().unwrap()).await.unwrap();
+    let here = NetworkNames::new(&users.keys().unwrap(), "127.0.0.1");
+    let start = async || store::sessions::start(&users, &found, "tests", &here, None).await.unwrap();
+    assert!(start().await.is_some());
+    enrol(&gull).await;
+    assert!(start().await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
