@@ -1,5 +1,6 @@
 //! The activity log: all that somebody did, and nothing else.
 
+use crate::support::authenticator::Authenticator;
 use crate::support::bulk::app_of;
 use crate::support::files::{film, photo, send};
 use crate::support::lists::{page_ids, walk};
@@ -150,10 +151,20 @@ async fn accounts(app: &TestApp, walk: &mut Walk, ann: &User) {
     walk.logged(ann, ann.patch("/users", json!({"bio": "Over water."})), "update_profile", Target::None).await;
     let settings = json!({"notify": {"follow": {"mail": true}}});
     walk.logged(ann, ann.patch("/users/settings", settings), "update_settings", Target::None).await;
-    let other = app.sign_in("ann", "auk under the cliff").await;
+    let password = "auk under the cliff";
+    let set_up = walk
+        .logged(ann, ann.post("/users/otp", json!({ "password": password })), "set_up_second_factor", Target::None)
+        .await;
+    let code = Authenticator::reading(&set_up.json()).code();
+    let confirm = ann.post("/users/otp/confirm", json!({ "code": code }));
+    let on = walk.logged(ann, confirm, "turn_on_second_factor", Target::None).await.json();
+    let off = json!({"password": password, "code": on["recovery_codes"][0]});
+    let off = ann.delete("/users/otp").json(&off);
+    walk.logged(ann, off, "turn_off_second_factor", Target::None).await;
+    let other = app.sign_in("ann", password).await;
     let sessions = ann.get("/users/sessions").await.expect(200).items();
     let session = sessions.iter().find(|one| one["current"] == false).unwrap()["id"].as_str().unwrap().to_owned();
-    let end = ann.delete(&format!("/users/sessions/{session}"));
+    let end = ann.delete(&format!("/users/sessions/{session}")).json(&json!({ "password": password }));
     walk.logged(ann, end, "end_session", Is("session", &session)).await;
     other.get("/users").await.expect(401);
 }
@@ -296,7 +307,7 @@ async fn leaving(app: &TestApp, walk: &mut Walk) {
     walk.done(anon.post("/users/password/reset", json!({"token": token, "password": PASSWORD}))).await;
     let four = app.sign_in("ann", PASSWORD).await;
     assert_eq!(types(&log(&four).await)[..2], ["sign_in", "reset_password"]);
-    walk.done(four.delete("/users/sessions")).await;
+    walk.done(four.delete("/users/sessions").json(&json!({"password": PASSWORD}))).await;
     let five = app.sign_in("ann", PASSWORD).await;
     assert_eq!(types(&log(&five).await)[..2], ["sign_in", "end_all_sessions"]);
     walk.done(five.patch("/users", json!({"email": "new@example.com", "current_password": PASSWORD}))).await;

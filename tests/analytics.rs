@@ -14,6 +14,7 @@ use shared::clock::{Clock, Timestamp};
 use shared::ids::{PostId, SessionId, UserId, new_ulid};
 use shared::models::days::Day;
 use shared::models::session::Session;
+use shared::secrets::ACCESS_TOKEN_LIFETIME;
 use shared::table::Op;
 use shared::table::design::key;
 use std::time::{Duration, Instant};
@@ -350,7 +351,7 @@ fn session(user: UserId, now: Timestamp) -> Session {
 }
 
 fn token(app: &shared::App, session: &Session, now: Timestamp) -> String {
-    app.keys().unwrap().access_token(&app.config().issuer, session.user, session.id, now)
+    app.keys().unwrap().access_token(&app.config().issuer, (session.user, session.id), now, now + ACCESS_TOKEN_LIFETIME)
 }
 
 /// Has all of them read the post, each as often as `times` says, in an order of chance; how many reads that was. What a

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 mod background;
 mod feed;
+mod second_factor;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -4,7 +4,7 @@ use crate::support::bulk::app_of;
 use crate::support::{PASSWORD, TestApp, User, token_in};
 use serde_json::{Value, json};
 use shared::backpressure::{KEYS_KEPT, KEYS_RENEWED};
-use shared::secrets::{Keys, from_base64url};
+use shared::secrets::{ACCESS_TOKEN_LIFETIME, Keys, from_base64url};
 
 /// The name of the key that signed an access token.
 fn key_of(token: &str) -> String {
@@ -75,9 +75,9 @@ async fn a_token_of_a_key_that_is_not_known_yet_has_the_keys_read() {
     // As another function signs it that has read the keys already.
     let signed = Keys::parse(&keys.to_string()).unwrap().access_token(
         &users.config().issuer,
-        ann.id.parse().unwrap(),
-        session,
+        (ann.id.parse().unwrap(), session),
         users.now(),
+        users.now() + ACCESS_TOKEN_LIFETIME,
     );
     app.put_signing_keys(&keys).await;
     app.advance(KEYS_RENEWED);

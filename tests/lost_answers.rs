@@ -126,7 +126,8 @@ async fn signing_out_answers_the_same_when_its_answer_is_lost() {
     app.anon().post("/users/logout", json!({"refresh_token": by_token.refresh_token})).await.expect(204);
     let sessions = ended.get("/users/sessions").await.expect(200).items();
     let current = sessions.iter().find(|session| session["current"] == true).expect("this one");
-    staying.delete(&format!("/users/sessions/{}", current["id"].as_str().unwrap())).await.expect(204);
+    let end = staying.delete(&format!("/users/sessions/{}", current["id"].as_str().unwrap()));
+    end.json(&json!({"password": PASSWORD})).await.expect(204);
     for gone in [bearer, by_token, ended] {
         gone.get("/feed").await.expect(401);
     }

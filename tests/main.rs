@@ -20,6 +20,7 @@ mod read_limits;
 mod readme;
 mod scheduled;
 mod search;
+mod second_factor;
 mod support;
 mod under_faults;
 

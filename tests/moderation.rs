@@ -522,7 +522,7 @@ async fn whoever_runs_the_service_names_moderators() {
     let folder = tempfile::tempdir().unwrap();
     let host = || TestApp::with(|options| options.data = Data::Dir(folder.path().to_owned()));
     let target = Target::Folder(folder.path().to_owned());
-    let appoint = async |name: &str, is_moderator| local::moderator::appoint(&target, name, is_moderator).await;
+    let appoint = async |name: &str, is_moderator| local::accounts::appoint(&target, name, is_moderator).await;
     assert!(appoint("gull", true).await.unwrap_err().to_string().contains("is no data folder"));
     let app = host().await;
     let gull = app.user("gull").await;

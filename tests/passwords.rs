@@ -156,3 +156,36 @@ async fn no_session_of_the_old_password_outlives_its_change() {
         old = new;
     }
 }
+
+#[tokio::test]
+async fn what_everybody_knows_of_the_account_and_what_many_have_is_no_password() {
+    let app = TestApp::start().await;
+    let weak = [
+        ("shore.bird at noon", "contains_email"),
+        ("SHORE.BIRD@example.com", "contains_email"),
+        ("Lara Gull 1987", "contains_full_name"),
+        ("the_laragull", "contains_full_name"),
+        // The 99,999th commonest.
+        ("Smokey42", "common_password"),
+    ];
+    let account = json!({"username": "gull7", "email": "shore.bird@example.com", "full_name": "Lara Gull"});
+    let refused = |answer: Response, field: &str, code: &str| {
+        assert_eq!(answer.expect(422).fields(), [(field.to_owned(), code.to_owned())]);
+    };
+    for (password, code) in weak {
+        let mut sign_up = account.clone();
+        sign_up["password"] = json!(password);
+        refused(app.anon().post("/users", sign_up).await, "password", code);
+    }
+    let mut sign_up = account.clone();
+    sign_up["password"] = json!(PASSWORD);
+    app.anon().post("/users", sign_up).await.expect(201);
+    let gull = app.sign_in("gull7", PASSWORD).await;
+    let token = reset_token(&app, "shore.bird@example.com").await;
+    for (password, code) in weak {
+        let change = json!({"current_password": PASSWORD, "new_password": password});
+        refused(gull.put("/users/password", change).await, "new_password", code);
+        refused(reset(&app, &token, password).await, "password", code);
+    }
+    reset(&app, &token, NEW).await.expect(204);
+}

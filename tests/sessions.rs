@@ -1,9 +1,15 @@
 //! Signing in and out, and what lies between.
 
-use crate::support::{PASSWORD, Response, TestApp, User};
+use crate::support::{PASSWORD, Response, TestApp, User, set};
 use futures::future::join_all;
 use serde_json::{Value, json};
+use shared::models::session::{RefreshToken, Session};
+use shared::secrets::ACCESS_TOKEN_LIFETIME;
+use shared::table::Op;
+use shared::table::design::key;
 use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Asks for a new pair of tokens.
 async fn refresh(app: &TestApp, token: &str) -> Response {
@@ -128,7 +134,12 @@ async fn tabs_get_one_successor_while_the_signing_keys_are_replaced() {
     // A token of the new key has the keys read at once.
     let users = crate::support::bulk::app_with_keys(&app, "users").await;
     let (user, session) = (gull.id.parse().unwrap(), shared::ids::SessionId::new(users.now()));
-    let unknown = users.keys().unwrap().access_token(&users.config().issuer, user, session, users.now());
+    let unknown = users.keys().unwrap().access_token(
+        &users.config().issuer,
+        (user, session),
+        users.now(),
+        users.now() + ACCESS_TOKEN_LIFETIME,
+    );
     app.advance(shared::backpressure::KEYS_RENEWED);
     app.anon().with_token(&unknown).get("/users").await.expect(401);
     assert_eq!(rotated(&app, &gull.refresh_token).await, successor);
@@ -209,19 +220,95 @@ async fn sessions_are_listed_and_ended() {
     assert!(items.iter().all(|session| session["user_agent"] == "tests"), "{list}");
 
     let of_desk = format!("/users/sessions/{}", items[1]["id"].as_str().unwrap());
-    tern.delete(&of_desk).await.expect(404).problem("not-found");
+    let (right, wrong) = (json!({"password": PASSWORD}), json!({"password": "petrel above the foam"}));
+    tern.delete(&of_desk).json(&right).await.expect(404).problem("not-found");
     desk.get("/users").await.expect(200);
-    phone.delete(&of_desk).await.expect(204);
+    phone.delete(&of_desk).json(&right).await.expect(204);
     assert_ended(&app, &desk, &[&desk.refresh_token]).await;
-    phone.delete(&of_desk).await.expect(404).problem("not-found");
+    phone.delete(&of_desk).json(&right).await.expect(404).problem("not-found");
     phone.delete("/users/sessions/nonsense").await.expect(404).problem("not-found");
     assert_eq!(phone.get("/users/sessions").await.expect(200).json()["items"].as_array().unwrap().len(), 2);
 
-    tv.delete("/users/sessions").await.expect(204);
+    tv.delete("/users/sessions").json(&wrong).await.expect(403).problem("wrong-password");
+    phone.get("/users").await.expect(200);
+    tv.delete("/users/sessions").json(&right).await.expect(204);
     for user in [&phone, &tv] {
         assert_ended(&app, user, &[&user.refresh_token]).await;
     }
     tern.get("/users").await.expect(200);
+}
+
+/// Whoever has a token alone ends that session, and no other.
+#[tokio::test]
+async fn to_end_another_session_takes_the_password() {
+    let app = TestApp::start().await;
+    let (phone, desk) = (app.user("gull").await, app.sign_in("gull", PASSWORD).await);
+    let sessions = phone.get("/users/sessions").await.expect(200).items();
+    let path = |current: bool| {
+        let found = sessions.iter().find(|session| session["current"] == current).unwrap();
+        format!("/users/sessions/{}", found["id"].as_str().unwrap())
+    };
+    let wrong = json!({"password": "petrel above the foam"});
+    let missing = phone.delete(&path(false)).await.expect(422);
+    assert_eq!(missing.fields(), [("password".to_owned(), "required".to_owned())]);
+    phone.delete("/users/sessions").json(&json!({})).await.expect(422);
+    for n in 0..10 {
+        let path = if n % 2 == 0 { path(false) } else { "/users/sessions".to_owned() };
+        phone.delete(&path).json(&wrong).await.expect(403).problem("wrong-password");
+    }
+    // The throttle is that of signing in.
+    phone.delete(&path(false)).json(&json!({"password": PASSWORD})).await.expect(429).problem("rate-limited");
+    app.anon().post("/login", json!({"username": "gull", "password": PASSWORD})).await.expect(429);
+    desk.get("/users").await.expect(200);
+    phone.delete(&path(true)).await.expect(204);
+    assert_ended(&app, &phone, &[&phone.refresh_token]).await;
+    desk.post("/users/logout", None).await.expect(204);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_longest_life_however_often_it_is_used() {
+    let app = TestApp::with(|options| set(options, "SessionDays", "2")).await;
+    let gull = app.user("gull").await;
+    let expires = |list: &Value| list["items"][0]["expires_at"].as_str().unwrap().to_owned();
+    let list = gull.get("/users/sessions").await.expect(200).json();
+    let created = list["items"][0]["created_at"].as_str().unwrap().to_owned();
+    let end = shared::clock::Timestamp::from_rfc3339(&created).unwrap() + 2 * DAY;
+    assert_eq!(expires(&list)[..19], end.rfc3339()[..19]);
+    app.advance(DAY);
+    let pair = refresh(&app, &gull.refresh_token).await.expect(200).json();
+    assert_eq!(pair["expires_in"], 900);
+    app.advance(DAY - Duration::from_secs(10 * 60));
+    let pair = refresh(&app, pair["refresh_token"].as_str().unwrap()).await.expect(200).json();
+    let last = pair["expires_in"].as_u64().unwrap();
+    assert!((500..=600).contains(&last), "{last}");
+    let with_last = app.anon().with_token(pair["access_token"].as_str().unwrap());
+    assert_eq!(expires(&with_last.get("/users/sessions").await.expect(200).json())[..19], end.rfc3339()[..19]);
+    app.advance(Duration::from_secs(10 * 60));
+    with_last.get("/users").await.expect(401).problem("unauthorized");
+    refresh(&app, pair["refresh_token"].as_str().unwrap()).await.expect(401).problem("unauthorized");
+    let again = app.sign_in("gull", PASSWORD).await;
+    assert_eq!(again.get("/users/sessions").await.expect(200).items().len(), 1);
+}
+
+/// Its row says nothing of a longest life; the time of the sign-in is in its id.
+#[tokio::test]
+async fn a_session_of_an_earlier_version_has_a_longest_life_too() {
+    let app = TestApp::start().await;
+    let gull = app.user("gull").await;
+    let users = crate::support::bulk::app_with_keys(&app, "users").await;
+    let (user, now) = (gull.id.parse().unwrap(), users.now());
+    let long_ago = shared::clock::Timestamp::from_millis(now.millis() - 91 * 24 * 3_600_000);
+    let session = shared::ids::SessionId::new(long_ago);
+    let token = RefreshToken { user, session, generation: 0 }.text(&users.keys().unwrap());
+    let (hash, agent) = (shared::models::session::hashed(&token), String::new());
+    let ttl = (now + 29 * DAY).seconds();
+    let row = Session { user, id: session, hash, generation: 0, rotated: now, agent, ttl };
+    users.table().write(Op::put(key::session(user, session), &row).unwrap()).await.unwrap();
+    let access =
+        users.keys().unwrap().access_token(&users.config().issuer, (user, session), now, now + ACCESS_TOKEN_LIFETIME);
+    app.anon().with_token(&access).get("/users").await.expect(401).problem("unauthorized");
+    assert_eq!(gull.get("/users/sessions").await.expect(200).items().len(), 1);
+    refresh(&app, &token).await.expect(401).problem("unauthorized");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! in AWS's own forms, and talks to the services with the SDK.
 
 /// What in a table does not fit together.
+pub mod accounts;
 pub mod audit;
 /// The data folder.
 mod data;
@@ -18,7 +19,6 @@ mod functions;
 /// API Gateway.
 mod gateway;
 /// Who looks after reports.
-pub mod moderator;
 /// What posts and people are found by, indexed anew.
 pub mod reindex;
 /// Which route takes a request.

@@ -54,6 +54,8 @@ enum Command {
     Moderator(ModeratorArguments),
     /// Index anew, after an update that says so, what posts and people are found by; a host may run meanwhile
     Reindex(TableArguments),
+    /// Turn off the second factor of somebody who has lost it; a host may run meanwhile
+    SecondFactorOff(SecondFactorArguments),
 }
 
 #[derive(Args)]
@@ -99,6 +101,15 @@ struct ModeratorArguments {
     /// Take the role away instead
     #[arg(long)]
     remove: bool,
+    #[command(flatten)]
+    table: TableArguments,
+}
+
+#[derive(Args)]
+struct SecondFactorArguments {
+    /// The username
+    #[arg(value_name = "USERNAME")]
+    username: String,
     #[command(flatten)]
     table: TableArguments,
 }
@@ -265,6 +276,7 @@ async fn main() -> ExitCode {
         Some(Command::Env(arguments)) => return print_environment(&arguments),
         Some(Command::Moderator(arguments)) => return Box::pin(appoint(arguments)).await,
         Some(Command::Reindex(table)) => return Box::pin(reindex(table)).await,
+        Some(Command::SecondFactorOff(arguments)) => return Box::pin(turn_off_second_factor(arguments)).await,
         None => {}
     }
     if arguments.print_openapi {
@@ -359,7 +371,7 @@ fn tell_made(made: &Made, folder: &Path, started: Instant) -> std::io::Result<()
 /// Says what the named one is now.
 async fn appoint(arguments: ModeratorArguments) -> ExitCode {
     let ModeratorArguments { username, remove, table } = arguments;
-    let changed = match local::moderator::appoint(&table.into(), &username, !remove).await {
+    let changed = match local::accounts::appoint(&table.into(), &username, !remove).await {
         Ok(changed) => changed,
         Err(error) => return fail(&error),
     };
@@ -368,6 +380,17 @@ async fn appoint(arguments: ModeratorArguments) -> ExitCode {
         (false, false) => "is a moderator already",
         (true, true) => "is no moderator any more",
         (true, false) => "is no moderator",
+    };
+    writeln!(std::io::stdout().lock(), "{username} {told}").map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+}
+
+/// Says whether it was on.
+async fn turn_off_second_factor(arguments: SecondFactorArguments) -> ExitCode {
+    let SecondFactorArguments { username, table } = arguments;
+    let told = match local::accounts::turn_off_second_factor(&table.into(), &username).await {
+        Ok(true) => "signs in by the password alone now",
+        Ok(false) => "has no second factor",
+        Err(error) => return fail(&error),
     };
     writeln!(std::io::stdout().lock(), "{username} {told}").map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }

@@ -76,7 +76,7 @@ fn app(table: &str, aws: impl Fn(&str) -> Option<String>) -> Result<App, TableEr
     let config = Config::read(|name| match name {
         name if name.starts_with("AWS_") => aws(name),
         "TABLE_NAME" => Some(table.to_owned()),
-        "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" => Some("1".to_owned()),
+        "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" | "SESSION_DAYS" => Some("1".to_owned()),
         "SIGNING_KEYS_ARN" | "MODERATOR" | "MODERATOR_EMAIL" | "OWN_QUEUE_URL" | "OWN_DLQ_URL" => None,
         _ => Some("off".to_owned()),
     })?;

@@ -54,6 +54,8 @@ pub struct Config {
     pub rate_limits: bool,
     /// Reads of one user in five minutes, and five times as many of one address; 0 is no limit.
     pub read_limit: u64,
+    /// How long a session lives from its sign-in on, however often it is used.
+    pub session_life: Duration,
     /// How long a row of the activity log is kept.
     pub activity_kept: Duration,
     /// Followers above which an author's posts are merged at read.
@@ -105,7 +107,7 @@ pub struct Endpoints {
 pub struct ConfigError(Vec<String>);
 
 /// The variables that `template.yaml` gives to every function.
-pub const GIVEN_TO_ALL: [&str; 31] = [
+pub const GIVEN_TO_ALL: [&str; 32] = [
     "TABLE_NAME",
     "EXPORT_QUEUE_URL",
     "FANOUT_QUEUE_URL",
@@ -132,6 +134,7 @@ pub const GIVEN_TO_ALL: [&str; 31] = [
     "RATE_LIMITS",
     "READ_LIMIT",
     "FANOUT_LIMIT",
+    "SESSION_DAYS",
     "ACTIVITY_DAYS",
     "MODERATOR",
     "MODERATOR_EMAIL",
@@ -201,7 +204,8 @@ impl Config {
             findable_by_email: vars.switch("FINDABLE_BY_EMAIL") && !hide_registered_emails,
             rate_limits: vars.switch("RATE_LIMITS"),
             read_limit: vars.parsed("READ_LIMIT", 0),
-            activity_kept: Duration::from_secs(vars.parsed::<u64>("ACTIVITY_DAYS", 1).saturating_mul(24 * 3_600)),
+            session_life: vars.days("SESSION_DAYS"),
+            activity_kept: vars.days("ACTIVITY_DAYS"),
             fanout_limit: vars.parsed("FANOUT_LIMIT", 1),
             moderator: vars.moderator(),
             metrics_namespace: vars.text("METRICS_NAMESPACE"),
@@ -285,6 +289,10 @@ impl<L: Fn(&str) -> Option<String>> Vars<L> {
         })
     }
 
+    fn days(&mut self, name: &str) -> Duration {
+        Duration::from_secs(self.parsed::<u64>(name, 1).saturating_mul(24 * 3_600))
+    }
+
     fn switch(&mut self, name: &str) -> bool {
         match self.text(name).as_str() {
             "on" => true,
@@ -328,7 +336,7 @@ mod tests {
         Config::read(|name| {
             let given = changed.iter().find(|(changed, _)| *changed == name).map(|(_, value)| *value);
             let usual = match name {
-                "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" => "1",
+                "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" | "SESSION_DAYS" => "1",
                 name if name.starts_with("AWS_ENDPOINT_URL") => "",
                 "SIGNING_KEYS_ARN" | "MODERATOR_EMAIL" => return given.map(str::to_owned),
                 _ => "off",

@@ -239,7 +239,7 @@ mod tests {
     /// An app whose services are nowhere.
     fn app() -> App {
         let variable = |name: &str| match name {
-            "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" => "1".to_owned(),
+            "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" | "SESSION_DAYS" => "1".to_owned(),
             "AWS_ENDPOINT_URL_SQS" => "http://127.0.0.1:1".to_owned(),
             "MODERATOR_EMAIL" => String::new(),
             _ => "off".to_owned(),

@@ -103,7 +103,16 @@ impl Crowd {
         put(
             items,
             key::credentials(id),
-            &Credentials { id, hash, known, starts: 0, suspended: false, reset_link: None },
+            &Credentials {
+                id,
+                hash,
+                known,
+                starts: 0,
+                suspended: false,
+                reset_link: None,
+                factor: None,
+                factor_pending: None,
+            },
         );
     }
 

@@ -492,6 +492,9 @@ fn of_moderation(items: &Items, gull: &str) -> Vec<Case> {
     let dismissed = with(&with(&report, "PK", json!({"S": "RQ#dismissed"})), "status", json!({"S": "dismissed"}));
     let hidden = with(&profile, "suspended", number(1_700_000_000_000));
     let shut = with(&credentials, "suspended", json!({"BOOL": true}));
+    let account = one(items, &format!("U#{gull}"), "P#n");
+    let factor = json!({"M": {"secret": {"S": "x"}, "step": {"N": "1"}, "recovery": {"L": [{"S": "y"}]}}});
+    let factor = with(&credentials, "factor", factor);
     vec![
         (vec![Take(report.clone())], vec!["tern has reported the post, but rpt__ lies in 0 lists"]),
         (vec![Put(dismissed.clone())], vec!["tern has reported the post, but rpt__ lies in 2 lists"]),
@@ -512,6 +515,16 @@ fn of_moderation(items: &Items, gull: &str) -> Vec<Case> {
             vec![Put(shut.clone())],
             vec!["gull is not suspended, but may not sign in", "gull is suspended, but has sessions: 1"],
         ),
+        (
+            vec![Put(with(&account, "recovery_codes", number(10)))],
+            vec!["gull says it has a second factor, but has none"],
+        ),
+        (vec![Put(factor.clone())], vec!["gull has a second factor, but says it has none"]),
+        (
+            vec![Put(factor.clone()), Put(with(&account, "recovery_codes", number(10)))],
+            vec!["gull says that 10 recovery codes are left, but has 1"],
+        ),
+        (vec![Put(factor), Put(with(&account, "recovery_codes", number(1)))], vec![]),
         (
             vec![Put(hidden), Put(shut), Take(one(items, &format!("U#{gull}"), "H#0#"))],
             vec!["gull is gone or suspended, but found by name"],

@@ -8,6 +8,7 @@ use shared::ids::UserId;
 use shared::models::fields::FieldValue;
 use shared::models::session::NetworkNames;
 use shared::models::user::{Email, Username};
+use shared::secrets::ACCESS_TOKEN_LIFETIME;
 use shared::store::users::NewAccount;
 use shared::table::Op;
 use shared::table::design::key;
@@ -88,5 +89,10 @@ async fn sign_in(users: &App, user: UserId) -> String {
     let here = NetworkNames::new(&users.keys().expect("keys"), "127.0.0.1");
     let started = store::sessions::start(users, &found, "", &here, None).await.expect("an answer");
     let (session, _) = started.expect("a session");
-    users.keys().expect("keys").access_token(&users.config().issuer, user, session.id, users.now())
+    users.keys().expect("keys").access_token(
+        &users.config().issuer,
+        (user, session.id),
+        users.now(),
+        users.now() + ACCESS_TOKEN_LIFETIME,
+    )
 }

@@ -2,6 +2,7 @@
 
 mod acts;
 pub(crate) mod archive;
+pub(crate) mod authenticator;
 pub(crate) mod binaries;
 pub(crate) mod browser;
 pub(crate) mod bulk;

@@ -197,6 +197,9 @@ const fn mail(token: &MailToken) -> Job {
         | MailAction::ResetPassword
         | MailAction::AlreadyRegistered
         | MailAction::EmailChanged
+        | MailAction::SecondFactorOn
+        | MailAction::SecondFactorOff
+        | MailAction::RecoveryCodeUsed
         | MailAction::Nothing => Job::Notify(NotifyJob::MailToken { id: token.id }),
     }
 }

@@ -17,6 +17,7 @@ use shared::models::user::{Bio, FullName, Interest, Interests, Location, Passwor
 use shared::secrets::ACCESS_TOKEN_LIFETIME;
 use shared::{App, Config};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The rules and limits of this deployment.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -130,6 +131,8 @@ pub(crate) struct SessionTimes {
     access_token_seconds: u64,
     /// A session that is not used for so long ends.
     idle_seconds: u64,
+    /// One that is used ends so long after its sign-in.
+    longest_seconds: u64,
     /// Signing in once more ends the oldest.
     max_sessions: usize,
 }
@@ -184,7 +187,7 @@ impl From<&Config> for Features {
 }
 
 impl ClientConfig {
-    fn new(features: Features, quota: u64, sockets: &str) -> Self {
+    fn new(features: Features, quota: u64, sockets: &str, session_life: Duration) -> Self {
         let rate_limits = Action::ALL.into_iter().map(|action| {
             let quota = action.quota();
             (quota.name, RateLimit { limit: quota.limit, window_seconds: quota.window })
@@ -227,6 +230,7 @@ impl ClientConfig {
             sessions: SessionTimes {
                 access_token_seconds: ACCESS_TOKEN_LIFETIME.as_secs(),
                 idle_seconds: SESSION_LIFETIME.as_secs(),
+                longest_seconds: session_life.as_secs(),
                 max_sessions: MAX_SESSIONS,
             },
             sockets: Sockets::new(sockets),
@@ -241,11 +245,12 @@ impl ClientConfig {
     get, path = "/config", tag = "service", extensions(("x-etag" = json!(true))),
     responses((
         status = 200, description = "The rules and limits of this deployment", body = ClientConfig,
-        example = json!(ClientConfig::new(Features { findable_by_email: true, rate_limits: true, ..Features::default() }, 2_147_483_648, "wss://sockets.example.com")),
+        example = json!(ClientConfig::new(Features { findable_by_email: true, rate_limits: true, ..Features::default() }, 2_147_483_648, "wss://sockets.example.com", Duration::from_secs(90 * 24 * 3_600))),
     ))
 )]
 pub(crate) async fn show_config(State(app): State<App>) -> Tagged<ClientConfig> {
     // Nobody edits it, so there is no version that counts.
     let config = app.config();
-    Tagged { version: 0, view: ClientConfig::new(config.into(), config.media_quota, &config.sockets_url) }
+    let view = ClientConfig::new(config.into(), config.media_quota, &config.sockets_url, config.session_life);
+    Tagged { version: 0, view }
 }

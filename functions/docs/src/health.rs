@@ -77,7 +77,7 @@ mod tests {
             // Port 1 is nobody's.
             let value = match name {
                 "AWS_SESSION_TOKEN" | "SIGNING_KEYS_ARN" => return None,
-                "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" => "1",
+                "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" | "SESSION_DAYS" => "1",
                 "PUBLIC_READING"
                 | "REQUIRE_VERIFIED_EMAIL"
                 | "HIDE_REGISTERED_EMAILS"

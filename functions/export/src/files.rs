@@ -151,7 +151,7 @@ impl Reader<'_> {
             File::Profile | File::Settings => Err(Error::internal("no list")),
             File::Sessions => {
                 let sessions = viewer.sessions.into_iter().rev();
-                Ok((items(sessions.map(|session| SessionView::new(session, None)))?, None))
+                Ok((items(sessions.map(|session| SessionView::new(session, None, app.config().session_life)))?, None))
             }
             File::Following => {
                 let rows = follows::following(app, user, ARCHIVE_PAGE, after).await?;

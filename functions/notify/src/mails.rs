@@ -93,6 +93,26 @@ pub(crate) fn token(config: &Config, token: &MailToken, text: &str) -> Option<Ma
             "If it was you, do nothing. If it was not, open the link: it works for 7 days, keeps this address or brings it \
              back, and signs everybody out. Then set a new password.",
         ),
+        MailAction::SecondFactorOn => (
+            "Your second factor is on",
+            "Your account at Perch asks for a code of an authenticator app from now on, at each sign-in.",
+            None,
+            "Keep the recovery codes where your telephone is not. If it was not you, somebody has your password: set a new \
+             one, and ask those who run this service to turn the second factor off.",
+        ),
+        MailAction::SecondFactorOff => (
+            "Your second factor is off",
+            "Your account at Perch asks for the password alone from now on.",
+            None,
+            "If it was not you, set a new password at once, and turn the second factor on again.",
+        ),
+        MailAction::RecoveryCodeUsed => (
+            "A recovery code was used",
+            "Somebody used a recovery code of your account at Perch, with your password.",
+            None,
+            "If it was you, do nothing: the others still work. If it was not, set a new password at once, and set \
+             the second factor up anew.",
+        ),
         MailAction::Export => (
             "Your archive is ready",
             "You asked for an archive of all that is yours at Perch. Open the link to load it.",

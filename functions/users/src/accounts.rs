@@ -13,7 +13,7 @@ use shared::http::{Address, Bearer, View};
 use shared::ids::UserId;
 use shared::models::fields::{Fields, FromFields};
 use shared::models::session::{MailAction, MailToken, PendingAccount};
-use shared::models::user::{Email, FullName, Password, Username};
+use shared::models::user::{Email, FullName, Password, PasswordOwner, Username};
 use shared::secrets::password;
 use shared::store::users::{NewAccount, NotCreated};
 use shared::table::Read;
@@ -26,7 +26,8 @@ use shared::{App, store};
 pub(crate) struct SignUp {
     #[schema(value_type = String, example = "gull@example.com")]
     email: Email,
-    /// 8 to 128 characters, any; not among the commonest, not containing the username.
+    /// 8 to 128 characters, any; not among the 100,000 commonest, and holding neither username nor e-mail address, nor what
+    /// stands before its `@`, nor the full name.
     #[schema(value_type = String, example = "tern on the rock", min_length = 8, max_length = 128)]
     password: Password,
     /// 3 to 20 of `A-Z a-z 0-9 _`, unique whatever its case. Without one, one is made from the address.
@@ -41,9 +42,13 @@ impl FromFields for SignUp {
 
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (email, password) = (fields.required("email"), fields.required::<Password>("password"));
-        let (username, full_name) = (fields.optional("username"), fields.optional("full_name"));
-        let name = username.as_ref().and_then(Option::as_ref);
-        if let Some((code, detail)) = password.as_ref().and_then(|password| password.weakness(name)) {
+        let (username, full_name) = (fields.optional("username"), fields.optional::<FullName>("full_name"));
+        let owner = PasswordOwner {
+            username: username.as_ref().and_then(Option::as_ref),
+            email: email.as_ref(),
+            full_name: full_name.as_ref().and_then(Option::as_ref).map(FullName::as_str),
+        };
+        if let Some((code, detail)) = password.as_ref().and_then(|password| password.weakness(owner)) {
             fields.refuse("password", code, &detail);
         }
         Some(Self { email: email?, password: password?, username: username?, full_name: full_name? })

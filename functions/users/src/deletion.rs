@@ -9,6 +9,7 @@ use shared::http::extract::Json;
 use shared::http::limits::Action;
 use shared::http::{Address, Bearer};
 use shared::models::fields::{Fields, FromFields};
+use shared::models::second_factor::OneTimeCode;
 use shared::models::user::Password;
 use shared::table::Read;
 use shared::{App, store};
@@ -18,11 +19,15 @@ use shared::{App, store};
 pub(crate) struct Farewell {
     #[schema(value_type = String, example = "tern on the rock")]
     password: Password,
+    /// While the second factor is on: a code of the authenticator app, or a recovery code.
+    #[schema(value_type = Option<String>, example = "287082", max_length = 100)]
+    otp: Option<OneTimeCode>,
 }
 
 impl FromFields for Farewell {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { password: proof::presented(fields, "password")? })
+        let (password, otp) = (proof::presented(fields, "password"), fields.optional("otp"));
+        Some(Self { password: password?, otp: otp? })
     }
 }
 
@@ -33,10 +38,10 @@ impl FromFields for Farewell {
 /// free at once; nobody may take the username for 30 days.
 #[utoipa::path(
     delete, path = "/users", tag = "profiles", security(("bearer" = [])), request_body = Farewell,
-    extensions(("x-limit" = json!("delete-account")), ("x-problems" = json!("wrong-password"))),
+    extensions(("x-limit" = json!("delete-account")), ("x-problems" = json!(["wrong-password", "code-required", "wrong-code"]))),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 403, description = "The password is wrong", body = shared::http::problem::Problem),
+        (status = 403, description = "The password is wrong, or a code is missing or wrong", body = shared::http::problem::Problem),
     )
 )]
 pub(crate) async fn delete_me(
@@ -47,9 +52,9 @@ pub(crate) async fn delete_me(
 ) -> Result<StatusCode> {
     let page = store::users::page(&app, bearer.id(), Read::Strong);
     let found = store::sessions::credentials(&app, bearer.id());
-    let (viewer, found, page) = try_join3(bearer.acting(&app, Action::DeleteAccount), found, page).await?;
-    proof::prove(&app, &address, viewer.id, &found, &body.password).await?;
+    let (_, found, page) = try_join3(bearer.acting(&app, Action::DeleteAccount), found, page).await?;
     let page = page.ok_or_else(Error::not_found)?;
+    proof::prove(&app, &address, &found, &page.account, (&body.password, body.otp.as_ref())).await?;
     match store::deletions::begin(&app, found, page).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(proof::wrong()),
@@ -59,10 +64,10 @@ pub(crate) async fn delete_me(
 /// Delete my account. The same as `DELETE /users`.
 #[utoipa::path(
     post, path = "/users/delete", tag = "profiles", security(("bearer" = [])), request_body = Farewell,
-    extensions(("x-limit" = json!("delete-account")), ("x-problems" = json!("wrong-password"))),
+    extensions(("x-limit" = json!("delete-account")), ("x-problems" = json!(["wrong-password", "code-required", "wrong-code"]))),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 403, description = "The password is wrong", body = shared::http::problem::Problem),
+        (status = 403, description = "The password is wrong, or a code is missing or wrong", body = shared::http::problem::Problem),
     )
 )]
 pub(crate) async fn delete_me_by_post(

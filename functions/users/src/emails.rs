@@ -11,6 +11,7 @@ use shared::error::{Error, Kind, Result};
 use shared::http::extract::{Json, Query};
 use shared::http::limits::Action;
 use shared::http::{Address, Bearer};
+use shared::models::second_factor::OneTimeCode;
 use shared::models::session::MailAction;
 use shared::models::user::{Account, Email, Password};
 use shared::store::users::NewEmail;
@@ -19,16 +20,17 @@ use shared::{App, store};
 /// The address to be, for whoever has shown the password; the same whether or not somebody has it.
 ///
 /// # Errors
-/// 403 for a wrong password, 429 after too many mails.
+/// 403 for a wrong password or code, 429 after too many mails.
 pub(crate) async fn wanted(
     app: &App,
     bearer: &Bearer,
     address: &Address,
     account: &Account,
-    (email, password): (Email, &Password),
+    email: Email,
+    proof: (&Password, Option<&OneTimeCode>),
 ) -> Result<NewEmail> {
     let found = store::sessions::credentials(app, account.id).await?;
-    proof::prove(app, address, account.id, &found, password).await?;
+    proof::prove(app, address, &found, account, proof).await?;
     let is_own = email.folded() == account.email.folded();
     let is_taken = !is_own && may_mail(app, bearer, account, &email).await?;
     Ok(NewEmail { email, is_taken })

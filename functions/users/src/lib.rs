@@ -11,6 +11,7 @@ mod passwords;
 mod profiles;
 mod proof;
 mod search;
+mod second_factor;
 mod sessions;
 mod settings;
 mod unsubscribe;
@@ -31,6 +32,8 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(sessions::logout))
         .routes(routes!(sessions::list_sessions, sessions::end_all_sessions))
         .routes(routes!(sessions::end_session))
+        .routes(routes!(second_factor::set_up_otp, second_factor::turn_off_otp))
+        .routes(routes!(second_factor::confirm_otp))
         .routes(routes!(passwords::forgot_password))
         .routes(routes!(passwords::show_reset_page, passwords::reset_password))
         .routes(routes!(passwords::change_password))

@@ -86,7 +86,8 @@ pub(crate) fn example_card() -> Value {
 pub(crate) fn example_me() -> Value {
     json!({
         "id": "usr_01K9ZNXE5R2W8J6H4G3F1D0C7B", "username": "gull", "email": "gull@example.com",
-        "email_verified": false, "pending_email": null, "full_name": "Lara Gull", "bio": null, "location": null, "website": null,
+        "email_verified": false, "pending_email": null, "otp_enabled": false, "recovery_codes_left": null,
+        "full_name": "Lara Gull", "bio": null, "location": null, "website": null,
         "avatar_url": null, "interests": [], "registered_at": "2026-11-20T20:30:00.000Z",
         "followers_count": 0, "following_count": 0, "posts_count": 0
     })
@@ -113,6 +114,13 @@ pub(crate) fn example_signed_in() -> Value {
     let mut example = example_tokens();
     example["user"] = example_me();
     example
+}
+
+pub(crate) fn example_app_secret() -> Value {
+    json!({
+        "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+        "uri": "otpauth://totp/Perch:gull?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Perch&algorithm=SHA1&digits=6&period=30"
+    })
 }
 
 pub(crate) fn example_session() -> Value {

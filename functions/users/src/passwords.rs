@@ -11,9 +11,11 @@ use shared::http::extract::{Json, Query};
 use shared::http::limits::Action;
 use shared::http::{Address, Bearer};
 use shared::models::fields::{Fields, FromFields, Refusal};
+use shared::models::second_factor::OneTimeCode;
 use shared::models::session::MailAction;
-use shared::models::user::{Email, Password};
+use shared::models::user::{Email, Password, PasswordOwner, Profile};
 use shared::secrets::password;
+use shared::table::Read;
 use shared::{App, store};
 
 /// Who forgot.
@@ -67,10 +69,18 @@ impl FromFields for Reset {
 
 fn new_password(fields: &mut Fields, name: &str) -> Option<Password> {
     let password = fields.required::<Password>(name)?;
-    if let Some((code, detail)) = password.weakness(None) {
+    if let Some((code, detail)) = password.weakness(PasswordOwner::default()) {
         fields.refuse(name, code, &detail);
     }
     Some(password)
+}
+
+fn owner<'a>(profile: Option<&'a Profile>, email: &'a Email) -> PasswordOwner<'a> {
+    PasswordOwner {
+        username: profile.map(|profile| &profile.username),
+        email: Some(email),
+        full_name: profile.and_then(|profile| profile.full_name.as_deref()),
+    }
 }
 
 fn weak(field: &str, (code, detail): Refusal) -> Error {
@@ -95,7 +105,7 @@ pub(crate) async fn reset_password(
     let token = store::mail_tokens::presented(&app, &body.token, MailAction::ResetPassword).await?;
     let (profile, hash) =
         try_join(store::users::profile(&app, token.user), password::hash(body.password.as_str())).await?;
-    if let Some(refusal) = body.password.weakness(profile.as_ref().map(|profile| &profile.username)) {
+    if let Some(refusal) = body.password.weakness(owner(profile.as_ref(), &token.email)) {
         return Err(weak("password", refusal));
     }
     match store::sessions::reset_password(&app, &token, &hash, &address.names(&app)?).await? {
@@ -123,12 +133,16 @@ pub(crate) struct Change {
     current_password: Password,
     #[schema(value_type = String, example = "auk under the cliff", min_length = 8, max_length = 128)]
     new_password: Password,
+    /// While the second factor is on: a code of the authenticator app, or a recovery code.
+    #[schema(value_type = Option<String>, example = "287082", max_length = 100)]
+    otp: Option<OneTimeCode>,
 }
 
 impl FromFields for Change {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (current, new) = (proof::presented(fields, "current_password"), new_password(fields, "new_password"));
-        Some(Self { current_password: current?, new_password: new? })
+        let otp = fields.optional("otp");
+        Some(Self { current_password: current?, new_password: new?, otp: otp? })
     }
 }
 
@@ -138,10 +152,10 @@ impl FromFields for Change {
 /// that waits.
 #[utoipa::path(
     put, path = "/users/password", tag = "accounts", security(("bearer" = [])), request_body = Change,
-    extensions(("x-limit" = json!("change-password")), ("x-problems" = json!("wrong-password"))),
+    extensions(("x-limit" = json!("change-password")), ("x-problems" = json!(["wrong-password", "code-required", "wrong-code"]))),
     responses(
         (status = 204, description = "Changed"),
-        (status = 403, description = "The current password is wrong", body = shared::http::problem::Problem),
+        (status = 403, description = "The current password is wrong, or a code is missing or wrong", body = shared::http::problem::Problem),
     )
 )]
 pub(crate) async fn change_password(
@@ -151,12 +165,14 @@ pub(crate) async fn change_password(
     Json(body): Json<Change>,
 ) -> Result<StatusCode> {
     let viewer = bearer.acting(&app, Action::ChangePassword).await?;
-    let (found, profile) =
-        try_join(store::sessions::credentials(&app, viewer.id), store::users::profile(&app, viewer.id)).await?;
-    if let Some(refusal) = body.new_password.weakness(profile.as_ref().map(|profile| &profile.username)) {
+    let page = store::users::page(&app, viewer.id, Read::Strong);
+    let (found, page) = try_join(store::sessions::credentials(&app, viewer.id), page).await?;
+    let page = page.ok_or_else(Error::not_found)?;
+    if let Some(refusal) = body.new_password.weakness(owner(Some(&page.profile), &page.account.email)) {
         return Err(weak("new_password", refusal));
     }
-    proof::prove(&app, &address, viewer.id, &found, &body.current_password).await?;
+    let proof = (&body.current_password, body.otp.as_ref());
+    proof::prove(&app, &address, &found, &page.account, proof).await?;
     let hash = password::hash(body.new_password.as_str()).await?;
     match store::sessions::change_password(&app, found, &hash, bearer.session()).await? {
         true => Ok(StatusCode::NO_CONTENT),

@@ -10,6 +10,7 @@ use shared::http::limits::Action;
 use shared::http::{Address, Bearer, Page, PageParams, PageQuery, Reader};
 use shared::ids::{MediaId, UserId};
 use shared::models::fields::{Fields, Forms, FromFields, Patch, Upload};
+use shared::models::second_factor::OneTimeCode;
 use shared::models::user::{Avatar, Bio, Email, FullName, Interests, Location, Password, Username, Website};
 use shared::store::edges::{Edge, with_own};
 use shared::store::users::{Changed, NewEmail, ProfileChange, UserPage};
@@ -53,6 +54,9 @@ pub(crate) struct UpdateMe {
     /// With `email`.
     #[schema(value_type = Option<String>, nullable = false, example = "tern on the rock")]
     current_password: Option<Password>,
+    /// With `email`, while the second factor is on: a code of the authenticator app, or a recovery code.
+    #[schema(value_type = Option<String>, example = "287082", max_length = 100)]
+    otp: Option<OneTimeCode>,
     /// A picture of mine that is ready and part of nothing yet.
     #[schema(value_type = Option<MediaId>)]
     avatar_media_id: Patch<MediaId>,
@@ -73,6 +77,7 @@ impl FromFields for UpdateMe {
             (Some(Some(_)), Some(None)) | (_, Some(Some(_))) => proof::presented(fields, "current_password").map(Some),
             (_, other) => other.map(|_| None),
         };
+        let otp = fields.optional("otp");
         let (avatar_media_id, avatar) = (fields.patch("avatar_media_id"), fields.file("avatar"));
         if avatar.is_some() && matches!(avatar_media_id, Some(Patch::Set(_) | Patch::Clear)) {
             fields.refuse("avatar", "repeated", "Either the picture or its id.");
@@ -88,6 +93,7 @@ impl FromFields for UpdateMe {
             username: username?,
             email: email?,
             current_password: current_password?,
+            otp: otp?,
         })
     }
 }
@@ -99,7 +105,7 @@ fn texts<T: Into<String>>(patch: Patch<T>) -> Patch<String> {
 impl UpdateMe {
     /// Whether it says nothing but another address, which leads to a verified one.
     fn is_email_alone(&self) -> bool {
-        let rest = Self { email: None, current_password: None, ..self.clone() };
+        let rest = Self { email: None, current_password: None, otp: None, ..self.clone() };
         self.email.is_some() && rest == Self::default()
     }
 
@@ -123,11 +129,11 @@ impl UpdateMe {
 /// Two renames a day; the name given up last is kept for its old holder for 30 days.
 #[utoipa::path(
     patch, path = "/users", tag = "profiles", security(("bearer" = [])), request_body(content((UpdateMe = "application/json"), (UpdateMe = "multipart/form-data"))),
-    extensions(("x-limit" = json!(["edit-account", "change-email", "rename", "mail-to-address"])), ("x-etag" = json!(true)), ("x-problems" = json!("wrong-password"))),
+    extensions(("x-limit" = json!(["edit-account", "change-email", "rename", "mail-to-address"])), ("x-etag" = json!(true)), ("x-problems" = json!(["wrong-password", "code-required", "wrong-code"]))),
     params(("If-Match" = Option<String>, Header, description = "The `ETag` the change was made from")),
     responses(
         (status = 200, description = "The account as it is now", body = Me, example = json!(pages::example_me())),
-        (status = 403, description = "`current_password` is wrong", body = shared::http::problem::Problem),
+        (status = 403, description = "`current_password` is wrong, or `otp` is missing or wrong", body = shared::http::problem::Problem),
         (status = 409, description = "The username is taken, or the address changed too often", body = shared::http::problem::Problem),
     )
 )]
@@ -145,7 +151,8 @@ pub(crate) async fn update_me(
     if_match.check(page.profile.ver)?;
     let email = match (body.email.take(), &body.current_password) {
         (Some(email), Some(password)) => {
-            Some(emails::wanted(&app, &bearer, &address, &page.account, (email, password)).await?)
+            let proof = (password, body.otp.as_ref());
+            Some(emails::wanted(&app, &bearer, &address, &page.account, email, proof).await?)
         }
         _ => None,
     };

@@ -1,22 +1,24 @@
 //! Signing in and out.
 
-use crate::{pages, proof};
+use crate::pages;
+use crate::proof::{self, Code, CurrentPassword};
 use axum::extract::State;
 use futures::future::{join, try_join};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
-use shared::error::{Error, Kind, Result};
+use shared::error::{Error, FieldError, Kind, Result};
 use shared::http::extract::{Json, Path};
 use shared::http::limits::Action;
 use shared::http::{Address, Bearer, Notes, View};
 use shared::ids::{SessionId, UserId};
 use shared::models::activity::Activity;
 use shared::models::fields::{FieldValue, Fields, FromFields};
+use shared::models::second_factor::OneTimeCode;
 use shared::models::session::{RefreshToken, Session};
-use shared::models::user::{Email, Password, Username};
+use shared::models::user::{Account, Email, Password, Username};
 use shared::secrets::{ACCESS_TOKEN_LIFETIME, password};
-use shared::store::sessions::SignIn;
+use shared::store::sessions::{Attempt, SignIn};
 use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::session::SessionView;
@@ -33,16 +35,19 @@ pub(crate) struct Login {
     email: Option<String>,
     #[schema(value_type = String, example = "tern on the rock")]
     password: Password,
+    /// While the account has a second factor: a code of the authenticator app, or a recovery code.
+    #[schema(value_type = Option<String>, example = "287082", max_length = 100)]
+    otp: Option<OneTimeCode>,
 }
 
 impl FromFields for Login {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (username, email) = (fields.optional::<String>("username"), fields.optional::<String>("email"));
-        let password = proof::presented(fields, "password");
+        let (password, otp) = (proof::presented(fields, "password"), fields.optional("otp"));
         if username == Some(None) && email == Some(None) {
             fields.refuse("username", "required", "Send a username or an email.");
         }
-        Some(Self { username: username?, email: email?, password: password? })
+        Some(Self { username: username?, email: email?, password: password?, otp: otp? })
     }
 }
 
@@ -91,19 +96,23 @@ pub(crate) struct SignedIn {
 }
 
 fn tokens(app: &App, user: UserId, session: SessionId, refresh_token: String) -> Result<Tokens> {
-    let access_token = app.keys()?.access_token(&app.config().issuer, user, session, app.now());
-    Ok(Tokens { access_token, token_type: "Bearer", expires_in: ACCESS_TOKEN_LIFETIME.as_secs(), refresh_token })
+    let now = app.now();
+    let until = (now + ACCESS_TOKEN_LIFETIME).min(session.created_at() + app.config().session_life);
+    let access_token = app.keys()?.access_token(&app.config().issuer, (user, session), now, until);
+    let expires_in = until.seconds().saturating_sub(now.seconds());
+    Ok(Tokens { access_token, token_type: "Bearer", expires_in, refresh_token })
 }
 
 /// Sign in.
 ///
-/// A wrong name and a wrong password get the same answer in the same time. After too many failures: 429.
+/// A wrong name and a wrong password get the same answer in the same time. While the account has a second factor, 401
+/// `second-factor-required` asks for all again with a code beside it, in `otp`. After too many failures: 429.
 #[utoipa::path(
     post, path = "/users/login", tag = "accounts", request_body = Login,
-    extensions(("x-limit" = json!("sign-in")), ("x-problems" = json!(["invalid-credentials", "account-suspended"]))),
+    extensions(("x-limit" = json!("sign-in")), ("x-problems" = json!(["invalid-credentials", "second-factor-required", "wrong-second-factor", "account-suspended"]))),
     responses(
         (status = 200, description = "Signed in", body = SignedIn, example = json!(pages::example_signed_in())),
-        (status = 401, description = "Wrong name or password", body = shared::http::problem::Problem),
+        (status = 401, description = "Wrong name or password, or a code is missing or wrong", body = shared::http::problem::Problem),
         (status = 403, description = "The password is right, but the account is suspended", body = shared::http::problem::Problem),
     )
 )]
@@ -119,15 +128,41 @@ pub(crate) async fn login(State(app): State<App>, address: Address, Json(body): 
     let attempt = store::sessions::attempt(&app, id, &found, &address.names(&app)?).await?;
     let right = password::verify(body.password.as_str(), found.hash()).await?;
     let is_somebody = page.is_some();
-    let Some(page) = page.filter(|_| right) else {
+    let Some(mut page) = page.filter(|_| right) else {
         failed(&app, id, is_somebody, &address).await;
         return Err(Error::new(Kind::InvalidCredentials).detail("The name or the password is wrong."));
     };
+    let attempt = second_factor(&app, &found, &mut page.account, &address, (attempt, &body.otp)).await?;
     let (started, ()) = join(welcome(&app, &found, &address, &body), attempt.take_back(&app)).await;
     let (session, refresh) = started?;
     address.signed_in(id, session.id);
     let tokens = tokens(&app, id, session.id, refresh)?;
     Ok(View(SignedIn { tokens, user: Me::new(page, &Links::new(&app)?) }))
+}
+
+/// Uses a code up, where the account has a second factor.
+async fn second_factor(
+    app: &App,
+    found: &SignIn,
+    account: &mut Account,
+    address: &Address,
+    (attempt, code): (Attempt, &Option<OneTimeCode>),
+) -> Result<Attempt> {
+    match proof::second_factor(app, address, found, account, (attempt, code.as_ref())).await? {
+        Code::Right(attempt) => {
+            if let Some(OneTimeCode::Recovery(_)) = code {
+                // As it is now that one was used.
+                account.recovery_codes = account.recovery_codes.map(|left| left.saturating_sub(1));
+            }
+            Ok(attempt)
+        }
+        Code::Missing => Err(Error::new(Kind::SecondFactorRequired).detail("Send a code as well, as `otp`.")),
+        Code::Wrong => {
+            failed(app, account.id, true, address).await;
+            let detail = "This code is wrong, was used before, or is over.";
+            Err(Error::new(Kind::WrongSecondFactor).detail(detail))
+        }
+    }
 }
 
 /// Tells the account's owner of a failed sign-in. With a name that nobody has it leaves nothing in a log, at the same cost.
@@ -181,7 +216,8 @@ impl RefreshBody {
 /// A new pair of tokens for a refresh token.
 ///
 /// The token just replaced gives the same successor again within 30 seconds, as often as asked, while that one is unused;
-/// any other replay ends the whole session.
+/// any other replay ends the whole session. So do 30 days in which nobody refreshes it, and 90 days since its sign-in
+/// (`SessionDays`) in any case.
 #[utoipa::path(
     post, path = "/users/refresh", tag = "accounts", request_body = RefreshBody,
     extensions(("x-limit" = json!("refresh")), ("x-problems" = json!("unauthorized"))),
@@ -272,7 +308,8 @@ pub(crate) struct Sessions {
 )]
 pub(crate) async fn list_sessions(State(app): State<App>, bearer: Bearer) -> Result<View<Sessions>> {
     let (sessions, current) = (bearer.viewer(&app).await?.sessions, Some(bearer.session()));
-    let items = sessions.into_iter().rev().map(|session| SessionView::new(session, current)).collect();
+    let longest = app.config().session_life;
+    let items = sessions.into_iter().rev().map(|session| SessionView::new(session, current, longest)).collect();
     Ok(View(Sessions { items }))
 }
 
@@ -286,16 +323,34 @@ pub(crate) struct SessionPath {
 }
 
 /// End one session.
+///
+/// Another one than this asks for the password.
 #[utoipa::path(
-    delete, path = "/users/sessions/{id}", tag = "accounts", params(SessionPath), security(("bearer" = [])), extensions(("x-limit" = json!("end-session"))),
-    responses((status = 204, description = "Ended"))
+    delete, path = "/users/sessions/{id}", tag = "accounts", params(SessionPath), security(("bearer" = [])),
+    extensions(("x-limit" = json!("end-session")), ("x-problems" = json!("wrong-password"))),
+    request_body(content = Option<CurrentPassword>, description = "For another session than this one"),
+    responses(
+        (status = 204, description = "Ended"),
+        (status = 403, description = "The password is wrong", body = shared::http::problem::Problem),
+    )
 )]
 pub(crate) async fn end_session(
     State(app): State<App>,
     bearer: Bearer,
+    address: Address,
     Path(path): Path<SessionPath>,
+    body: Option<Json<CurrentPassword>>,
 ) -> Result<StatusCode> {
     let viewer = bearer.acting(&app, Action::EndSession).await?;
+    if viewer.sessions.iter().all(|one| one.id != path.id) {
+        return Err(Error::not_found());
+    }
+    if path.id != bearer.session() {
+        let missing = || Error::invalid(vec![FieldError::new("password", "required", "This is another session.")]);
+        let Json(body) = body.ok_or_else(missing)?;
+        let found = store::sessions::credentials(&app, viewer.id).await?;
+        proof::prove_password(&app, &address, viewer.id, &found, &body.password).await?;
+    }
     match store::sessions::end(&app, viewer.id, path.id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Error::not_found()),
@@ -304,11 +359,22 @@ pub(crate) async fn end_session(
 
 /// End all sessions, this one too.
 #[utoipa::path(
-    delete, path = "/users/sessions", tag = "accounts", security(("bearer" = [])), extensions(("x-limit" = json!("end-session"))),
-    responses((status = 204, description = "All ended"))
+    delete, path = "/users/sessions", tag = "accounts", security(("bearer" = [])), request_body = CurrentPassword,
+    extensions(("x-limit" = json!("end-session")), ("x-problems" = json!("wrong-password"))),
+    responses(
+        (status = 204, description = "All ended"),
+        (status = 403, description = "The password is wrong", body = shared::http::problem::Problem),
+    )
 )]
-pub(crate) async fn end_all_sessions(State(app): State<App>, bearer: Bearer) -> Result<StatusCode> {
-    let viewer = bearer.acting(&app, Action::EndSession).await?;
+pub(crate) async fn end_all_sessions(
+    State(app): State<App>,
+    bearer: Bearer,
+    address: Address,
+    Json(body): Json<CurrentPassword>,
+) -> Result<StatusCode> {
+    let found = store::sessions::credentials(&app, bearer.id());
+    let (viewer, found) = try_join(bearer.acting(&app, Action::EndSession), found).await?;
+    proof::prove_password(&app, &address, viewer.id, &found, &body.password).await?;
     store::sessions::end_all(&app, &viewer.sessions).await?;
     Ok(StatusCode::NO_CONTENT)
 }

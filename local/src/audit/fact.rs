@@ -76,6 +76,8 @@ pub(super) enum Fact {
     Deletion(UserId),
     /// A profile that says so; the credentials that let nobody in.
     Suspended(UserId),
+    /// What an account says of its second factor, and how many recovery codes are left; the credentials, which have them.
+    SecondFactor(UserId),
     /// A profile's username; the guard that holds it, by its partition key.
     Name { guard: String, user: UserId },
     /// An account's address; the guard that holds it, by its partition key.
@@ -179,6 +181,11 @@ impl Fact {
             Self::Deletion(user) => format!("{user} is not deleted, but being removed"),
             Self::Suspended(user) if lacks => format!("{user} is suspended, but may sign in"),
             Self::Suspended(user) => format!("{user} is not suspended, but may not sign in"),
+            Self::SecondFactor(user) if found == 0 => format!("{user} says it has a second factor, but has none"),
+            Self::SecondFactor(user) if said == 0 => format!("{user} has a second factor, but says it has none"),
+            Self::SecondFactor(user) => {
+                format!("{user} says that {} recovery codes are left, but has {}", said - 1, found - 1)
+            }
             Self::Name { guard, user } if lacks => {
                 format!("{user} has a username that no guard ({guard}) holds for it")
             }

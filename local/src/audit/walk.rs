@@ -268,6 +268,8 @@ impl<B: Book> Walk<B> {
                 self.said(Fact::Following(id), account.following);
                 self.said(Fact::Waiting(id), account.waiting);
                 self.said(Fact::Stored(id), account.stored);
+                // One more than there are: none is left of one that is on, too.
+                self.said(Fact::SecondFactor(id), account.recovery_codes.map_or(0, |left| left + 1));
             }
             EntityKey::Followers(id) => {
                 let followers: Followers = read(row)?;
@@ -280,6 +282,8 @@ impl<B: Book> Walk<B> {
             EntityKey::Credentials(id) => {
                 let credentials: Credentials = read(row)?;
                 is_of(id, credentials.id)?;
+                let left = credentials.factor.map_or(0, |factor| factor.recovery.len() as u64 + 1);
+                self.book.enter(Fact::SecondFactor(id), Side::Found, left);
                 if credentials.suspended {
                     self.found(Fact::Suspended(id));
                     self.person.suspended();

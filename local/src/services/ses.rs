@@ -197,7 +197,7 @@ mod tests {
     /// Sends as the functions do.
     async fn send(ses: &Ses, subject: &str) {
         let variable = |name: &str| match name {
-            "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" => "1".to_owned(),
+            "ACTIVITY_DAYS" | "FANOUT_LIMIT" | "MEDIA_QUOTA_MB" | "READ_LIMIT" | "SESSION_DAYS" => "1".to_owned(),
             "AWS_ENDPOINT_URL_SESV2" => ses.endpoint().to_owned(),
             "MAIL_FROM" => "Perch <no-reply@perch.test>".to_owned(),
             "MODERATOR_EMAIL" => String::new(),

@@ -28,6 +28,7 @@ pub enum Action {
     EndSession,
     ResendVerification,
     ChangePassword,
+    SecondFactor,
     DeleteAccount,
     Export,
     Follow,
@@ -74,7 +75,7 @@ pub struct LimitStatus {
 }
 
 impl Action {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::SignUp,
         Self::SignIn,
         Self::UseMailToken,
@@ -87,6 +88,7 @@ impl Action {
         Self::EndSession,
         Self::ResendVerification,
         Self::ChangePassword,
+        Self::SecondFactor,
         Self::DeleteAccount,
         Self::Export,
         Self::Follow,
@@ -115,6 +117,7 @@ impl Action {
             Self::EndSession => quota("end-session", 300, HOUR),
             Self::ResendVerification => quota("resend-verification", 5, HOUR),
             Self::ChangePassword => quota("change-password", 10, HOUR),
+            Self::SecondFactor => quota("second-factor", 20, HOUR),
             Self::DeleteAccount => quota("delete-account", 10, HOUR),
             Self::Export => quota("export", 2, DAY),
             Self::Follow => quota("follow", 600, HOUR),

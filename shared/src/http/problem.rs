@@ -1,6 +1,6 @@
 //! Errors as clients see them: RFC 9457 `application/problem+json`.
 
-use crate::error::{Error, FieldError, Kind};
+use crate::error::{Error, FieldError};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -51,7 +51,7 @@ impl IntoResponse for Error {
         let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
         let headers = response.headers_mut();
-        if self.kind() == Kind::Unauthorized || self.kind() == Kind::InvalidCredentials {
+        if status == StatusCode::UNAUTHORIZED {
             // RFC 6750, 3.
             let value = "Bearer realm=\"perch\", error=\"invalid_token\"";
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(value));

@@ -51,6 +51,12 @@ types! {
     ResendVerification = "resend_verification" of ["resend_verification"],
     ResetPassword = "reset_password" of ["reset_password"],
     ChangePassword = "change_password" of ["change_password"],
+    /// A secret for an authenticator app was given out.
+    SetUpSecondFactor = "set_up_second_factor" of ["set_up_otp"],
+    TurnOnSecondFactor = "turn_on_second_factor" of ["confirm_otp"],
+    TurnOffSecondFactor = "turn_off_second_factor" of ["turn_off_otp"],
+    /// In place of a code.
+    UseRecoveryCode = "use_recovery_code" of [],
     UpdateProfile = "update_profile" of ["update_me"],
     UpdateSettings = "update_settings" of ["update_settings"],
     RequestExport = "request_export" of ["request_export"],

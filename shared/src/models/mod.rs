@@ -15,6 +15,7 @@ pub mod post;
 pub mod report;
 pub mod scheduled;
 pub mod search;
+pub mod second_factor;
 pub mod session;
 pub mod settings;
 pub mod socket;

@@ -34,6 +34,14 @@ pub struct Session {
     pub ttl: u64,
 }
 
+impl Session {
+    /// When it ends, unless it is used before. In no case does it live longer than `longest`: the parameter, which may be
+    /// another than it was at the sign-in.
+    pub fn end(&self, longest: Duration) -> Timestamp {
+        Timestamp::from_millis(self.ttl * 1_000).min(self.id.created_at() + longest)
+    }
+}
+
 /// A refresh token: whose, which session, the how-manieth, and a MAC over these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshToken {
@@ -98,6 +106,12 @@ pub enum MailAction {
     AlreadyRegistered,
     /// Tells the old address of a change, which its link undoes.
     EmailChanged,
+    /// Tells of a second factor that was turned on.
+    SecondFactorOn,
+    /// Tells of one that was turned off.
+    SecondFactorOff,
+    /// Tells of a recovery code that was used.
+    RecoveryCodeUsed,
     /// Leads to an archive of all that is the account's; its mail is sent once that is made.
     Export,
     /// Written where no mail is to be sent, so that nobody can tell by the time it took.
@@ -108,7 +122,12 @@ impl MailAction {
     /// How long such a token is good.
     pub const fn lifetime(&self) -> Duration {
         match self {
-            Self::VerifyEmail | Self::AlreadyRegistered | Self::Nothing => Duration::from_secs(24 * 3600),
+            Self::VerifyEmail
+            | Self::AlreadyRegistered
+            | Self::SecondFactorOn
+            | Self::SecondFactorOff
+            | Self::RecoveryCodeUsed
+            | Self::Nothing => Duration::from_secs(24 * 3600),
             // An archive's as long as the bucket keeps it.
             Self::EmailChanged | Self::Export => Duration::from_secs(7 * 24 * 3600),
             // OWASP's Forgot Password cheat sheet asks for a short time.
@@ -208,7 +227,7 @@ impl NetworkNames {
 pub struct Failures {
     /// The window's number.
     pub window: u64,
-    /// All in it. Beside it stands how many came from each network: `a_` and its name.
+    /// All in it. Beside it stand how many came from each network, `a_` and its name, and how many had a wrong code.
     pub n: u64,
 }
 

@@ -1,10 +1,13 @@
 //! Accounts: the items that one is made of.
 
+mod password;
 mod values;
 
+pub use password::{Password, PasswordOwner};
 pub use values::*;
 
 use super::media::{Attached, ORIGINAL};
+use super::second_factor::SecondFactor;
 use super::session::MailAction;
 use super::settings::Settings;
 use crate::clock::Timestamp;
@@ -120,6 +123,9 @@ pub struct Account {
     /// The name given up last, which is kept for its old holder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former_name: Option<FormerName>,
+    /// How many recovery codes of the second factor are left. None while it is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_codes: Option<u64>,
 }
 
 impl Account {
@@ -140,6 +146,7 @@ impl Account {
             pending: None,
             former: Vec::new(),
             former_name: None,
+            recovery_codes: None,
         }
     }
 
@@ -176,7 +183,7 @@ pub struct FormerName {
     pub until: Timestamp,
 }
 
-/// The password hash, an item of its own that only signing in reads.
+/// The password hash and the second factor: an item of its own that only signing in reads, and what asks for them again.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Credentials {
     pub id: UserId,
@@ -194,6 +201,11 @@ pub struct Credentials {
     /// has. None where an earlier version sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset_link: Option<Ulid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<SecondFactor>,
+    /// The secret of a second factor that is not confirmed yet, sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor_pending: Option<String>,
 }
 
 impl std::fmt::Debug for Credentials {

@@ -32,15 +32,21 @@ pub struct Claims {
 }
 
 impl Keys {
-    /// A signed access token for a session.
-    pub fn access_token(&self, issuer: &str, user: UserId, session: SessionId, now: Timestamp) -> String {
+    /// A signed access token for a user's session, which is good until then.
+    pub fn access_token(
+        &self,
+        issuer: &str,
+        (user, session): (UserId, SessionId),
+        now: Timestamp,
+        until: Timestamp,
+    ) -> String {
         let claims = Claims {
             iss: issuer.to_owned(),
             aud: AUDIENCE.to_owned(),
             sub: user,
             sid: session,
             iat: now.seconds(),
-            exp: (now + ACCESS_TOKEN_LIFETIME).seconds(),
+            exp: until.seconds(),
         };
         install_provider();
         let mut header = Header::new(Algorithm::HS256);
@@ -146,7 +152,7 @@ mod tests {
 
     fn token(now: Timestamp) -> (String, UserId, SessionId) {
         let (user, session) = (UserId::new(now), SessionId::new(now));
-        (test_keys().access_token("perch", user, session, now), user, session)
+        (test_keys().access_token("perch", (user, session), now, now + ACCESS_TOKEN_LIFETIME), user, session)
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod jwt;
 pub mod password;
+pub mod totp;
 
 pub use jwt::{ACCESS_TOKEN_LIFETIME, Claims};
 
@@ -56,6 +57,7 @@ pub enum Purpose {
     HeldName,
     Network,
     Idempotency,
+    SecondFactor,
 }
 
 /// The signing keys: the first signs, all verify, so that a key can be replaced while its tokens live.
@@ -139,7 +141,7 @@ impl Key {
 }
 
 #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(message);
     mac.finalize().into_bytes().into()

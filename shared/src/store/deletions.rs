@@ -40,11 +40,20 @@ pub async fn begin(app: &App, mut found: SignIn, mut page: UserPage) -> Result<b
         let deletion = Deletion { at: now, pass: 0, next: now + STALLED };
         let mut ops = vec![
             gone.when(Condition::Without("deleted")),
-            ["settings", "verified", "verify_link", "export_link", "pending", "former", "former_name"]
-                .into_iter()
-                .fold(empty, Op::remove)
-                .when(same)
-                .when(Condition::Without("deleted")),
+            [
+                "settings",
+                "verified",
+                "verify_link",
+                "export_link",
+                "pending",
+                "former",
+                "former_name",
+                "recovery_codes",
+            ]
+            .into_iter()
+            .fold(empty, Op::remove)
+            .when(same)
+            .when(Condition::Without("deleted")),
             Op::delete(key::credentials(id))
                 .when(Condition::equal("hash", &kept.hash))
                 .when(sessions::none_started_since(kept)),

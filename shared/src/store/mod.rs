@@ -29,6 +29,7 @@ pub mod posts;
 pub mod reports;
 pub mod scheduled;
 pub mod search;
+pub mod second_factor;
 pub mod sessions;
 pub mod sockets;
 pub mod suggestions;

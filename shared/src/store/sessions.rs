@@ -20,6 +20,9 @@ const FAILURES_PER_NETWORK: u64 = 10;
 /// So often may all networks together; beyond it only those that signed in before are heard, so that many strangers
 /// can neither guess on nor lock the person out.
 const FAILURES_PER_ACCOUNT: u64 = 100;
+/// So many codes of the second factor may be wrong in a window, wherever they come from: only who has the password gets to
+/// try one, so nobody else is locked out, and of a million codes three are good at a time.
+const WRONG_CODES: u64 = 10;
 /// Networks remembered as having signed in.
 const KNOWN_NETWORKS: usize = 10;
 
@@ -61,6 +64,8 @@ pub struct Attempt {
     id: UserId,
     window: u64,
     network: String,
+    /// A code was tried too.
+    with_code: bool,
 }
 
 /// Counts a try. For a name that nobody has it costs the same.
@@ -74,7 +79,7 @@ pub async fn attempt(app: &App, id: UserId, found: &SignIn, from: &NetworkNames)
     let mut window = now / FAILURE_WINDOW.as_secs();
     let is_known = found.credentials.as_ref().is_some_and(|kept| from.are_among(&kept.known));
     for _ in 0..3 {
-        let made = Attempt { id, window, network: network.clone() };
+        let made = Attempt { id, window, network: network.clone(), with_code: false };
         let mut again = made.count(1).set("ttl", ttl).when(Condition::Below(network.clone(), FAILURES_PER_NETWORK));
         if !is_known {
             again = again.when(Condition::Below("n".into(), FAILURES_PER_ACCOUNT));
@@ -82,7 +87,7 @@ pub async fn attempt(app: &App, id: UserId, found: &SignIn, from: &NetworkNames)
         let Err(error) = app.table().write(again).await else { return Ok(made) };
         let kept: Option<Failures> = error.refused()?.item(0).map(|item| item.read()).transpose()?;
         match kept {
-            Some(kept) if kept.window == window => return Err(too_many((window + 1) * FAILURE_WINDOW.as_secs() - now)),
+            Some(kept) if kept.window == window => return Err(too_many(window, now)),
             // Another process's clock is ahead.
             Some(kept) if kept.window > window => {
                 window = kept.window;
@@ -100,17 +105,35 @@ pub async fn attempt(app: &App, id: UserId, found: &SignIn, from: &NetworkNames)
     Err(Error::unavailable("tries are counted faster than one can be added"))
 }
 
-fn too_many(seconds: u64) -> Error {
-    Error::new(Kind::RateLimited).detail("Too many wrong passwords.").retry_after(Duration::from_secs(seconds))
+fn too_many(window: u64, now: u64) -> Error {
+    let wait = Duration::from_secs(((window + 1) * FAILURE_WINDOW.as_secs()).saturating_sub(now));
+    Error::new(Kind::RateLimited).detail("Too many wrong passwords, or codes.").retry_after(wait)
 }
 
 impl Attempt {
     fn count(&self, n: i64) -> Op {
         let op = Op::update(key::failures(self.id)).add("n", n).add(self.network.clone(), n);
+        let op = if self.with_code { op.add("codes", n) } else { op };
         op.when(Condition::equal("window", self.window))
     }
 
-    /// The password was right. Should this fail, the count is one too high until its window ends.
+    /// Counts a try of a code, before it is looked at, for whoever had the right password.
+    ///
+    /// # Errors
+    /// 429 after too many.
+    pub async fn count_code(mut self, app: &App) -> Result<Self> {
+        let op = Op::update(key::failures(self.id)).add("codes", 1).when(Condition::equal("window", self.window));
+        match app.table().write(op.when(Condition::Below("codes".into(), WRONG_CODES))).await {
+            Ok(_) => self.with_code = true,
+            Err(error) => {
+                error.refused()?;
+                return Err(too_many(self.window, app.now().seconds()));
+            }
+        }
+        Ok(self)
+    }
+
+    /// All was right. Should this fail, the count is one too high until its window ends.
     pub async fn take_back(self, app: &App) {
         let taken = app.table().write(self.count(-1)).await;
         if let Err(error) = taken.map_or_else(|error| error.refused().map(|_| ()), |_| Ok(())) {
@@ -145,7 +168,7 @@ pub async fn start(
         generation: 0,
         rotated: now,
         agent: agent.to_owned(),
-        ttl: (now + SESSION_LIFETIME).seconds(),
+        ttl: (now + SESSION_LIFETIME.min(app.config().session_life)).seconds(),
     };
     let surplus = (found.sessions.len() + 1).saturating_sub(MAX_SESSIONS);
     let mut ops = vec![started(kept, from, rehashed), Op::put(key::session(user, id), &session)?];
@@ -173,6 +196,10 @@ fn started(kept: &Credentials, from: &NetworkNames, rehashed: Option<String>) ->
     if let Some(hash) = rehashed {
         op = op.set("hash", hash);
     }
+    if kept.factor.is_none() {
+        // Nobody was asked for a code.
+        op = op.when(Condition::Without("factor"));
+    }
     op.when(Condition::equal("hash", &kept.hash)).when(Condition::Without("suspended"))
 }
 
@@ -184,13 +211,19 @@ fn started(kept: &Credentials, from: &NetworkNames, rehashed: Option<String>) ->
 /// 401 for a token that is not the session's; any other replay ends the session.
 pub async fn refresh(app: &App, presented: RefreshToken, text: &str) -> Result<String> {
     let (now, keys) = (app.now(), app.keys()?);
+    let ended = || Error::unauthorized("This refresh token was used before, or its session has ended. Sign in again.");
+    let last = presented.session.created_at() + app.config().session_life;
+    if now >= last {
+        end(app, presented.user, presented.session).await?;
+        return Err(ended());
+    }
     let successor = presented.successor().text(&keys);
     let session = key::session(presented.user, presented.session);
     let op = Op::update(session)
         .set("hash", hashed(&successor))
         .set("gen", presented.successor().generation)
         .set("rotated", now)
-        .set("ttl", (now + SESSION_LIFETIME).seconds())
+        .set("ttl", (now + SESSION_LIFETIME).min(last).seconds())
         .when(Condition::equal("hash", hashed(text)))
         .when(Condition::greater("ttl", now.seconds()));
     let error = match app.table().write(op).await {
@@ -198,7 +231,6 @@ pub async fn refresh(app: &App, presented: RefreshToken, text: &str) -> Result<S
         Err(error) => error,
     };
     let refused = error.refused()?;
-    let ended = || Error::unauthorized("This refresh token was used before, or its session has ended. Sign in again.");
     let session: Session = refused.item(0).ok_or_else(ended)?.read()?;
     // A process that has other signing keys may have made it.
     let unused = presented.successor().texts(&keys).find(|text| hashed(text) == session.hash);
@@ -246,10 +278,10 @@ pub async fn end_all(app: &App, sessions: &[Session]) -> Result<()> {
 }
 
 /// The write of a new password, while no session was started since the old one's were read. No link to set one outlives
-/// it.
+/// it, nor does a second factor that waits to be confirmed; one that is on stays.
 fn replaced(kept: &Credentials, hash: &str, now: Timestamp) -> Op {
     let op = Op::update(key::credentials(kept.id)).set("hash", hash).set("reset_link", new_ulid(now));
-    op.when(Condition::equal("hash", &kept.hash)).when(none_started_since(kept))
+    op.remove("factor_pending").when(Condition::equal("hash", &kept.hash)).when(none_started_since(kept))
 }
 
 /// That the sessions read beside these credentials are all there are.

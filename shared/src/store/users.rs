@@ -70,7 +70,16 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
     let followers = Followers::new(id);
     let known = new.known_network.iter().cloned().collect();
     let hash = new.password_hash.clone();
-    let credentials = Credentials { id, hash, known, starts: 0, suspended: false, reset_link: None };
+    let credentials = Credentials {
+        id,
+        hash,
+        known,
+        starts: 0,
+        suspended: false,
+        reset_link: None,
+        factor: None,
+        factor_pending: None,
+    };
     (profile, account, followers, credentials)
 }
 

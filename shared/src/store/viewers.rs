@@ -33,11 +33,13 @@ pub async fn load(app: &App, id: UserId, session: SessionId) -> Result<Viewer> {
 pub async fn absent(app: &App, id: UserId) -> Result<Viewer> {
     let rows = app.table().query(&key::viewer(id), Order::OldestFirst, Read::Strong, LIMIT, None).await?;
     let (mut sessions, mut merged, mut negatives) = (Vec::new(), Vec::new(), HashMap::new());
+    let (longest, now) = (app.config().session_life, app.now());
     let mut groups = HashMap::new();
     let mut comments: HashMap<PostId, i64> = HashMap::new();
     for item in &rows.items {
         if item.sk().starts_with(key::SESSION) {
-            sessions.push(item.read::<Session>()?);
+            // One that has ended may lie there for days: DynamoDB deletes late.
+            sessions.extend(Some(item.read::<Session>()?).filter(|session| session.end(longest) > now));
         } else if let Some(author) = key::ending(item.sk(), key::MERGED) {
             merged.push(author);
         } else if let Some(post) = key::commented(item.sk()) {

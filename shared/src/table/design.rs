@@ -10,7 +10,7 @@
 //! | Account | U#u | P#n | | address, settings, posts_count, following_count |
 //! | Followers | U#u | P#f | | followers_count and how posts are delivered; only workers write it |
 //! | Failures | U#u | G#F | yes | passwords tried in vain in the current window |
-//! | Credentials | U#u | G#K | | the password hash |
+//! | Credentials | U#u | G#K | | the password hash and the second factor |
 //! | Session | U#u | H#0#session | yes | one sign-in; 10 at most |
 //! | Merged | U#u | H#1#author | may | an author followed whose posts are merged at read; about 20; ends if the author comes back |
 //! | Uncounted | U#u | H#2#comment | yes | u's own comment, or u's removal of one, that no counter holds yet |

@@ -1,9 +1,9 @@
 //! Sessions as their owner sees them.
 
-use crate::clock::Timestamp;
 use crate::ids::SessionId;
 use crate::models::session::Session;
 use serde::Serialize;
+use std::time::Duration;
 
 /// A sign-in that stands.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -23,13 +23,13 @@ pub struct SessionView {
 }
 
 impl SessionView {
-    /// `current` is the one that asks.
-    pub fn new(session: Session, current: Option<SessionId>) -> Self {
+    /// `current` is the one that asks; none lives longer than `longest`.
+    pub fn new(session: Session, current: Option<SessionId>, longest: Duration) -> Self {
         Self {
             current: Some(session.id) == current,
             created_at: session.id.created_at().rfc3339(),
             last_used_at: session.rotated.rfc3339(),
-            expires_at: Timestamp::from_millis(session.ttl * 1000).rfc3339(),
+            expires_at: session.end(longest).rfc3339(),
             user_agent: session.agent,
             id: session.id,
         }

@@ -63,6 +63,10 @@ pub struct Me {
     pub email_verified: bool,
     /// The address that takes the other's place once it is verified.
     pub pending_email: Option<Email>,
+    /// Whether signing in asks for a code as well.
+    pub otp_enabled: bool,
+    /// How many are left; null while the second factor is off.
+    pub recovery_codes_left: Option<u64>,
     pub full_name: Option<String>,
     pub bio: Option<String>,
     pub location: Option<String>,
@@ -86,6 +90,8 @@ impl Me {
             email: account.email,
             email_verified: account.verified,
             pending_email: account.pending.map(|pending| pending.email),
+            otp_enabled: account.recovery_codes.is_some(),
+            recovery_codes_left: account.recovery_codes,
             full_name,
             bio,
             location,

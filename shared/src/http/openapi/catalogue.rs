@@ -34,11 +34,26 @@ pub const fn entry(kind: Kind) -> Entry {
         Kind::InvalidCredentials => {
             entry_of("The name or the password is wrong; which of them is not told.", "Ask the person again.")
         }
+        Kind::SecondFactorRequired => entry_of(
+            "Name and password are right, and the account has a second factor.",
+            "Ask for a code of the authenticator app or a recovery code, and send all three again, the code as `otp`.",
+        ),
+        Kind::WrongSecondFactor => entry_of(
+            "Name and password are right; the code is wrong, was used before, or is over.",
+            "Ask for the next code. Codes go by the clock: a telephone's may be wrong.",
+        ),
         Kind::Forbidden => entry_of(
             "You may see it, but it is not yours to change; or it is for moderators alone.",
             "Don't offer this act for what others own.",
         ),
         Kind::WrongPassword => entry_of("The current password is wrong.", "Ask the person again."),
+        Kind::CodeRequired => entry_of(
+            "The password is right, and the account has a second factor.",
+            "Ask for a code of the authenticator app or a recovery code, and send it as `otp` beside the password.",
+        ),
+        Kind::WrongCode => {
+            entry_of("The code is wrong, was used before, or is over.", "Ask the person for the next code.")
+        }
         Kind::EmailNotVerified => entry_of(
             "This asks for a verified address: an archive does, and some deployments have every write do so.",
             "Open the link in the mail; `POST /users/verify/resend` sends another.",
@@ -55,6 +70,14 @@ pub const fn entry(kind: Kind) -> Entry {
             entry_of("The path exists, but not with this method.", "Use a method that the `Allow` header names.")
         }
         Kind::Taken => entry_of("Somebody has this username or address; `errors` names the field.", "Choose another."),
+        Kind::SecondFactorOn => entry_of(
+            "The account has a second factor.",
+            "Turn it off with `DELETE /users/otp` first, to set up another.",
+        ),
+        Kind::SecondFactorOff => entry_of(
+            "The account has no second factor, or none that waits to be confirmed.",
+            "Set one up: `POST /users/otp`.",
+        ),
         Kind::InFlight => entry_of(
             "The first request with this `Idempotency-Key` is not done yet.",
             "Send the same request again after `Retry-After`.",

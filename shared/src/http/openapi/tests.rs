@@ -84,7 +84,9 @@ fn a_write_is_completed() {
         "Not you. This asks for a verified address: an archive does, and some deployments have every write do so."
     );
     let meant = keys(&own["content"]["application/problem+json"]["examples"]);
-    assert_eq!(meant, ["account-suspended", "email-not-verified", "forbidden", "wrong-password"]);
+    let expected =
+        ["account-suspended", "code-required", "email-not-verified", "forbidden", "wrong-code", "wrong-password"];
+    assert_eq!(meant, expected);
     let headers = ["Idempotency-Replayed", "Location", "RateLimit", "RateLimit-Policy", "X-Request-Id"];
     assert_eq!(keys(&write["responses"]["201"]["headers"]), headers);
     let limited = &document["components"]["responses"]["rate-limited"];

@@ -1,12 +1,9 @@
 //! The values that accounts are made of, each parsed where it comes in.
 
 use crate::ids::UserId;
-use crate::models::fields::{FieldValue, Refusal, bounded, composed, text};
+use crate::models::fields::{FieldValue, Refusal, bounded, text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::HashSet;
-use std::sync::LazyLock;
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 macro_rules! text_value {
     ($(#[$doc:meta])* $name:ident) => {
@@ -105,7 +102,7 @@ fn is_well_formed(name: &str) -> bool {
 }
 
 /// Names that are path segments (a test derives them from the routers), and some kept for growth.
-pub const RESERVED_USERNAMES: [&str; 59] = [
+pub const RESERVED_USERNAMES: [&str; 60] = [
     "about",
     "activity",
     "admin",
@@ -139,6 +136,7 @@ pub const RESERVED_USERNAMES: [&str; 59] = [
     "mute",
     "muted",
     "notifications",
+    "otp",
     "password",
     "perch",
     "posts",
@@ -300,59 +298,6 @@ impl FieldValue for Interests {
     }
 }
 
-/// A password as RFC 8265 has it compared (OpaqueString): composed, each kind of space as U+0020, all else as typed. It
-/// shows itself nowhere.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(String);
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
-
-static COMMON: LazyLock<HashSet<&str>> =
-    LazyLock::new(|| include_str!("../common_passwords.txt").lines().filter(|line| !line.starts_with('#')).collect());
-
-impl Password {
-    pub const MIN: usize = 8;
-    pub const MAX: usize = 128;
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// A password to compare with a kept one: any text that could be one.
-    pub fn presented(text: String) -> Self {
-        let is_space = |c: char| c.general_category() == GeneralCategory::SpaceSeparator;
-        let spaced: String = text.chars().map(|c| if is_space(c) { ' ' } else { c }).collect();
-        Self(composed(&spaced).into_owned())
-    }
-
-    /// Why this can't be a new password of the account with this name.
-    pub fn weakness(&self, username: Option<&Username>) -> Option<Refusal> {
-        let folded = self.0.to_lowercase();
-        if COMMON.contains(folded.as_str()) {
-            return Some(("common_password", "This password is among the first that are guessed.".into()));
-        }
-        username
-            .is_some_and(|name| folded.contains(&name.folded()))
-            .then(|| ("contains_username", "The password must not contain the username.".into()))
-    }
-}
-
-impl FieldValue for Password {
-    fn parse(value: &Value) -> Result<Self, Refusal> {
-        let password = text(value)?;
-        // NIST SP 800-63B, 5.1.1.2: any characters, counted as code points, not cut off.
-        match password.chars().count() {
-            ..Self::MIN => Err(("too_short", "At least 8 characters.".into())),
-            Self::MIN..=Self::MAX => Ok(Self::presented(password.into_owned())),
-            _ => Err(("too_long", "At most 128 characters.".into())),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -415,22 +360,6 @@ mod tests {
         ] {
             assert_eq!(refusal::<Email>(bad), Some("invalid_email"), "{bad}");
         }
-    }
-
-    #[test]
-    fn passwords() {
-        assert_eq!(refusal::<Password>("1234567"), Some("too_short"));
-        assert_eq!(refusal::<Password>(&"ä".repeat(128)), None);
-        assert_eq!(refusal::<Password>(&"a".repeat(129)), Some("too_long"));
-        let name = Username::from_path("gull").unwrap();
-        let weakness = |text: &str| Password(text.into()).weakness(Some(&name)).map(|(code, _)| code);
-        let presented = |text: &str| Password::presented(text.into());
-        assert!(presented("gro\u{308}ße\u{a0}\u{3000}1") == presented("größe  1"));
-        assert!(presented("Größe") != presented("größe") && presented("a ") != presented("a"));
-        assert_eq!(weakness("Baseball"), Some("common_password"));
-        assert_eq!(weakness("my-GULL-flies"), Some("contains_username"));
-        assert_eq!(weakness("tern on the rock"), None);
-        assert_eq!(format!("{:?}", Password("x".into())), "Password(…)");
     }
 
     #[test]
