@@ -130,6 +130,7 @@ ALLOWED = {
     ("q", "no_words"): "there is no word in it",
     ("media_ids", "not_allowed"): "a comment has none",
     ("image", "not_allowed"): "a comment has none",
+    ("q", "too_many"): "eight words and filters",
     ("size", "too_large"): "less for a picture than for a video",
     ("group_id", "another"): "the path names one, too",
     ("avatar", "repeated"): "the picture, or its id",
