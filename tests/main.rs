@@ -89,3 +89,4 @@ mod trends;
 mod turns;
 mod unknown_fields;
 mod unverified;
+mod videos;

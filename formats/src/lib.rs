@@ -5,6 +5,7 @@ mod gif;
 mod mp4;
 mod picture;
 mod profile;
+mod redaction;
 #[cfg(test)]
 mod testing;
 mod video;
@@ -12,6 +13,7 @@ mod webm;
 mod webp;
 
 pub use picture::{MAX_PIXELS, Picture, RENDITIONS, Rendition, develop};
+pub use redaction::Redaction;
 pub use video::{Failure, VideoInfo, inspect};
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 //! From bytes to a picture or video that can be shown: checked, cleaned and stored.
 
+mod reader;
+
 use crate::App;
-use crate::backpressure::INSPECTED;
 use crate::error::{Error, FieldError, Kind, Result};
 use crate::ids::{MediaId, UserId};
 use crate::media::Uploaded;
@@ -11,10 +12,10 @@ use crate::store;
 use crate::store::posts::NotMade;
 use crate::table::Op;
 use bytes::Bytes;
-use formats::{Failure, FileType, Picture, Refusal};
+use formats::{Failure, FileType, Picture, Redaction, Refusal};
 use futures::future::try_join_all;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use tokio::runtime::Handle;
+use reader::BucketReader;
+use std::io::{Cursor, Read, Seek};
 use tokio::task::spawn_blocking;
 
 /// A file that came with a request, checked, and cleaned where it is a picture.
@@ -77,7 +78,7 @@ fn made(declared: FileType, bytes: Bytes) -> Result<Made, Refusal> {
     match declared.kind() {
         formats::Kind::Image => formats::develop(declared, &bytes).map(Made::Picture),
         formats::Kind::Video => match inspect(declared, Cursor::new(&bytes), bytes.len() as u64) {
-            Ok(shape) => Ok(Made::Video(shape, bytes)),
+            Ok((shape, redaction)) => Ok(Made::Video(shape, redacted(&bytes, &redaction))),
             Err(Failure::Refused(refusal)) => Err(refusal),
             // What is in memory is read to its end.
             Err(Failure::Unread(error)) => Err(("broken", format!("The file is broken: {error}."))),
@@ -85,9 +86,18 @@ fn made(declared: FileType, bytes: Bytes) -> Result<Made, Refusal> {
     }
 }
 
-fn inspect(declared: FileType, reader: impl Read + Seek, size: u64) -> Result<Shape, Failure> {
-    let found = formats::inspect(declared, reader, size)?;
-    Ok(Shape { width: found.width, height: found.height, duration: found.duration_ms, variants: Vec::new() })
+fn inspect(declared: FileType, reader: impl Read + Seek, size: u64) -> Result<(Shape, Redaction), Failure> {
+    let (found, redaction) = formats::inspect(declared, reader, size)?;
+    let shape = Shape { width: found.width, height: found.height, duration: found.duration_ms, variants: Vec::new() };
+    Ok((shape, redaction))
+}
+
+/// A video in memory as it is served.
+fn redacted(bytes: &[u8], redaction: &Redaction) -> Bytes {
+    let length = usize::try_from(redaction.length()).unwrap_or(usize::MAX);
+    let mut kept = bytes.get(..length).unwrap_or(bytes).to_vec();
+    redaction.apply(0, &mut kept);
+    kept.into()
 }
 
 impl Received {
@@ -176,8 +186,8 @@ pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Res
                 Err(refusal) => return Ok(Err(refusal)),
             };
             match (found, reader.failed) {
-                (Ok(shape), _) => {
-                    app.media().keep(&uploaded, declared).await?;
+                (Ok((shape, redaction)), _) => {
+                    app.media().keep(&uploaded, declared, &redaction).await?;
                     Ok(Ok(shape))
                 }
                 (Err(_), Some(error)) => Err(error),
@@ -210,76 +220,5 @@ async fn blocking<T: Send + 'static>(
             Ok(Err(("broken", "The file is broken.".into())))
         }
         Err(error) => Err(Error::internal(error)),
-    }
-}
-
-/// An upload in the bucket, read piece by piece: what a container says of itself is a few of them.
-struct BucketReader {
-    app: App,
-    uploaded: Uploaded,
-    runtime: Handle,
-    at: u64,
-    /// The piece that was read last, and where it begins.
-    piece: (u64, Bytes),
-    /// Bytes that may still be fetched.
-    budget: u64,
-    /// Why the bucket did not answer.
-    failed: Option<Error>,
-}
-
-/// Bytes of a piece.
-const PIECE: u64 = 256 * 1024;
-
-impl BucketReader {
-    fn new(app: App, uploaded: Uploaded) -> Self {
-        let runtime = Handle::current();
-        Self { app, uploaded, runtime, at: 0, piece: (0, Bytes::new()), budget: INSPECTED, failed: None }
-    }
-
-    fn fetch(&mut self) -> io::Result<()> {
-        let end = (self.at + PIECE).min(self.uploaded.size);
-        let length = end - self.at;
-        self.budget = self.budget.checked_sub(length).ok_or_else(|| io::Error::other("too much of it was read"))?;
-        let read = self.app.media().read(&self.uploaded, Some(self.at..end));
-        match self.runtime.block_on(read) {
-            Ok(bytes) => {
-                self.piece = (self.at, bytes);
-                Ok(())
-            }
-            Err(error) => {
-                self.failed = Some(error);
-                Err(io::Error::other("the bucket does not answer"))
-            }
-        }
-    }
-}
-
-impl Read for BucketReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at >= self.uploaded.size || buffer.is_empty() {
-            return Ok(0);
-        }
-        let (start, piece) = &self.piece;
-        if self.at < *start || self.at >= start + piece.len() as u64 {
-            self.fetch()?;
-        }
-        let (start, piece) = &self.piece;
-        let rest = usize::try_from(self.at - start).ok().and_then(|from| piece.get(from..)).unwrap_or_default();
-        let n = rest.len().min(buffer.len());
-        buffer[..n].copy_from_slice(&rest[..n]);
-        self.at += n as u64;
-        Ok(n)
-    }
-}
-
-impl Seek for BucketReader {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.uploaded.size.checked_add_signed(by),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-        };
-        self.at = at.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        Ok(self.at)
     }
 }
