@@ -73,6 +73,7 @@ mod password_tries;
 mod passwords;
 mod paths;
 mod people;
+mod pictures;
 mod poison;
 mod posts;
 mod profiles;

@@ -7,7 +7,7 @@ use crate::error::{Error, FieldError, Kind, Result};
 use crate::ids::{MediaId, UserId};
 use crate::media::Uploaded;
 use crate::models::fields::Upload;
-use crate::models::media::{MAX_DIRECT, Media, ORIGINAL, Shape, Variant};
+use crate::models::media::{MAX_DIRECT, Media, ORIGINAL, Shape};
 use crate::store;
 use crate::store::posts::NotMade;
 use crate::table::Op;
@@ -33,14 +33,17 @@ enum Made {
 }
 
 impl Made {
+    /// A picture's, by its bytes.
+    fn content_type(&self) -> Option<FileType> {
+        match self {
+            Self::Picture(picture) => Some(picture.content_type),
+            Self::Video(..) => None,
+        }
+    }
+
     fn shape(&self) -> Shape {
         match self {
-            Self::Picture(picture) => Shape {
-                width: picture.width,
-                height: picture.height,
-                duration: None,
-                variants: picture.renditions.iter().map(Variant::from).collect(),
-            },
+            Self::Picture(picture) => picture.into(),
             Self::Video(shape, _) => shape.clone(),
         }
     }
@@ -71,7 +74,9 @@ pub async fn receive(field: &str, upload: Upload) -> Result<Received> {
     let size = bytes.len() as u64;
     let made = blocking(move || made(declared, bytes)).await?;
     let refused = |(code, detail): Refusal| Error::invalid(vec![FieldError::new(field, code, detail)]);
-    Ok(Received { field: field.to_owned(), content_type: declared, size, made: made.map_err(refused)? })
+    let made = made.map_err(refused)?;
+    let content_type = made.content_type().unwrap_or(declared);
+    Ok(Received { field: field.to_owned(), content_type, size, made })
 }
 
 fn made(declared: FileType, bytes: Bytes) -> Result<Made, Refusal> {
@@ -125,7 +130,7 @@ impl Received {
             Made::Video(_, bytes) => app.media().put(media.id, ORIGINAL, media.content_type, bytes).await,
         };
         stored?;
-        store::media::ready(app, media, shape, first).await
+        store::media::ready(app, media, (media.content_type, shape), first).await
     }
 
     /// Stores it for what is about to need it.
@@ -142,18 +147,18 @@ impl Received {
 }
 
 async fn put_picture(app: &App, media: &Media, picture: Picture) -> Result<()> {
-    let (id, of) = (media.id, media.content_type);
+    let (id, of) = (media.id, picture.content_type);
     let smaller = picture.renditions.into_iter().map(|one| (one.name, one.bytes));
     let files = smaller.chain([(ORIGINAL, picture.bytes)]);
     try_join_all(files.map(|(name, bytes)| app.media().put(id, name, of, bytes.into()))).await.map(|_| ())
 }
 
-/// Checks what was sent straight to the bucket, and keeps it. The inner error is why it can't be used; then nothing was
-/// written.
+/// Checks what was sent straight to the bucket, and keeps it: as the type that its bytes are, for a picture. The inner
+/// error is why it can't be used; then nothing was written.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Result<Shape, Refusal>> {
+pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Result<(FileType, Shape), Refusal>> {
     if uploaded.size != media.size {
         let detail = format!("{} bytes came where {} were declared.", uploaded.size, media.size);
         return Ok(Err(("wrong_size", detail)));
@@ -166,12 +171,10 @@ pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Res
                 Ok(picture) => picture,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let made = Made::Picture(picture);
-            let shape = made.shape();
-            if let Made::Picture(picture) = made {
-                put_picture(app, media, picture).await?;
-            }
-            Ok(Ok(shape))
+            let shape = Shape::from(&picture);
+            let content_type = picture.content_type;
+            put_picture(app, media, picture).await?;
+            Ok(Ok((content_type, shape)))
         }
         formats::Kind::Video => {
             let reader = BucketReader::new(app.clone(), uploaded.clone());
@@ -188,7 +191,7 @@ pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Res
             match (found, reader.failed) {
                 (Ok((shape, redaction)), _) => {
                     app.media().keep(&uploaded, declared, &redaction).await?;
-                    Ok(Ok(shape))
+                    Ok(Ok((declared, shape)))
                 }
                 (Err(_), Some(error)) => Err(error),
                 (Err(Failure::Refused(refusal)), None) => Ok(Err(refusal)),
