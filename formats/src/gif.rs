@@ -2,7 +2,7 @@
 //! as they are. Encoding them anew would not: neither their palettes nor their ways of packing pixels are unique.
 
 use super::picture::{Picture, check_frames, check_size};
-use super::{Refusal, array, broken};
+use super::{FileType, Refusal, array, broken};
 use ::gif::{ColorOutput, DecodeOptions, MemoryLimit};
 use std::num::NonZeroU64;
 
@@ -25,7 +25,13 @@ pub(super) fn develop(bytes: &[u8], max_pixels: u64) -> Result<Picture, Refusal>
     if decoded(&copy.bytes) != Some(copy.frames) {
         return Err(broken("a frame can't be decoded"));
     }
-    Ok(Picture { width: size.0, height: size.1, bytes: copy.bytes, renditions: Vec::new() })
+    Ok(Picture {
+        content_type: FileType::Gif,
+        width: size.0,
+        height: size.1,
+        bytes: copy.bytes,
+        renditions: Vec::new(),
+    })
 }
 
 /// The frames, their delays and how often they are repeated; not the comments, texts and applications' own.
@@ -97,8 +103,8 @@ fn decoded(bytes: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::develop;
     use super::super::testing::{fixture, holds, variants};
-    use super::super::{FileType, develop};
     use super::*;
 
     /// Each frame's pixels, palette, place, delay and way of leaving, and how often all are repeated.

@@ -2,9 +2,12 @@
 //! it reads hostile bytes: nothing here panics on them, or allocates by what they claim.
 
 mod gif;
+mod jpeg;
 mod mp4;
 mod picture;
+mod png;
 mod profile;
+mod redaction;
 #[cfg(test)]
 mod testing;
 mod video;
@@ -12,6 +15,7 @@ mod webm;
 mod webp;
 
 pub use picture::{MAX_PIXELS, Picture, RENDITIONS, Rendition, develop};
+pub use redaction::Redaction;
 pub use video::{Failure, VideoInfo, inspect};
 
 use serde::{Deserialize, Serialize};
@@ -75,6 +79,10 @@ impl FileType {
     /// The type a header names; its parameters, such as codecs, are not believed but looked up in the file.
     pub fn from_content_type(header: &str) -> Option<Self> {
         let named = header.split(';').next().unwrap_or_default().trim();
+        // What some programs call a JPEG.
+        if ["image/jpg", "image/pjpeg"].iter().any(|known| known.eq_ignore_ascii_case(named)) {
+            return Some(Self::Jpeg);
+        }
         Self::ALL.into_iter().find(|known| known.content_type().eq_ignore_ascii_case(named))
     }
 
@@ -113,10 +121,10 @@ impl FileType {
         }
     }
 
-    /// What the bytes are decides; what they are said to be must agree, for it is what readers' browsers are told.
-    fn check(self, head: &[u8]) -> Result<(), Refusal> {
+    /// What the bytes are decides. Of a picture, another picture's type is no harm: many a file is called wrong.
+    fn check(self, head: &[u8]) -> Result<Self, Refusal> {
         match Self::sniff(head) {
-            Some(found) if found == self => Ok(()),
+            Some(found) if found == self || (!self.is_video() && !found.is_video()) => Ok(found),
             Some(found) => {
                 let (name, said) = (found.name(), self.content_type());
                 Err(("wrong_type", format!("This is {name}, but was sent as {said}.")))
@@ -171,6 +179,7 @@ mod tests {
             assert_eq!(FileType::from_content_type(known.content_type()), Some(known));
         }
         assert_eq!(FileType::from_content_type(" Video/WebM ; codecs=\"vp9,opus\""), Some(FileType::Webm));
+        assert_eq!(FileType::from_content_type("image/JPG"), Some(FileType::Jpeg));
         for other in ["", "image/svg+xml", "text/html", "image", "image/jpeg2", "video/quicktime"] {
             assert_eq!(FileType::from_content_type(other), None, "{other}");
         }
@@ -196,8 +205,9 @@ mod tests {
 
     #[test]
     fn what_is_sent_as_another_type_is_refused() {
-        let (code, detail) = FileType::Jpeg.check(&fixture("drawing.png")).unwrap_err();
-        assert_eq!((code, detail.as_str()), ("wrong_type", "This is a PNG, but was sent as image/jpeg."));
+        assert_eq!(FileType::Jpeg.check(&fixture("drawing.png")), Ok(FileType::Png));
+        let (code, detail) = FileType::Mp4.check(&fixture("drawing.png")).unwrap_err();
+        assert_eq!((code, detail.as_str()), ("wrong_type", "This is a PNG, but was sent as video/mp4."));
         let heads: [(&[u8], &str); 7] = [
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC"),
             (b"\0\0\0\x20ftypavis\0\0\0\0msf1iso8mif1miaf", "an AVIF"),

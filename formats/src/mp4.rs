@@ -1,20 +1,31 @@
-//! MP4s (ISO/IEC 14496-12, -14 and -15). The few boxes are read here, and no sample tables: `re_mp4`, which reads them
-//! all, panics on tables that disagree, and makes a list of as many samples as one number claims.
+//! MP4s (ISO/IEC 14496-12, -14 and -15). The few boxes are read here: `re_mp4`, which reads them all, panics on tables that
+//! disagree, and makes a list of as many samples as one number claims.
 
-use super::video::{Failure, File, VideoInfo, printable, unsupported};
+mod boxes;
+mod codecs;
+mod fragments;
+mod redact;
+
+use super::redaction::Redaction;
+use super::video::{Failure, File, VideoInfo};
 use super::{Refusal, array, broken, truncated};
+use boxes::{Header, children, find};
+use codecs::{check_picture, check_sound};
+use fragments::Fragments;
 use std::io::{Read, Seek};
+use std::ops::Range;
 
 /// An index of three hours at 60 pictures a second has about half.
 const MAX_MOOV: u64 = 16 << 20;
 
+/// An index of one fragment: a minute at 60 pictures a second has a tenth.
+const MAX_MOOF: u64 = 1 << 20;
+
 /// In fragments there are two for every one: half an hour of a second each.
 const MAX_BOXES: u32 = 4096;
 
-/// Within one box. Those looked into have a dozen.
-const MAX_CHILDREN: usize = 1024;
-
-const TAKEN: &str = "an MP4 may have H.264 and AAC";
+/// Padding up to here is looked at, for it is mostly zeros already.
+const PADDING: u64 = 4096;
 
 /// [Brands](https://mp4ra.org/registered-types/brands) of films in MP4.
 const BRANDS: [&[u8; 4]; 21] = [
@@ -37,86 +48,121 @@ pub(super) fn is_of_brand(head: &[u8]) -> bool {
     !major_is_other && named.any(|brand| BRANDS.contains(&brand))
 }
 
-pub(super) fn inspect<R: Read + Seek>(file: &mut File<R>) -> Result<VideoInfo, Failure> {
+pub(super) fn inspect<R: Read + Seek>(file: &mut File<R>) -> Result<(VideoInfo, Redaction), Failure> {
+    let mut found = Walk::default();
     let (mut at, mut count) = (0, 0);
-    let (mut moov, mut has_media) = (None, false);
     while at < file.size {
         count += 1;
         if count > MAX_BOXES {
             return Err(broken("it is in too many parts").into());
         }
         let head = file.up_to(at, 16)?;
-        let Header { kind, start, length } = Header::read(&head, file.size - at).ok_or_else(truncated)?;
-        let end = at.checked_add(length).filter(|end| *end <= file.size).ok_or_else(truncated)?;
-        let content = length.checked_sub(start).ok_or_else(|| broken("a part of it is shorter than its own header"))?;
-        match &kind {
-            b"moov" if moov.is_some() => return Err(broken("it has two indices").into()),
-            b"moov" if content > MAX_MOOV => return Err(broken("its index is too large").into()),
-            b"moov" => moov = Some(file.exactly(at + start, usize::try_from(content).unwrap_or(0))?),
-            b"mdat" | b"moof" => has_media = true,
-            _ => {}
+        let header = Header::read(&head, file.size - at);
+        let end = header.as_ref().and_then(|header| at.checked_add(header.length)).filter(|end| *end <= file.size);
+        let (Some(header), Some(end)) = (&header, end) else {
+            // What cameras and editors add behind a film need not be a box.
+            if found.is_film() && header.is_none_or(|header| !redact::OF_FILE.contains(&&header.kind)) {
+                break;
+            }
+            return Err(truncated().into());
+        };
+        if header.length < header.start {
+            if found.is_film() {
+                break;
+            }
+            return Err(broken("a part of it is shorter than its own header").into());
         }
+        found.visit(file, header, at)?;
         at = end;
     }
-    let moov = moov.ok_or_else(|| broken("it has no index, as a recording that was broken off"))?;
-    if !has_media {
-        return Err(broken("it has no pictures").into());
+    Ok(found.finish(at)?)
+}
+
+/// What was seen of a file.
+#[derive(Default)]
+struct Walk {
+    /// The film's index, and where it lies.
+    moov: Option<(u64, Vec<u8>)>,
+    /// Media data.
+    media: Vec<Range<u64>>,
+    /// Indices of fragments, and where they lie.
+    fragments: Vec<(u64, Vec<u8>)>,
+    redaction: Redaction,
+}
+
+impl Walk {
+    /// Whether nothing more has to come.
+    fn is_film(&self) -> bool {
+        self.moov.is_some() && !self.media.is_empty()
     }
-    Ok(film(&moov)?)
-}
 
-/// A box's header.
-struct Header {
-    kind: [u8; 4],
-    start: u64,
-    length: u64,
-}
-
-impl Header {
-    /// None where the bytes end.
-    fn read(head: &[u8], left: u64) -> Option<Self> {
-        let kind = array(head, 4)?;
-        Some(match u32::from_be_bytes(array(head, 0)?) {
-            0 => Self { kind, start: 8, length: left },
-            1 => Self { kind, start: 16, length: u64::from_be_bytes(array(head, 8)?) },
-            length => Self { kind, start: 8, length: length.into() },
-        })
-    }
-}
-
-type Child<'a> = ([u8; 4], &'a [u8]);
-
-/// The boxes in a box. None if one doesn't fit.
-fn children(mut bytes: &[u8]) -> Option<Vec<Child<'_>>> {
-    let mut found = Vec::new();
-    // QuickTime ends some with four bytes of nought.
-    while bytes.len() >= 8 {
-        let Header { kind, start, length } = Header::read(bytes, u64::try_from(bytes.len()).ok()?)?;
-        let (child, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
-        found.push((kind, child.get(usize::try_from(start).ok()?..)?));
-        if found.len() > MAX_CHILDREN {
-            return None;
+    fn visit<R: Read + Seek>(&mut self, file: &mut File<R>, header: &Header, at: u64) -> Result<(), Failure> {
+        let (start, content) = (at + header.start, header.length - header.start);
+        let whole = |most, what: &str| {
+            if content > most {
+                Err(broken(&format!("{what} is too large")))
+            } else {
+                Ok(usize::try_from(content).unwrap_or(0))
+            }
+        };
+        match &header.kind {
+            b"moov" if self.moov.is_some() => return Err(broken("it has two indices").into()),
+            b"moov" => self.moov = Some((start, file.exactly(start, whole(MAX_MOOV, "its index")?)?)),
+            b"moof" => self.fragments.push((start, file.exactly(start, whole(MAX_MOOF, "a part of its index")?)?)),
+            b"mdat" => self.media.push(start..start + content),
+            kind if redact::OF_FILE.contains(&kind) => {}
+            kind => {
+                redact::free(kind, at, &mut self.redaction);
+                if content <= PADDING {
+                    let bytes = file.up_to(start, usize::try_from(content).unwrap_or(0))?;
+                    self.redaction.zero_known(start, &bytes);
+                } else {
+                    self.redaction.zero(start, content);
+                }
+            }
         }
-        bytes = rest;
+        Ok(())
     }
-    Some(found)
+
+    fn finish(mut self, end: u64) -> Result<(VideoInfo, Redaction), Refusal> {
+        let (at, moov) =
+            self.moov.take().ok_or_else(|| broken("it has no index, as a recording that was broken off"))?;
+        if self.media.is_empty() {
+            return Err(broken("it has no pictures"));
+        }
+        let mut info = film(&moov, !self.fragments.is_empty())?;
+        let bad = || broken("its index can't be read");
+        redact::redact(b"moov", &moov, at, &mut self.redaction).ok_or_else(bad)?;
+        if self.fragments.is_empty() {
+            redact::redact_media(&moov, &self.media, &mut self.redaction).ok_or_else(bad)?;
+        } else {
+            info.duration_ms = self.in_fragments(&moov, info.duration_ms)?;
+        }
+        Ok((info, self.redaction.finish(end)))
+    }
+
+    /// How long a film in fragments lasts, of which the index alone tells this.
+    fn in_fragments(&mut self, moov: &[u8], known: Option<u64>) -> Result<Option<u64>, Refusal> {
+        let mut fragments = Fragments::read(moov).ok_or_else(|| broken("its index can't be read"))?;
+        for (at, moof) in &self.fragments {
+            let read = fragments.add(moof).and_then(|()| redact::redact(b"moof", moof, *at, &mut self.redaction));
+            read.ok_or_else(|| broken("an index of a part of it can't be read"))?;
+        }
+        Ok(known.max(fragments.milliseconds(known.is_some())))
+    }
 }
 
-/// The first of a kind on a path.
-fn find<'a>(bytes: &'a [u8], path: &[&[u8; 4]]) -> Option<&'a [u8]> {
-    path.iter().try_fold(bytes, |bytes, wanted| {
-        children(bytes)?.into_iter().find(|(kind, _)| kind == *wanted).map(|(_, body)| body)
-    })
-}
-
-fn film(moov: &[u8]) -> Result<VideoInfo, Refusal> {
+fn film(moov: &[u8], in_fragments: bool) -> Result<VideoInfo, Refusal> {
     let bad = || broken("its index can't be read");
     let parts = children(moov).ok_or_else(bad)?;
     let (mut size, mut longest) = (None, None);
     for (_, track) in parts.iter().filter(|(kind, _)| kind == b"trak") {
         let handler = find(track, &[b"mdia", b"hdlr"]).and_then(|hdlr| array(hdlr, 8)).ok_or_else(bad)?;
-        // Subtitles, timecodes and the like; browsers leave them alone.
+        // Subtitles, timecodes, positions and the like: browsers leave them alone, and they are not served.
         if !matches!(&handler, b"vide" | b"soun") {
+            if in_fragments {
+                return Err(codecs::other_track(&handler));
+            }
             continue;
         }
         let stsd = find(track, &[b"mdia", b"minf", b"stbl", b"stsd"]).ok_or_else(bad)?;
@@ -138,9 +184,9 @@ fn film(moov: &[u8]) -> Result<VideoInfo, Refusal> {
     let (width, height) = size.ok_or_else(|| broken("it has no pictures, only sound"))?;
     let clock = find(moov, &[b"mvhd"]).and_then(Clock::read).ok_or_else(bad)?;
     let fragments = find(moov, &[b"mvex"]);
-    let in_fragments =
+    let of_fragments =
         fragments.and_then(|mvex| clock.of_fragments(find(mvex, &[b"mehd"])?)).and_then(|c| c.milliseconds());
-    let duration_ms = clock.milliseconds().or(longest).or(in_fragments);
+    let duration_ms = clock.milliseconds().or(longest).max(of_fragments);
     if duration_ms.is_none() && fragments.is_none() {
         return Err(broken("it lasts no time"));
     }
@@ -205,85 +251,6 @@ fn shown_size(tkhd: &[u8], entry: &[u8]) -> Option<(u32, u32)> {
     }
     // A quarter either way: the first row moves what is right down, not right.
     Some(if of_matrix(1)? > of_matrix(0)? { (height, width) } else { (width, height) })
-}
-
-fn check_picture(codec: &[u8; 4], entry: &[u8]) -> Result<(), Refusal> {
-    if !matches!(codec, b"avc1" | b"avc3") {
-        return Err(unsupported(&named(codec), TAKEN));
-    }
-    let configuration = entry.get(78..).and_then(|boxes| find(boxes, &[b"avcC"]));
-    configuration.map(|_| ()).ok_or_else(|| broken("its pictures can't be decoded without their configuration"))
-}
-
-fn check_sound(codec: &[u8; 4], entry: &[u8], may_be_quicktime: bool) -> Result<(), Refusal> {
-    if codec != b"mp4a" {
-        return Err(unsupported(&named(codec), TAKEN));
-    }
-    // QuickTime's later versions of the entry are longer.
-    let version = if may_be_quicktime { array(entry, 8).map(u16::from_be_bytes) } else { None };
-    let start = match version {
-        Some(1) => 28 + 16,
-        Some(2) => 28 + 36,
-        _ => 28,
-    };
-    let boxes = entry.get(start..).unwrap_or_default();
-    let esds = find(boxes, &[b"esds"]).or_else(|| find(boxes, &[b"wave", b"esds"]));
-    match esds.and_then(sound_type) {
-        Some((0x67, _) | (0x40, None | Some(2 | 5 | 29))) => Ok(()),
-        Some((0x69 | 0x6b, _)) => Err(unsupported("mp4a (MP3)", TAKEN)),
-        Some((0x40, Some(kind))) => Err(unsupported(&format!("mp4a (MPEG-4 Audio {kind})"), TAKEN)),
-        Some((kind, _)) => Err(unsupported(&format!("mp4a ({kind:#04x})"), TAKEN)),
-        None => Err(broken("its sound can't be decoded without its configuration")),
-    }
-}
-
-/// The object type that stands for a family, and of MPEG-4's own the one within: AAC-LC is 2, HE-AAC 5 and 29.
-fn sound_type(esds: &[u8]) -> Option<(u8, Option<u8>)> {
-    let stream = descriptor(esds.get(4..)?, 3)?;
-    let flags = *stream.get(2)?;
-    let depends = if flags & 0x80 == 0 { 0 } else { 2 };
-    let address = if flags & 0x40 == 0 { 0 } else { 1 + usize::from(*stream.get(3 + depends)?) };
-    let clock = if flags & 0x20 == 0 { 0 } else { 2 };
-    let decoder = descriptor(stream.get(3 + depends + address + clock..)?, 4)?;
-    let kind = decoder.get(13..).and_then(|rest| descriptor(rest, 5)).and_then(|specific| specific.first());
-    Some((*decoder.first()?, kind.map(|first| first >> 3)))
-}
-
-/// What a descriptor holds; its length has seven bits a byte.
-fn descriptor(bytes: &[u8], tag: u8) -> Option<&[u8]> {
-    let (found, mut rest) = bytes.split_first()?;
-    let mut length = 0;
-    for _ in 0..4 {
-        let (byte, after) = rest.split_first()?;
-        length = length << 7 | usize::from(byte & 0x7f);
-        rest = after;
-        if byte & 0x80 == 0 {
-            break;
-        }
-    }
-    (*found == tag).then_some(rest)?.get(..length)
-}
-
-/// A codec's code, and what it is called. Names: [MP4 registration authority](https://mp4ra.org/registered-types/sampleentries).
-fn named(codec: &[u8; 4]) -> String {
-    let name = match codec {
-        b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => "HEVC",
-        b"vvc1" | b"vvi1" => "VVC",
-        b"av01" => "AV1",
-        b"vp08" => "VP8",
-        b"vp09" => "VP9",
-        b"mp4v" => "MPEG-4 Visual",
-        b"s263" => "H.263",
-        b"Opus" => "Opus",
-        b"fLaC" => "FLAC",
-        b"alac" => "ALAC",
-        b"ac-3" | b"ec-3" | b"ac-4" => "Dolby",
-        b".mp3" => "MP3",
-        b"samr" | b"sawb" => "AMR",
-        b"encv" | b"enca" => "encrypted",
-        _ => return printable(codec),
-    };
-    format!("{} ({name})", printable(codec))
 }
 
 #[cfg(test)]

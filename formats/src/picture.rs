@@ -1,8 +1,8 @@
-//! Pictures: drawn anew without what is not seen, and smaller ones of them.
+//! Pictures: upright, without what is not seen, and smaller ones of them.
 
 use super::profile::{self, Space};
-use super::{FileType, Refusal, array, broken, gif, truncated, webp};
-use image::codecs::{jpeg, png};
+use super::{FileType, Refusal, array, broken, gif, jpeg, png, truncated, webp};
+use image::codecs::png::{CompressionType, FilterType as RowFilter, PngDecoder, PngEncoder};
 use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageError, Limits};
@@ -28,9 +28,6 @@ const SIDES: [(&str, u32); 2] = [("medium", 1280), ("small", 320)];
 /// Their names.
 pub const RENDITIONS: [&str; 2] = [SIDES[0].0, SIDES[1].0];
 
-/// Hardly told from the original by eye, and about half of what 95 takes.
-const JPEG_QUALITY: u8 = 88;
-
 /// A smaller picture of the same type.
 #[derive(Clone, Debug)]
 pub struct Rendition {
@@ -43,20 +40,23 @@ pub struct Rendition {
 /// What is kept of a picture. One that is no larger than a rendition would be has no such rendition: it serves itself.
 #[derive(Clone, Debug)]
 pub struct Picture {
+    /// What its bytes are, whatever they were called.
+    pub content_type: FileType,
     pub width: u32,
     pub height: u32,
     pub bytes: Vec<u8>,
     pub renditions: Vec<Rendition>,
 }
 
-/// Checks a picture that is said to be of a type, and makes what is kept of it. GIFs and WebPs keep their frames bit by
+/// Checks a picture that is said to be of a type, and is one of what its bytes say, and makes what is kept of it. GIFs and WebPs keep their frames bit by
 /// bit and get no renditions.
 ///
 /// # Errors
 /// `wrong_type`, `unsupported_type`, `too_many_pixels`, `too_many_frames`, `truncated` or `broken`.
 pub fn develop(declared: FileType, bytes: &[u8]) -> Result<Picture, Refusal> {
-    develop_within(declared, bytes, MAX_PIXELS).map_err(|refusal| match refusal.0 {
-        "broken" if is_cut(declared, bytes) => truncated(),
+    let found = declared.check(bytes)?;
+    develop_within(found, bytes, MAX_PIXELS).map_err(|refusal| match refusal.0 {
+        "broken" if is_cut(found, bytes) => truncated(),
         _ => refusal,
     })
 }
@@ -64,7 +64,7 @@ pub fn develop(declared: FileType, bytes: &[u8]) -> Result<Picture, Refusal> {
 /// Whether a picture that can't be read ends too early.
 fn is_cut(file_type: FileType, bytes: &[u8]) -> bool {
     match file_type {
-        FileType::Jpeg => !is_whole(bytes),
+        FileType::Jpeg => !jpeg::is_whole(bytes),
         FileType::Png => !has_last_chunk(bytes),
         FileType::Gif => !bytes.ends_with(&[0x3b]),
         FileType::Webp => {
@@ -86,9 +86,8 @@ fn has_last_chunk(bytes: &[u8]) -> bool {
     false
 }
 
-fn develop_within(declared: FileType, bytes: &[u8], max_pixels: u64) -> Result<Picture, Refusal> {
-    declared.check(bytes)?;
-    match declared {
+fn develop_within(file_type: FileType, bytes: &[u8], max_pixels: u64) -> Result<Picture, Refusal> {
+    match file_type {
         FileType::Png => {
             // The first chunk's; the decoder would refuse some of these as broken.
             let side = |at| array(bytes, at).map(u32::from_be_bytes);
@@ -96,27 +95,19 @@ fn develop_within(declared: FileType, bytes: &[u8], max_pixels: u64) -> Result<P
             check_size(size, max_pixels)?;
             let mut limits = Limits::no_limits();
             limits.max_alloc = Some(MAX_CHUNKS);
-            let decoder = png::PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(refusal)?;
+            let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(refusal)?;
             // Drawn anew it would stand still, which nobody asked for.
             if decoder.is_apng().map_err(refusal)? {
                 let detail = "Animated PNGs are not taken; send the picture as GIF or WebP.";
                 return Err(("unsupported_type", detail.into()));
             }
-            redraw(declared, decoder, max_pixels)
+            of_png(bytes, decoder, max_pixels)
         }
-        FileType::Jpeg => {
-            let decoder = jpeg::JpegDecoder::new(Cursor::new(bytes)).map_err(refusal)?;
-            check_size(decoder.dimensions(), max_pixels)?;
-            // The decoder paints what is missing grey.
-            if !is_whole(bytes) {
-                return Err(broken("it is cut off"));
-            }
-            redraw(declared, decoder, max_pixels)
-        }
+        FileType::Jpeg => jpeg::develop(bytes, max_pixels),
         FileType::Gif => gif::develop(bytes, max_pixels),
         FileType::Webp => webp::develop(bytes, max_pixels),
         FileType::Mp4 | FileType::Webm => {
-            Err(("wrong_type", format!("{} is not a picture's type.", declared.content_type())))
+            Err(("wrong_type", format!("{} is not a picture's type.", file_type.content_type())))
         }
     }
 }
@@ -162,30 +153,8 @@ pub(super) fn refusal(error: ImageError) -> Refusal {
     }
 }
 
-/// Whether a JPEG has its end: the marker can't stand within a picture's data, but does in the thumbnails of its segments,
-/// which so are skipped by their lengths.
-fn is_whole(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    loop {
-        match rest {
-            // The scans.
-            [0xff, 0xda, scans @ ..] => return scans.windows(2).any(|marker| marker == [0xff, 0xd9]),
-            // Padding, and markers that stand alone.
-            [0xff, 0xff, ..] => rest = rest.get(1..).unwrap_or_default(),
-            [0xff, 0x01 | 0xd0..=0xd7, after @ ..] => rest = after,
-            [0xff, _, high, low, ..] => {
-                rest = rest.get(2 + usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default();
-            }
-            // Bytes between segments are no harm.
-            [_, after @ ..] => rest = after,
-            [] => return false,
-        }
-    }
-}
-
-/// Decodes a picture whose size is checked, sets it upright, and encodes it without anything that isn't seen: only pixels
-/// and colours pass through.
-fn redraw(file_type: FileType, mut decoder: impl ImageDecoder, max_pixels: u64) -> Result<Picture, Refusal> {
+/// Decodes a PNG whose size is checked and sets it upright. Only pixels and colours pass through.
+fn of_png(sent: &[u8], mut decoder: impl ImageDecoder, max_pixels: u64) -> Result<Picture, Refusal> {
     if decoder.total_bytes() > max_pixels.saturating_mul(MAX_BYTES) {
         let detail = "With 16 bits a channel, at most half as many pixels are taken; send it with 8.";
         return Err(("too_many_pixels", detail.into()));
@@ -197,12 +166,23 @@ fn redraw(file_type: FileType, mut decoder: impl ImageDecoder, max_pixels: u64) 
     let mut image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
     image.apply_orientation(orientation);
     let (width, height) = (image.width(), image.height());
-    let bytes = encode(file_type, &image, profile.as_deref())?;
-    let renditions = renditions(file_type, image, profile.as_deref())?;
-    Ok(Picture { width, height, bytes, renditions })
+    let bytes = if orientation == Orientation::NoTransforms {
+        png::kept(sent, profile.as_deref()).ok_or_else(|| broken("its parts don't reach to its end"))?
+    } else {
+        let quick = encode_png(&image, profile.as_deref(), CompressionType::Fast)?;
+        if quick.len() <= sent.len() { quick } else { encode_png(&image, profile.as_deref(), CompressionType::Best)? }
+    };
+    let renditions = renditions(FileType::Png, image, profile.as_deref(), u8::MAX)?;
+    Ok(Picture { content_type: FileType::Png, width, height, bytes, renditions })
 }
 
-fn renditions(file_type: FileType, image: DynamicImage, profile: Option<&[u8]>) -> Result<Vec<Rendition>, Refusal> {
+/// Smaller ones of a type; `quality` is a JPEG's.
+pub(super) fn renditions(
+    file_type: FileType,
+    image: DynamicImage,
+    profile: Option<&[u8]>,
+    quality: u8,
+) -> Result<Vec<Rendition>, Refusal> {
     let longest = image.width().max(image.height());
     let wanted: Vec<_> = SIDES.into_iter().filter(|(_, side)| longest > *side).collect();
     let mut made = Vec::new();
@@ -214,27 +194,23 @@ fn renditions(file_type: FileType, image: DynamicImage, profile: Option<&[u8]>) 
         // Each from the one before: the largest is gone over once.
         image = shrunk(&image, side);
         let (width, height) = (image.width(), image.height());
-        let bytes = encode(file_type, &divided(image.clone()), profile)?;
+        let shown = divided(image.clone());
+        let bytes = match file_type {
+            FileType::Jpeg => jpeg::rendition(&shown, profile, quality)?,
+            _ => encode_png(&shown, profile, CompressionType::Fast)?,
+        };
         made.push(Rendition { name, bytes, width, height });
     }
     Ok(made)
 }
 
-fn encode(file_type: FileType, image: &DynamicImage, profile: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
-    fn write(image: &DynamicImage, mut encoder: impl ImageEncoder, profile: Option<&[u8]>) -> Result<(), ImageError> {
-        if let Some(profile) = profile {
-            encoder.set_icc_profile(profile.to_vec()).map_err(ImageError::Unsupported)?;
-        }
-        image.write_with_encoder(encoder)
-    }
+fn encode_png(image: &DynamicImage, profile: Option<&[u8]>, effort: CompressionType) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
-    let written = if file_type == FileType::Png {
-        let (effort, filter) = (png::CompressionType::Fast, png::FilterType::Adaptive);
-        write(image, png::PngEncoder::new_with_quality(&mut bytes, effort, filter), profile)
-    } else {
-        write(image, jpeg::JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY), profile)
-    };
-    written.map(|()| bytes).map_err(refusal)
+    let mut encoder = PngEncoder::new_with_quality(&mut bytes, effort, RowFilter::Adaptive);
+    if let Some(profile) = profile {
+        encoder.set_icc_profile(profile.to_vec()).map_err(|error| refusal(ImageError::Unsupported(error)))?;
+    }
+    image.write_with_encoder(encoder).map(|()| bytes).map_err(refusal)
 }
 
 /// To a longest side: coarsely to twice that, then finely, which takes a fraction of the time and looks the same.

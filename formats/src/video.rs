@@ -1,5 +1,6 @@
-//! Videos: only looked at. What browsers play is kept as it came; the rest is refused.
+//! Videos: looked at, and what they tell beside pictures and sound is overwritten. What browsers don't play is refused.
 
+use super::redaction::Redaction;
 use super::{FileType, Kind, Refusal, mp4, truncated, webm};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
@@ -27,12 +28,12 @@ impl From<Refusal> for Failure {
     }
 }
 
-/// Checks a video that is said to be of a type. `size` is the whole file's. It reads forward, a few dozen bytes at a time
+/// Checks a video that is said to be of a type, and tells what of it is to be served. `size` is the whole file's. It reads forward, a few dozen bytes at a time
 /// and the index whole: a reader over a network should read ahead 64 kB or so.
 ///
 /// # Errors
 /// Refused as `wrong_type`, `unsupported_type`, `unsupported_codec`, `truncated` or `broken`; unread when the reader fails.
-pub fn inspect(declared: FileType, mut reader: impl Read + Seek, size: u64) -> Result<VideoInfo, Failure> {
+pub fn inspect(declared: FileType, mut reader: impl Read + Seek, size: u64) -> Result<(VideoInfo, Redaction), Failure> {
     if declared.kind() != Kind::Video {
         return Err(Failure::Refused(("wrong_type", format!("{} is not a video's type.", declared.content_type()))));
     }
@@ -89,10 +90,26 @@ pub(super) mod tests {
 
     pub(in super::super) fn inspected(file_type: FileType, bytes: &[u8]) -> Result<VideoInfo, Refusal> {
         let size = u64::try_from(bytes.len()).unwrap();
-        inspect(file_type, Cursor::new(bytes), size).map_err(|failure| match failure {
+        inspect(file_type, Cursor::new(bytes), size).map(|(info, _)| info).map_err(|failure| match failure {
             Failure::Refused(refusal) => refusal,
             Failure::Unread(error) => ("unread", error.to_string()),
         })
+    }
+
+    /// What is known of a video that is taken, and the video as it is served, however it is cut into parts.
+    pub(in super::super) fn served(file_type: FileType, bytes: &[u8]) -> (VideoInfo, Vec<u8>) {
+        let size = u64::try_from(bytes.len()).unwrap();
+        let (info, redaction) = inspect(file_type, Cursor::new(bytes), size).unwrap();
+        let mut kept = bytes[..usize::try_from(redaction.length()).unwrap()].to_vec();
+        let mut in_parts = kept.clone();
+        redaction.apply(0, &mut kept);
+        let mut at = 0;
+        for part in in_parts.chunks_mut(777) {
+            redaction.apply(at, part);
+            at += part.len() as u64;
+        }
+        assert!(in_parts == kept);
+        (info, kept)
     }
 
     /// Counts reads and what they read, and fails from one on.
@@ -121,7 +138,7 @@ pub(super) mod tests {
     #[test]
     fn little_is_read_and_forward() {
         for (file_type, name, most) in
-            [(FileType::Mp4, "tide.mp4", 8), (FileType::Mp4, "tide-last.mp4", 8), (FileType::Webm, "tide.webm", 10)]
+            [(FileType::Mp4, "tide.mp4", 8), (FileType::Mp4, "tide-last.mp4", 8), (FileType::Webm, "tide.webm", 25)]
         {
             let file = fixture(name);
             let size = u64::try_from(file.len()).unwrap();

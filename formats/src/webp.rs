@@ -3,30 +3,65 @@
 
 use super::picture::{Picture, check_frames, check_size, refusal};
 use super::profile::{self, Space};
-use super::{Refusal, array, broken};
-use image::codecs::webp::WebPDecoder;
-use image::{AnimationDecoder, DynamicImage, ImageDecoder};
+use super::{FileType, Refusal, array, broken, jpeg};
+use image::codecs::webp::{WebPDecoder, WebPEncoder};
+use image::metadata::Orientation;
+use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageEncoder, ImageError};
 use std::io::Cursor;
 
 /// Which of the header's flags say what is kept: animation, alpha, and a profile where it is kept too.
 const KEPT: u8 = 0x02 | 0x10;
 const PROFILE: u8 = 0x20;
 
-pub(super) fn develop(bytes: &[u8], max_pixels: u64) -> Result<Picture, Refusal> {
-    let (bytes, frames) = copied(bytes).ok_or_else(|| broken("its chunks don't reach to its end"))?;
+pub(super) fn develop(sent: &[u8], max_pixels: u64) -> Result<Picture, Refusal> {
+    let (bytes, frames) = copied(sent).ok_or_else(|| broken("its chunks don't reach to its end"))?;
     let decoder = WebPDecoder::new(Cursor::new(&bytes)).map_err(refusal)?;
-    let size = decoder.dimensions();
-    check_size(size, max_pixels)?;
+    let (width, height) = decoder.dimensions();
+    check_size((width, height), max_pixels)?;
     if frames > 0 {
-        check_frames(u64::from(size.0) * u64::from(size.1) * frames, max_pixels)?;
+        check_frames(u64::from(width) * u64::from(height) * frames, max_pixels)?;
     }
     if decoder.has_animation() {
         let first = decoder.into_frames().next().ok_or_else(|| broken("it has no frames"))?;
         first.map_err(refusal)?;
     } else {
-        DynamicImage::from_decoder(decoder).map_err(refusal)?;
+        let image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
+        let orientation = orientation(sent);
+        if orientation != Orientation::NoTransforms {
+            return turned(image, orientation, &bytes);
+        }
     }
-    Ok(Picture { width: size.0, height: size.1, bytes, renditions: Vec::new() })
+    Ok(Picture { content_type: FileType::Webp, width, height, bytes, renditions: Vec::new() })
+}
+
+/// Which way is up, by the EXIF, which some begin as it begins in a JPEG.
+fn orientation(sent: &[u8]) -> Orientation {
+    let chunks = sent.get(12..).and_then(chunks).unwrap_or_default();
+    let exif = chunks.iter().find(|(id, _)| *id == b"EXIF").map(|(_, body)| *body);
+    let exif = exif.map(|exif| exif.strip_prefix(b"Exif\0\0").unwrap_or(exif));
+    exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
+}
+
+/// A picture that lies on its side, encoded upright. There is no encoder of lossy WebPs in Rust: these become JPEGs of
+/// about their size, and the others, and what can be seen through, lossless ones.
+fn turned(mut image: DynamicImage, orientation: Orientation, sent: &[u8]) -> Result<Picture, Refusal> {
+    image.apply_orientation(orientation);
+    let (width, height) = (image.width(), image.height());
+    let chunks = sent.get(12..).and_then(chunks).unwrap_or_default();
+    let profile = chunks.iter().find(|(id, _)| *id == b"ICCP").map(|(_, body)| *body);
+    let is_lossy = chunks.iter().any(|(id, _)| *id == b"VP8 ");
+    let (content_type, bytes) = if is_lossy && !image.color().has_alpha() {
+        (FileType::Jpeg, jpeg::within(&image, profile, sent.len() + sent.len() / 10)?)
+    } else {
+        let mut bytes = Vec::new();
+        let mut encoder = WebPEncoder::new_lossless(&mut bytes);
+        if let Some(profile) = profile {
+            encoder.set_icc_profile(profile.to_vec()).map_err(|error| refusal(ImageError::Unsupported(error)))?;
+        }
+        image.write_with_encoder(encoder).map_err(refusal)?;
+        (FileType::Webp, bytes)
+    };
+    Ok(Picture { content_type, width, height, bytes, renditions: Vec::new() })
 }
 
 /// The picture, or its frames with their delays, and its colours; and how many frames there are.
@@ -96,7 +131,7 @@ fn push(to: &mut Vec<u8>, id: &[u8; 4], body: &[u8]) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{fixture, holds, variants};
-    use super::super::{FileType, develop, profile};
+    use super::super::{develop, profile};
     use super::*;
 
     fn frames(bytes: &[u8]) -> Vec<(Vec<u8>, String)> {
@@ -143,6 +178,21 @@ mod tests {
         push(&mut whole, b"RIFF", &[b"WEBP", coloured.as_slice()].concat()).unwrap();
         let kept = develop(FileType::Webp, &whole).unwrap().bytes;
         assert!(holds(&kept, b"rXYZ") && !holds(&kept, b"Ana") && kept[20] & PROFILE != 0);
+    }
+
+    #[test]
+    fn one_on_its_side_is_set_upright() {
+        for (name, content_type) in [("turned.webp", FileType::Jpeg), ("turned-lossless.webp", FileType::Webp)] {
+            let sent = fixture(name);
+            let kept = develop(FileType::Webp, &sent).unwrap();
+            assert_eq!((kept.width, kept.height, kept.content_type), (240, 320, content_type), "{name}");
+            assert!(!holds(&kept.bytes, b"Ana") && !holds(&kept.bytes, b"Perch"), "{name}");
+            let is_within = kept.bytes.len() <= sent.len() * 11 / 10;
+            assert!(is_within || content_type == FileType::Webp, "{name}: {} of {}", kept.bytes.len(), sent.len());
+            let image = image::load_from_memory(&kept.bytes).unwrap().into_rgb8();
+            assert!(image.get_pixel(200, 40).0[0] > 200 && image.get_pixel(120, 280).0[2] > 200, "{name}");
+            assert!(image.get_pixel(35, 35).0.iter().all(|value| *value > 200), "{name}");
+        }
     }
 
     #[test]

@@ -24,8 +24,9 @@ pub const FIRST_TRY_WAIT: Duration = Duration::from_millis(50);
 
 /// A call of the bucket. Megabytes take longer than an answer of the table; the request or message ends it before.
 pub const FILE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of a video that are read to know what it is: a container's tables are a few megabytes for hours of film.
-pub const INSPECTED: u64 = 64 * 1024 * 1024;
+/// Bytes of a video that are read to know what it is. A container's tables are a few megabytes for hours of film; one that
+/// was recorded live has none, and is read once from its beginning to its end.
+pub const INSPECTED: u64 = 544 * 1024 * 1024;
 
 // ---------------------------------------------------------------- the table
 

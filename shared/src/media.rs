@@ -4,6 +4,7 @@
 //! was checked; `exports/` archives of all that is somebody's, for a week. Nothing is public: every address is signed.
 
 mod archives;
+mod videos;
 
 pub use archives::ArchiveUpload;
 
@@ -150,18 +151,6 @@ impl Media {
         let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
         let got = get.set_range(range).if_match(&uploaded.tag).send().await.map_err(Error::unavailable)?;
         Ok(got.body.collect().await.map_err(Error::unavailable)?.into_bytes())
-    }
-
-    /// Keeps the very bytes of an upload that were checked.
-    ///
-    /// # Errors
-    /// Unavailable, also when other bytes have come in their place.
-    pub async fn keep(&self, uploaded: &Uploaded, of: FileType) -> Result<()> {
-        let source = format!("{}/{}", self.0.bucket, upload_key(uploaded.id));
-        let copy = self.client().copy_object().bucket(&self.0.bucket).key(file_key(uploaded.id, ORIGINAL));
-        let copy = copy.copy_source(source).copy_source_if_match(&uploaded.tag).content_type(of.content_type());
-        let copy = copy.metadata_directive(aws_sdk_s3::types::MetadataDirective::Replace);
-        copy.cache_control(CACHED).send().await.map(|_| ()).map_err(Error::unavailable)
     }
 
     /// Writes a file.

@@ -1,20 +1,21 @@
 //! From bytes to a picture or video that can be shown: checked, cleaned and stored.
 
+mod reader;
+
 use crate::App;
-use crate::backpressure::INSPECTED;
 use crate::error::{Error, FieldError, Kind, Result};
 use crate::ids::{MediaId, UserId};
 use crate::media::Uploaded;
 use crate::models::fields::Upload;
-use crate::models::media::{MAX_DIRECT, Media, ORIGINAL, Shape, Variant};
+use crate::models::media::{MAX_DIRECT, Media, ORIGINAL, Shape};
 use crate::store;
 use crate::store::posts::NotMade;
 use crate::table::Op;
 use bytes::Bytes;
-use formats::{Failure, FileType, Picture, Refusal};
+use formats::{Failure, FileType, Picture, Redaction, Refusal};
 use futures::future::try_join_all;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use tokio::runtime::Handle;
+use reader::BucketReader;
+use std::io::{Cursor, Read, Seek};
 use tokio::task::spawn_blocking;
 
 /// A file that came with a request, checked, and cleaned where it is a picture.
@@ -32,14 +33,17 @@ enum Made {
 }
 
 impl Made {
+    /// A picture's, by its bytes.
+    fn content_type(&self) -> Option<FileType> {
+        match self {
+            Self::Picture(picture) => Some(picture.content_type),
+            Self::Video(..) => None,
+        }
+    }
+
     fn shape(&self) -> Shape {
         match self {
-            Self::Picture(picture) => Shape {
-                width: picture.width,
-                height: picture.height,
-                duration: None,
-                variants: picture.renditions.iter().map(Variant::from).collect(),
-            },
+            Self::Picture(picture) => picture.into(),
             Self::Video(shape, _) => shape.clone(),
         }
     }
@@ -70,14 +74,16 @@ pub async fn receive(field: &str, upload: Upload) -> Result<Received> {
     let size = bytes.len() as u64;
     let made = blocking(move || made(declared, bytes)).await?;
     let refused = |(code, detail): Refusal| Error::invalid(vec![FieldError::new(field, code, detail)]);
-    Ok(Received { field: field.to_owned(), content_type: declared, size, made: made.map_err(refused)? })
+    let made = made.map_err(refused)?;
+    let content_type = made.content_type().unwrap_or(declared);
+    Ok(Received { field: field.to_owned(), content_type, size, made })
 }
 
 fn made(declared: FileType, bytes: Bytes) -> Result<Made, Refusal> {
     match declared.kind() {
         formats::Kind::Image => formats::develop(declared, &bytes).map(Made::Picture),
         formats::Kind::Video => match inspect(declared, Cursor::new(&bytes), bytes.len() as u64) {
-            Ok(shape) => Ok(Made::Video(shape, bytes)),
+            Ok((shape, redaction)) => Ok(Made::Video(shape, redacted(&bytes, &redaction))),
             Err(Failure::Refused(refusal)) => Err(refusal),
             // What is in memory is read to its end.
             Err(Failure::Unread(error)) => Err(("broken", format!("The file is broken: {error}."))),
@@ -85,9 +91,18 @@ fn made(declared: FileType, bytes: Bytes) -> Result<Made, Refusal> {
     }
 }
 
-fn inspect(declared: FileType, reader: impl Read + Seek, size: u64) -> Result<Shape, Failure> {
-    let found = formats::inspect(declared, reader, size)?;
-    Ok(Shape { width: found.width, height: found.height, duration: found.duration_ms, variants: Vec::new() })
+fn inspect(declared: FileType, reader: impl Read + Seek, size: u64) -> Result<(Shape, Redaction), Failure> {
+    let (found, redaction) = formats::inspect(declared, reader, size)?;
+    let shape = Shape { width: found.width, height: found.height, duration: found.duration_ms, variants: Vec::new() };
+    Ok((shape, redaction))
+}
+
+/// A video in memory as it is served.
+fn redacted(bytes: &[u8], redaction: &Redaction) -> Bytes {
+    let length = usize::try_from(redaction.length()).unwrap_or(usize::MAX);
+    let mut kept = bytes.get(..length).unwrap_or(bytes).to_vec();
+    redaction.apply(0, &mut kept);
+    kept.into()
 }
 
 impl Received {
@@ -115,7 +130,7 @@ impl Received {
             Made::Video(_, bytes) => app.media().put(media.id, ORIGINAL, media.content_type, bytes).await,
         };
         stored?;
-        store::media::ready(app, media, shape, first).await
+        store::media::ready(app, media, (media.content_type, shape), first).await
     }
 
     /// Stores it for what is about to need it.
@@ -132,18 +147,18 @@ impl Received {
 }
 
 async fn put_picture(app: &App, media: &Media, picture: Picture) -> Result<()> {
-    let (id, of) = (media.id, media.content_type);
+    let (id, of) = (media.id, picture.content_type);
     let smaller = picture.renditions.into_iter().map(|one| (one.name, one.bytes));
     let files = smaller.chain([(ORIGINAL, picture.bytes)]);
     try_join_all(files.map(|(name, bytes)| app.media().put(id, name, of, bytes.into()))).await.map(|_| ())
 }
 
-/// Checks what was sent straight to the bucket, and keeps it. The inner error is why it can't be used; then nothing was
-/// written.
+/// Checks what was sent straight to the bucket, and keeps it: as the type that its bytes are, for a picture. The inner
+/// error is why it can't be used; then nothing was written.
 ///
 /// # Errors
 /// Unavailable.
-pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Result<Shape, Refusal>> {
+pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Result<(FileType, Shape), Refusal>> {
     if uploaded.size != media.size {
         let detail = format!("{} bytes came where {} were declared.", uploaded.size, media.size);
         return Ok(Err(("wrong_size", detail)));
@@ -156,12 +171,10 @@ pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Res
                 Ok(picture) => picture,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let made = Made::Picture(picture);
-            let shape = made.shape();
-            if let Made::Picture(picture) = made {
-                put_picture(app, media, picture).await?;
-            }
-            Ok(Ok(shape))
+            let shape = Shape::from(&picture);
+            let content_type = picture.content_type;
+            put_picture(app, media, picture).await?;
+            Ok(Ok((content_type, shape)))
         }
         formats::Kind::Video => {
             let reader = BucketReader::new(app.clone(), uploaded.clone());
@@ -176,9 +189,9 @@ pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Res
                 Err(refusal) => return Ok(Err(refusal)),
             };
             match (found, reader.failed) {
-                (Ok(shape), _) => {
-                    app.media().keep(&uploaded, declared).await?;
-                    Ok(Ok(shape))
+                (Ok((shape, redaction)), _) => {
+                    app.media().keep(&uploaded, declared, &redaction).await?;
+                    Ok(Ok((declared, shape)))
                 }
                 (Err(_), Some(error)) => Err(error),
                 (Err(Failure::Refused(refusal)), None) => Ok(Err(refusal)),
@@ -210,76 +223,5 @@ async fn blocking<T: Send + 'static>(
             Ok(Err(("broken", "The file is broken.".into())))
         }
         Err(error) => Err(Error::internal(error)),
-    }
-}
-
-/// An upload in the bucket, read piece by piece: what a container says of itself is a few of them.
-struct BucketReader {
-    app: App,
-    uploaded: Uploaded,
-    runtime: Handle,
-    at: u64,
-    /// The piece that was read last, and where it begins.
-    piece: (u64, Bytes),
-    /// Bytes that may still be fetched.
-    budget: u64,
-    /// Why the bucket did not answer.
-    failed: Option<Error>,
-}
-
-/// Bytes of a piece.
-const PIECE: u64 = 256 * 1024;
-
-impl BucketReader {
-    fn new(app: App, uploaded: Uploaded) -> Self {
-        let runtime = Handle::current();
-        Self { app, uploaded, runtime, at: 0, piece: (0, Bytes::new()), budget: INSPECTED, failed: None }
-    }
-
-    fn fetch(&mut self) -> io::Result<()> {
-        let end = (self.at + PIECE).min(self.uploaded.size);
-        let length = end - self.at;
-        self.budget = self.budget.checked_sub(length).ok_or_else(|| io::Error::other("too much of it was read"))?;
-        let read = self.app.media().read(&self.uploaded, Some(self.at..end));
-        match self.runtime.block_on(read) {
-            Ok(bytes) => {
-                self.piece = (self.at, bytes);
-                Ok(())
-            }
-            Err(error) => {
-                self.failed = Some(error);
-                Err(io::Error::other("the bucket does not answer"))
-            }
-        }
-    }
-}
-
-impl Read for BucketReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at >= self.uploaded.size || buffer.is_empty() {
-            return Ok(0);
-        }
-        let (start, piece) = &self.piece;
-        if self.at < *start || self.at >= start + piece.len() as u64 {
-            self.fetch()?;
-        }
-        let (start, piece) = &self.piece;
-        let rest = usize::try_from(self.at - start).ok().and_then(|from| piece.get(from..)).unwrap_or_default();
-        let n = rest.len().min(buffer.len());
-        buffer[..n].copy_from_slice(&rest[..n]);
-        self.at += n as u64;
-        Ok(n)
-    }
-}
-
-impl Seek for BucketReader {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.uploaded.size.checked_add_signed(by),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-        };
-        self.at = at.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        Ok(self.at)
     }
 }

@@ -30,6 +30,11 @@ pub(crate) fn film() -> Vec<u8> {
     include_bytes!("../../formats/fixtures/tide.mp4").to_vec()
 }
 
+/// A file made by the commands in `formats/fixtures/README.md`.
+pub(crate) fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/../formats/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))).expect("a fixture")
+}
+
 /// A film that browsers don't play.
 pub(crate) fn hevc() -> Vec<u8> {
     include_bytes!("../../formats/fixtures/hevc.mp4").to_vec()

@@ -38,6 +38,12 @@ pub(crate) fn spread(film: &[u8], size: usize) -> Vec<u8> {
     large
 }
 
+/// A film's pictures and sound.
+pub(crate) fn media_of(film: &[u8]) -> Vec<u8> {
+    let found = boxes(film, 0..film.len()).into_iter().filter(|(kind, _)| kind == b"mdat");
+    found.flat_map(|(_, content)| film[content].to_vec()).collect()
+}
+
 fn boxes(film: &[u8], within: Range<usize>) -> Vec<Found> {
     let (mut at, mut found) = (within.start, Vec::new());
     while at < within.end {

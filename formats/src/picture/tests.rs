@@ -42,7 +42,7 @@ fn a_photograph_is_set_upright_and_tells_nothing_else() {
 fn renditions_are_smaller_and_upright() {
     let mut encoder = Vec::new();
     let large = open(&fixture("photo.jpg")).resize_exact(2000, 1500, FilterType::Triangle);
-    jpeg::JpegEncoder::new(&mut encoder).encode_image(&large).unwrap();
+    image::codecs::jpeg::JpegEncoder::new(&mut encoder).encode_image(&large).unwrap();
     // The segment with the orientation, from behind the first one.
     let (sent, photo) = (encoder, fixture("photo.jpg"));
     let at = photo.windows(6).position(|part| part == b"Exif\0\0").unwrap() - 4;
@@ -85,6 +85,16 @@ fn a_drawing_keeps_its_alpha_and_every_pixel() {
 }
 
 #[test]
+fn a_png_does_not_grow() {
+    for name in ["drawing.png", "palette.png", "grey16.png"] {
+        let sent = fixture(name);
+        let kept = develop(FileType::Png, &[sent.as_slice(), b"Plymouth"].concat()).unwrap().bytes;
+        assert!(kept.len() <= sent.len() && !holds(&kept, b"Plymouth"), "{name}: {} of {}", kept.len(), sent.len());
+        assert_eq!(develop(FileType::Png, &kept).unwrap().bytes, kept, "{name}");
+    }
+}
+
+#[test]
 fn depths_are_kept_and_renditions_have_eight_bits() {
     let sent = fixture("grey16.png");
     let kept = develop(FileType::Png, &sent).unwrap();
@@ -112,16 +122,21 @@ fn what_is_not_seen_colours_no_rim() {
 #[test]
 fn a_profile_is_kept_where_it_fits_the_pixels() {
     let image = DynamicImage::new_rgb8(400, 400);
+    let encoded = |file_type, image: &DynamicImage| match file_type {
+        FileType::Png => encode_png(image, Some(&profile::sample()), CompressionType::Fast).unwrap(),
+        _ => jpeg::rendition(image, Some(&profile::sample()), 88).unwrap(),
+    };
     for file_type in [FileType::Png, FileType::Jpeg] {
-        let sent = encode(file_type, &image, Some(&profile::sample())).unwrap();
+        let sent = encoded(file_type, &image);
         let kept = develop(file_type, &sent).unwrap();
         let clean = profile::clean(&profile::sample(), Space::Rgb).unwrap();
         for bytes in [&kept.bytes, &kept.renditions[0].bytes] {
             let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().unwrap();
             assert_eq!(reader.into_decoder().unwrap().icc_profile().unwrap().as_ref(), Some(&clean));
         }
-        let grey = encode(file_type, &DynamicImage::new_luma8(4, 4), Some(&profile::sample())).unwrap();
-        assert!(!holds(&develop(file_type, &grey).unwrap().bytes, b"iCCP"));
+        let grey = encoded(file_type, &DynamicImage::new_luma8(4, 4));
+        let kept = develop(file_type, &grey).unwrap().bytes;
+        assert!(!holds(&kept, b"iCCP") && !holds(&kept, b"ICC_PROFILE"));
     }
 }
 

@@ -107,8 +107,9 @@ pub(crate) struct PendingUpload {
 
 /// Upload a picture or video of up to 4 MiB.
 ///
-/// A JPEG or PNG is turned upright, loses its metadata, and gets smaller forms (`variants`); GIF and WebP keep their
-/// frames. What never becomes part of a post or profile is removed after a day.
+/// A picture is served upright and without its metadata, and a JPEG or PNG has smaller forms (`variants`); GIF and WebP
+/// keep their frames. A video is served without what it tells beside pictures and sound. What never becomes part of a post
+/// or profile is removed after a day.
 #[utoipa::path(
     post, path = "/media", tag = "media", security(("bearer" = [])), extensions(("x-limit" = json!("upload"))),
     request_body(content(

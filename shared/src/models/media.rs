@@ -3,7 +3,7 @@
 use super::fields::{FieldValue, Refusal, bounded};
 use crate::clock::Timestamp;
 use crate::ids::{MediaId, PostId, ScheduledId};
-use formats::{FileType, Kind, Rendition};
+use formats::{FileType, Kind, Picture, Rendition};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
@@ -93,6 +93,17 @@ pub struct Shape {
     /// Smaller ones of a picture.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
+}
+
+impl From<&Picture> for Shape {
+    fn from(picture: &Picture) -> Self {
+        Self {
+            width: picture.width,
+            height: picture.height,
+            duration: None,
+            variants: picture.renditions.iter().map(Variant::from).collect(),
+        }
+    }
 }
 
 /// A smaller form of a picture.

@@ -8,7 +8,7 @@ use crate::ids::{MediaId, PostId, UserId};
 use crate::models::media::{Attached, FailureReason, MAX_PER_POST, Media, Shape, Status, Use};
 use crate::table::design::{EntityKey, Key, key};
 use crate::table::{Condition, Op, Order, Read};
-use formats::Kind;
+use formats::{FileType, Kind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::HashMap;
@@ -83,13 +83,19 @@ fn still(old: &Media) -> Condition {
     Condition::All(vec![Condition::equal("ver", old.ver), Condition::Without("un")])
 }
 
-/// It can be shown now, in one transaction with, first, an answer to be kept. [`NotMade::Error`] (412) when it was
+/// It can be shown now, as a file of a type, in one transaction with, first, an answer to be kept. [`NotMade::Error`] (412) when it was
 /// changed meanwhile.
 ///
 /// # Errors
 /// [`NotMade::First`] when `first` was refused.
-pub async fn ready(app: &App, old: &Media, shape: Shape, first: Option<Op>) -> Result<Media, NotMade> {
-    let new = Media { status: Status::Ready, shape: Some(shape), todo: false, ver: old.ver + 1, ..old.clone() };
+pub async fn ready(
+    app: &App,
+    old: &Media,
+    (content_type, shape): (FileType, Shape),
+    first: Option<Op>,
+) -> Result<Media, NotMade> {
+    let shape = Some(shape);
+    let new = Media { content_type, status: Status::Ready, shape, todo: false, ver: old.ver + 1, ..old.clone() };
     let has_first = first.is_some();
     let mut ops: Vec<Op> = first.into_iter().collect();
     ops.push(Op::put(key::media(old.id), &new).map_err(Error::from)?.when(still(old)));

@@ -124,7 +124,6 @@ pub struct MediaView {
     pub alt_text: Option<String>,
     /// Smaller forms of a picture.
     pub variants: Vec<VariantView>,
-    pub poster_url: Option<String>,
     /// Seconds, of a video that says so.
     pub duration: Option<f64>,
 }
@@ -152,7 +151,6 @@ impl MediaView {
             height: shape.height,
             alt_text,
             variants: links.variants(id, shape.variants),
-            poster_url: None,
             duration: shape.duration.map(seconds),
         }
     }
@@ -183,7 +181,6 @@ pub struct Upload {
     pub alt_text: Option<String>,
     /// Smaller forms of a picture.
     pub variants: Vec<VariantView>,
-    pub poster_url: Option<String>,
     /// Seconds, of a video that says so.
     pub duration: Option<f64>,
     /// RFC 3339, UTC, with milliseconds.
@@ -208,7 +205,6 @@ impl Upload {
             alt_text,
             duration: shape.as_ref().and_then(|shape| shape.duration).map(seconds),
             variants: shape.map(|shape| links.variants(id, shape.variants)).unwrap_or_default(),
-            poster_url: None,
             created_at: id.created_at().rfc3339(),
         }
     }
@@ -229,6 +225,6 @@ pub fn example() -> serde_json::Value {
             {"name": "medium", "url": url("medium"), "width": 960, "height": 1280},
             {"name": "small", "url": url("small"), "width": 240, "height": 320}
         ],
-        "poster_url": null, "duration": null, "created_at": "2026-11-20T20:30:00.000Z"
+        "duration": null, "created_at": "2026-11-20T20:30:00.000Z"
     })
 }
