@@ -228,6 +228,7 @@ async fn an_address_never_verified_hears_nothing_and_is_free_at_once() {
     assert_eq!(subjects, ["Verify your e-mail address"], "from the sign-up");
     let body = json!({"username": "petrel", "email": gull.email, "password": PASSWORD});
     app.anon().post("/users", body).await.expect(201);
+    app.settle().await;
     app.audit().await;
 }
 
