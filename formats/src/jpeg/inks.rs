@@ -47,6 +47,6 @@ pub(super) fn converted(jpeg: &[u8], profile: &[u8]) -> Option<DynamicImage> {
 /// Three inks are coded as the colours of other JPEGs are (JFIF 1.02), the fourth as it is.
 fn from_ycck([y, cb, cr, k]: [u8; 4]) -> [u8; 4] {
     let [y, cb, cr] = [i32::from(y) << 16, i32::from(cb) - 128, i32::from(cr) - 128];
-    let byte = |value: i32| u8::try_from((value + (1 << 15) >> 16).clamp(0, 255)).unwrap_or(0);
+    let byte = |value: i32| u8::try_from(((value + (1 << 15)) >> 16).clamp(0, 255)).unwrap_or(0);
     [byte(y + 91_881 * cr), byte(y - 22_554 * cb - 46_802 * cr), byte(y + 116_130 * cb), k]
 }
