@@ -121,6 +121,7 @@ ALLOWED = {
     ("media_ids", "in_use"): "only once",
     ("media_ids", "not_ready"): "only once it arrived",
     ("avatar_media_id", "not_found"): "only a picture of one's own",
+    ("password", "required"): "for another session than one's own",
     ("website", "invalid_url"): "format says more of an address than its schema checks",
     ("name", "empty"): "it shows nothing",
     ("name", "required"): "it shows nothing",
