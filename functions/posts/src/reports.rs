@@ -172,7 +172,7 @@ fn status(query: &PageQuery) -> Result<ReportStatus> {
         let refused = || FieldError::new("status", "invalid", "One of: open, dismissed, resolved.");
         ReportStatus::named(name).ok_or_else(|| Error::invalid(vec![refused()]))
     };
-    query.param("status").filter(|name| !name.is_empty()).map_or(Ok(ReportStatus::Open), named)
+    query.param("status").map_or(Ok(ReportStatus::Open), named)
 }
 
 /// Whoever is reported learns nothing of it, a moderator no more than others.
