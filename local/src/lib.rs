@@ -3,8 +3,9 @@
 //! The functions run as they do on AWS: each has the environment that the template gives it, gets its events as JSON
 //! in AWS's own forms, and talks to the services with the SDK.
 
-/// What in a table does not fit together.
+/// What whoever runs the service does to single accounts.
 pub mod accounts;
+/// What in a table does not fit together.
 pub mod audit;
 /// The data folder.
 mod data;
@@ -18,7 +19,6 @@ mod faults;
 mod functions;
 /// API Gateway.
 mod gateway;
-/// Who looks after reports.
 /// What posts and people are found by, indexed anew.
 pub mod reindex;
 /// Which route takes a request.

@@ -14,7 +14,7 @@
 //! | `x-limit` (a name or a list of [`Action`]s') | 429, `RateLimit` headers; 403 where an unverified account may not |
 //! | `x-etag` | `ETag`; of a GET `If-None-Match` and 304 |
 //! | an error of its own | body, headers and examples of the kinds that a handler may mean by this status |
-//! | a form | its schema: files, and no `null`; of JSON the one without files |
+//! | a form | a schema of its own, with files and without `null`; that of JSON has no files |
 //! | a 201 | links to the operations that take the id |
 //! | `x-problems` (slugs) | these kinds, and of their status no other that only a handler can mean |
 
