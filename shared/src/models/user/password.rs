@@ -18,8 +18,8 @@ impl std::fmt::Debug for Password {
 }
 
 /// The 100,000 commonest passwords of eight or more characters, in lower case: of each the beginning of its hash, sorted.
-/// `scripts/common-passwords` makes them, and names source and licence. Of a million passwords that are none of these, less
-/// than one in ten is taken for one.
+/// `scripts/common-passwords` makes them, and names source and licence. One in eleven million others (2^40 / 100,000) is
+/// taken for one of them.
 static COMMON: &[u8] = include_bytes!("../common_passwords.bin");
 /// Bytes of a hash that are kept.
 const PREFIX: usize = 5;
