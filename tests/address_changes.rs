@@ -78,6 +78,7 @@ async fn until_it_is_verified_all_goes_to_the_old_address() {
 #[tokio::test]
 async fn an_address_needs_the_password_and_the_throttle_counts_it() {
     let app = TestApp::start().await;
+    app.begin_hour();
     let gull = app.user("gull").await;
     let absent = gull.patch("/users", json!({"email": NEW})).await.expect(422);
     assert_eq!(absent.fields(), [("current_password".to_owned(), "required".to_owned())]);
@@ -285,6 +286,7 @@ async fn at_most_five_changes_can_be_undone() {
 async fn a_stranger_gets_five_mails_an_hour_from_all_ways_together() {
     const STRANGER: &str = "stranger@example.com";
     let app = TestApp::with(|options| set(options, "RateLimits", "on")).await;
+    app.begin_hour();
     let gull = verified(&app, "gull").await;
     let mut refused = 0;
     for n in 0..8 {
@@ -316,6 +318,7 @@ async fn sign_ups_that_tell_nothing_mail_a_stranger_five_times_an_hour() {
         set(options, "HideRegisteredEmails", "on");
     })
     .await;
+    app.begin_hour();
     let sign_up = |n: usize, email: &str| {
         let body = json!({"username": format!("gull{n}"), "email": email, "password": PASSWORD});
         app.anon().post("/users", body).into_future()
@@ -332,6 +335,7 @@ async fn sign_ups_that_tell_nothing_mail_a_stranger_five_times_an_hour() {
 #[tokio::test]
 async fn a_sign_up_that_sends_no_mail_counts_none() {
     let app = TestApp::with(|options| set(options, "RateLimits", "on")).await;
+    app.begin_hour();
     app.user("gull").await;
     let sign_up = |name: &str| {
         let body = json!({"username": name, "email": "tern@example.com", "password": PASSWORD});

@@ -93,6 +93,7 @@ fn name(call: &Call) -> String {
 async fn accounts() {
     let _alone = alone().await;
     let app = app().await;
+    app.begin_hour();
     let anon = app.anon();
     let sign_up =
         |name: &str| json!({"username": name, "email": format!("{name}@example.com"), "password": "rock pools"});

@@ -169,6 +169,7 @@ async fn every_answer_has_an_id_of_its_own_and_is_kept_by_nobody_else() {
 #[tokio::test]
 async fn limits_are_told_and_kept() {
     let app = TestApp::with(|options| set(options, "RateLimits", "on")).await;
+    app.begin_hour();
     let gull = app.user("gull").await;
     let resend = || gull.post("/users/verify/resend", None);
     // Of the two limits the nearer to its end: the sign-up has sent a mail to the address, too.

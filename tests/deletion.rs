@@ -114,6 +114,7 @@ async fn a_name_is_held_for_a_month_and_an_address_for_no_time() {
 #[tokio::test]
 async fn wrong_passwords_are_throttled_as_failed_sign_ins_are() {
     let app = TestApp::start().await;
+    app.begin_hour();
     let ann = app.user("ann").await;
     for _ in 0..10 {
         assert_eq!(delete(&ann, "wrong password").await, 403);
@@ -327,7 +328,7 @@ fn needles(world: &World) -> Vec<String> {
 /// Nothing of it is anywhere but what others wrote, and the hashes that hold its names.
 async fn assert_gone(app: &TestApp, world: &World) {
     let needles = needles(world);
-    let now = crate::support::bulk::app_of(app, "users").now().seconds() + app_ahead();
+    let now = app.now().seconds();
     let items = app.table().await;
     let left = traces(&items, &needles, now);
     assert!(left.is_empty(), "{} items are left: {left:#?}", left.len());
@@ -341,11 +342,6 @@ async fn assert_gone(app: &TestApp, world: &World) {
         assert_eq!(format!("{counts:?}"), format!("{:?}", local::services::sqs::Counts::default()), "{}", queue.name);
     }
     app.audit().await;
-}
-
-/// How far the tests have set the clock, which `app_of`'s own has not.
-fn app_ahead() -> u64 {
-    (16 * MINUTE + 50 * HOUR).as_secs()
 }
 
 pub(crate) fn options(options: &mut local::Options) {

@@ -221,6 +221,7 @@ async fn nothing_secret_or_hidden_is_in_an_archive() {
 #[tokio::test]
 async fn only_a_verified_address_gets_archives_and_two_a_day() {
     let app = TestApp::with(|options| set(options, "RateLimits", "on")).await;
+    app.begin_hour();
     let ann = app.user("ann").await;
     app.anon().post("/users/export", None).await.expect(401);
     for _ in 0..3 {

@@ -13,6 +13,7 @@ fn digests(parts: &[&[u8]]) -> Vec<String> {
 #[tokio::test]
 async fn the_table_has_no_digest_of_an_address_or_a_sign_up() {
     let app = TestApp::with(|options| set(options, "RateLimits", "on")).await;
+    app.begin_hour();
     let body = json!({"username": "gull", "email": "gull@example.com", "password": PASSWORD}).to_string();
     let sign_up =
         || app.anon().post("/users", None).body("application/json", body.clone()).header("idempotency-key", "k");
@@ -83,6 +84,7 @@ async fn an_answer_kept_under_the_key_before_is_found() {
 #[tokio::test]
 async fn a_network_is_known_after_the_keys_were_replaced() {
     let app = TestApp::start().await;
+    app.begin_hour();
     app.user("gull").await;
     let old = app.signing_keys().await["current"].clone();
     app.put_signing_keys(&json!({"current": "b".repeat(64), "previous": old})).await;

@@ -66,6 +66,7 @@ impl Loser {
 async fn app() -> (TestApp, Arc<Loser>) {
     let (loser, url) = Loser::start().await;
     let app = TestApp::with(|options| drop(options.environment.insert("AWS_ENDPOINT_URL_DYNAMODB".into(), url))).await;
+    app.begin_hour();
     loser.upstream.set(app.endpoints().dynamodb.clone()).unwrap();
     (app, loser)
 }

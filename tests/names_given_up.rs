@@ -48,6 +48,7 @@ async fn of_many_renames_one_former_name_is_kept() {
 #[tokio::test]
 async fn a_third_rename_in_a_day_is_refused_and_failed_ones_do_not_count() {
     let app = TestApp::with(|options| set(options, "RateLimits", "on")).await;
+    app.begin_hour();
     let (gull, _tern) = (app.user("gull").await, app.user("tern").await);
     for _ in 0..4 {
         rename(&gull, "tern").await.expect(409).problem("taken");

@@ -26,6 +26,7 @@ async fn statuses(calls: impl Iterator<Item = Call>) -> BTreeMap<u16, usize> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_sixty_wrong_passwords_at_once_ten_are_looked_at() {
     let app = TestApp::start().await;
+    app.begin_hour();
     for (name, refused) in [("gull", 401), ("nobody", 401), ("tern", 403), ("skua", 403), ("knot", 403)] {
         let me = if name == "nobody" { None } else { Some(app.user(name).await) };
         let call = || match (name, &me) {
@@ -43,6 +44,7 @@ async fn of_sixty_wrong_passwords_at_once_ten_are_looked_at() {
 #[tokio::test]
 async fn all_that_ask_for_the_password_count_together() {
     let app = TestApp::start().await;
+    app.begin_hour();
     let gull = app.user("gull").await;
     for n in 0..10 {
         match n % 3 {
@@ -69,6 +71,7 @@ async fn all_that_ask_for_the_password_count_together() {
 #[tokio::test]
 async fn the_right_password_leaves_no_count() {
     let app = TestApp::start().await;
+    app.begin_hour();
     let gull = app.user("gull").await;
     for _ in 0..12 {
         app.sign_in("gull", PASSWORD).await;

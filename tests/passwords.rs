@@ -109,6 +109,7 @@ async fn a_changed_password_ends_the_other_sessions() {
 #[tokio::test]
 async fn a_reset_forgives_failures() {
     let app = TestApp::start().await;
+    app.begin_hour();
     let gull = app.user("gull").await;
     for _ in 0..10 {
         login(&app, "wrong password").await.expect(401);

@@ -34,6 +34,7 @@ fn statuses(answers: &[Response]) -> Vec<u16> {
 #[tokio::test]
 async fn from_enrolment_to_recovery_and_off() {
     let app = TestApp::start().await;
+    app.begin_hour();
     let gull = app.user("gull").await;
     app.verify(&gull).await;
     assert_eq!(state(&gull).await, (json!(false), Value::Null));
@@ -43,7 +44,7 @@ async fn from_enrolment_to_recovery_and_off() {
     let first = Authenticator::reading(&first.json());
     // Until it is confirmed nothing asks for it, and asking again gives another.
     login(&app, Value::Null).await.expect(200);
-    let phone = enrol(&gull).await;
+    let phone = enrol(&app, &gull).await;
     assert_eq!(phone.recovery_codes.len(), 10);
     assert_eq!(state(&gull).await, (json!(true), json!(10)));
 
@@ -51,7 +52,13 @@ async fn from_enrolment_to_recovery_and_off() {
     missing.problem("second-factor-required");
     assert!(missing.header("www-authenticate").starts_with("Bearer "));
     login(&app, "").await.expect(401).problem("second-factor-required");
-    for wrong in [first.code_in(30), phone.confirmed_by.clone(), phone.code_in(300), "12345".into(), "no code".into()] {
+    for wrong in [
+        first.code_in(&app, 30),
+        phone.confirmed_by.clone(),
+        phone.code_in(&app, 300),
+        "12345".into(),
+        "no code".into(),
+    ] {
         login(&app, wrong).await.expect(401).problem("wrong-second-factor");
     }
     let code = phone.next_code(&app);
@@ -59,7 +66,7 @@ async fn from_enrolment_to_recovery_and_off() {
     assert_eq!((&me["otp_enabled"], &me["recovery_codes_left"]), (&json!(true), &json!(10)));
     login(&app, code).await.expect(401).problem("wrong-second-factor");
     // A telephone that is ahead.
-    login(&app, phone.code_in(30)).await.expect(200);
+    login(&app, phone.code_in(&app, 30)).await.expect(200);
 
     let recovery = &phone.recovery_codes[4];
     let me = login(&app, recovery.to_uppercase().replace('-', "")).await.expect(200).json()["user"].take();
@@ -67,8 +74,8 @@ async fn from_enrolment_to_recovery_and_off() {
     assert_eq!(state(&gull).await, (json!(true), json!(9)));
     login(&app, recovery.as_str()).await.expect(401).problem("wrong-second-factor");
 
-    phone.advance(&app, Duration::from_secs(15 * 60));
-    let gull_again = login(&app, phone.code()).await.expect(200).json();
+    app.advance(Duration::from_secs(15 * 60));
+    let gull_again = login(&app, phone.code(&app)).await.expect(200).json();
     let gull = app.anon().with_token(gull_again["access_token"].as_str().unwrap());
     let turn_off =
         |password: &str, code: &str| gull.delete("/users/otp").json(&json!({"password": password, "code": code}));
@@ -108,11 +115,11 @@ async fn a_factor_is_confirmed_by_its_own_code_and_is_one() {
     gull.delete("/users/otp").json(&off).await.expect(409).problem("second-factor-off");
     let first = Authenticator::reading(&set_up().await.expect(200).json());
     let second = Authenticator::reading(&set_up().await.expect(200).json());
-    confirm(&first.code()).await.expect(403).problem("wrong-code");
-    let answers = join_all((0..4).map(|_| confirm(&second.code()).into_future())).await;
+    confirm(&first.code(&app)).await.expect(403).problem("wrong-code");
+    let answers = join_all((0..4).map(|_| confirm(&second.code(&app)).into_future())).await;
     assert_eq!(statuses(&answers), [200, 409, 409, 409]);
     set_up().await.expect(409).problem("second-factor-on");
-    confirm(&second.code_in(30)).await.expect(409).problem("second-factor-on");
+    confirm(&second.code_in(&app, 30)).await.expect(409).problem("second-factor-on");
     // Its address was never verified, and may be a stranger's.
     app.settle().await;
     assert_eq!(app.mails_to("gull@example.com").await.len(), 1);
@@ -122,7 +129,7 @@ async fn a_factor_is_confirmed_by_its_own_code_and_is_one() {
     let waits = tern.post("/users/otp", json!({"password": PASSWORD})).await.expect(200).json();
     let change = json!({"current_password": PASSWORD, "new_password": NEW});
     tern.put("/users/password", change).await.expect(204);
-    let code = Authenticator::reading(&waits).code();
+    let code = Authenticator::reading(&waits).code(&app);
     tern.post("/users/otp/confirm", json!({ "code": code })).await.expect(409).problem("second-factor-off");
 }
 
@@ -130,9 +137,9 @@ async fn a_factor_is_confirmed_by_its_own_code_and_is_one() {
 async fn what_a_token_alone_must_not_do_asks_for_a_code() {
     let app = TestApp::start().await;
     let gull = app.user("gull").await;
-    let phone = enrol(&gull).await;
+    let phone = enrol(&app, &gull).await;
     let skua = app.user("skua").await;
-    let recovery_code = enrol(&skua).await.recovery_codes.remove(9);
+    let recovery_code = enrol(&app, &skua).await.recovery_codes.remove(9);
     let change = json!({"current_password": PASSWORD, "new_password": NEW});
     let email = json!({"email": "gull2@example.com", "current_password": PASSWORD});
     let back = json!({"current_password": NEW, "new_password": PASSWORD});
@@ -163,8 +170,9 @@ async fn what_a_token_alone_must_not_do_asks_for_a_code() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_uses_of_a_code_at_once_one_counts() {
     let app = TestApp::start().await;
+    app.begin_hour();
     let gull = app.user("gull").await;
-    let phone = enrol(&gull).await;
+    let phone = enrol(&app, &gull).await;
     for code in [phone.next_code(&app), phone.recovery_codes[0].clone()] {
         let answers = join_all((0..4).map(|_| login(&app, code.clone()))).await;
         assert_eq!(statuses(&answers), [200, 401, 401, 401]);
@@ -185,15 +193,16 @@ async fn a_sign_in_without_a_code_starts_no_session_once_the_factor_is_on() {
     let here = NetworkNames::new(&users.keys().unwrap(), "127.0.0.1");
     let start = async || store::sessions::start(&users, &found, "tests", &here, None).await.unwrap();
     assert!(start().await.is_some());
-    enrol(&gull).await;
+    enrol(&app, &gull).await;
     assert!(start().await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn codes_can_t_be_guessed_and_nobody_without_the_password_locks_out() {
     let app = TestApp::start().await;
+    app.begin_hour();
     let gull = app.user("gull").await;
-    let phone = enrol(&gull).await;
+    let phone = enrol(&app, &gull).await;
     let at = |n: usize, password: &str| {
         let body = json!({"username": "gull", "password": password, "otp": format!("{n:06}")});
         app.anon_at(&format!("127.0.0.{}", 10 + n / 5)).post("/login", body)
@@ -212,29 +221,29 @@ async fn codes_can_t_be_guessed_and_nobody_without_the_password_locks_out() {
     }
     login(&app, phone.next_code(&app)).await.expect(200);
     // With it: ten in a quarter of an hour, from wherever they come.
-    phone.advance(&app, Duration::from_secs(15 * 60));
-    let wrong: Vec<usize> = (0..30).filter(|n| !is_near(&phone, *n)).collect();
+    app.advance(Duration::from_secs(15 * 60));
+    let wrong: Vec<usize> = (0..30).filter(|n| !is_near(&app, &phone, *n)).collect();
     let answers = join_all(wrong.iter().map(|n| at(*n, PASSWORD).into_future())).await;
     let counts = [401, 429].map(|status| answers.iter().filter(|answer| answer.status == status).count());
     assert_eq!(counts, [10, wrong.len() - 10]);
-    let refused = login(&app, phone.code()).await.expect(429);
+    let refused = login(&app, phone.code(&app)).await.expect(429);
     assert!((1..=900).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
     // Whoever has no code is told so as ever.
     login(&app, Value::Null).await.expect(401).problem("second-factor-required");
-    phone.advance(&app, Duration::from_secs(15 * 60));
-    login(&app, phone.code()).await.expect(200);
+    app.advance(Duration::from_secs(15 * 60));
+    login(&app, phone.code(&app)).await.expect(200);
 }
 
 /// Whether a number happens to be a code of these minutes.
-fn is_near(phone: &Authenticator, n: usize) -> bool {
-    (0..5).any(|step| phone.code_in(step * 30) == format!("{n:06}"))
+fn is_near(app: &TestApp, phone: &Authenticator, n: usize) -> bool {
+    (0..5).any(|step| phone.code_in(app, step * 30) == format!("{n:06}"))
 }
 
 #[tokio::test]
 async fn a_reset_by_mail_leaves_the_factor_on() {
     let app = TestApp::start().await;
     let gull = app.user("gull").await;
-    let phone = enrol(&gull).await;
+    let phone = enrol(&app, &gull).await;
     app.anon().post("/users/password/forgot", json!({"email": gull.email})).await.expect(202);
     let token = token_in(&app.mail_to(&gull.email, "new password").await);
     app.anon().post("/users/password/reset", json!({"token": token, "password": NEW})).await.expect(204);
@@ -251,14 +260,14 @@ async fn the_operator_turns_a_lost_factor_off() {
     let turn_off = async |name: &str| turn_off_second_factor(&target, name).await;
     let gull = app.user("gull").await;
     app.verify(&gull).await;
-    let phone = enrol(&gull).await;
+    let phone = enrol(&app, &gull).await;
     assert_eq!(turn_off("tern").await.unwrap_err().to_string(), "nobody is called tern");
     assert!(turn_off("@Gull").await.unwrap());
     assert!(!turn_off("gull").await.unwrap());
     assert_eq!(state(&gull).await, (json!(false), Value::Null));
     login(&app, Value::Null).await.expect(200);
     app.mail_to(&gull.email, "factor is off").await;
-    assert_ne!(enrol(&gull).await.recovery_codes, phone.recovery_codes);
+    assert_ne!(enrol(&app, &gull).await.recovery_codes, phone.recovery_codes);
 }
 
 #[tokio::test]
@@ -269,7 +278,7 @@ async fn neither_secret_nor_codes_are_in_the_table_or_an_archive() {
     let set_up = gull.post("/users/otp", json!({"password": PASSWORD})).await.expect(200).json();
     let secret = set_up["secret"].as_str().unwrap().to_owned();
     let plain = shared::secrets::totp::Secret::from_base32(&secret).unwrap().text();
-    let code = Authenticator::reading(&set_up).code();
+    let code = Authenticator::reading(&set_up).code(&app);
     let confirmed = gull.post("/users/otp/confirm", json!({ "code": code })).await.expect(200).json();
     let codes = confirmed["recovery_codes"].as_array().unwrap().clone();
     gull.post("/users/export", None).await.expect(202);
@@ -292,12 +301,12 @@ async fn neither_secret_nor_codes_are_in_the_table_or_an_archive() {
 async fn a_factor_outlives_the_key_it_was_sealed_with() {
     let app = TestApp::start().await;
     let gull = app.user("gull").await;
-    let phone = enrol(&gull).await;
+    let phone = enrol(&app, &gull).await;
     let (old, new) = (app.signing_keys().await["current"].clone(), "b".repeat(64));
     let put = async |keys: Value| {
         app.put_signing_keys(&keys).await;
-        phone.advance(&app, shared::backpressure::KEYS_KEPT);
-        app.user(&format!("tern_{}", phone.code())).await;
+        app.advance(shared::backpressure::KEYS_KEPT);
+        app.user(&format!("tern_{}", phone.code(&app))).await;
     };
     put(json!({"current": new, "previous": old})).await;
     login(&app, phone.next_code(&app)).await.expect(200);

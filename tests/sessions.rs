@@ -242,6 +242,7 @@ async fn sessions_are_listed_and_ended() {
 #[tokio::test]
 async fn to_end_another_session_takes_the_password() {
     let app = TestApp::start().await;
+    app.begin_hour();
     let (phone, desk) = (app.user("gull").await, app.sign_in("gull", PASSWORD).await);
     let sessions = phone.get("/users/sessions").await.expect(200).items();
     let path = |current: bool| {

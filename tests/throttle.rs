@@ -18,6 +18,7 @@ async fn sign_in(from: &Client, name: &str, password: &str) -> u16 {
 #[tokio::test]
 async fn an_address_that_fails_too_often_waits_and_the_person_elsewhere_does_not() {
     let app = TestApp::start().await;
+    app.begin_hour();
     app.user("gull").await;
     let (stranger, gull) = (app.anon_at("127.0.0.2"), app.anon_at("127.0.0.3"));
     for name in ["gull", "nobody"] {
@@ -38,6 +39,7 @@ async fn an_address_that_fails_too_often_waits_and_the_person_elsewhere_does_not
 #[tokio::test]
 async fn many_strangers_neither_guess_on_nor_lock_the_person_out() {
     let app = TestApp::start().await;
+    app.begin_hour();
     app.user("gull").await;
     for address in 10..20 {
         let stranger = app.anon_at(&format!("127.0.0.{address}"));
@@ -68,6 +70,7 @@ fn greater(a: &[u128], b: &[u128]) -> f64 {
 async fn an_unknown_name_takes_as_long_as_a_wrong_password() {
     const TIMES: usize = 200;
     let app = TestApp::start().await;
+    app.begin_hour();
     // Ten failures an account are one too few for the throttle.
     for n in 0..TIMES / 10 {
         app.user(&format!("bird{n}")).await;

@@ -56,7 +56,7 @@ use services::secrets::Secrets;
 use services::ses::{Mail, Ses};
 use services::sqs::{Counts, Message, Sqs};
 use shared::App;
-use shared::clock::Clock;
+use shared::clock::{Clock, Timestamp};
 use shared::models::socket::{SOCKET_IDLE, SOCKET_LIFETIME};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -290,6 +290,11 @@ impl Local {
     /// What the template says.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// What the functions' clock shows.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Sets the functions' clock forward; the services keep the system's.

@@ -9,10 +9,11 @@ use serde_json::json;
 async fn second_factor() {
     let _alone = alone().await;
     let app = app().await;
+    app.begin_hour();
     let gull = app.user("gull").await;
     app.verify(&gull).await;
     let set_up = cost(&app, gull.post("/users/otp", json!({"password": PASSWORD}))).await;
-    let phone = enrol(&gull).await;
+    let phone = enrol(&app, &gull).await;
     let sign_in = |otp: serde_json::Value| {
         app.anon().post("/login", json!({"username": "gull", "password": PASSWORD, "otp": otp})).into_future()
     };

@@ -25,6 +25,7 @@ use local::services::sqs::Counts;
 use local::template::Model;
 use local::{DeadLetter, Endpoints, InvokeError, Local, Options};
 use serde_json::{Value, json};
+use shared::clock::{Clock, Timestamp};
 use stack::Stack;
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -174,6 +175,23 @@ impl TestApp {
             None => Host::Local(Box::new(Box::pin(Local::start(options)).await.expect("the service starts"))),
         };
         Self { host, http }
+    }
+
+    /// Begins an hour, and with it the windows of every quota and throttle: those of the clock, so that a test that
+    /// counts in one would see two of them when an hour or a quarter of one ends meanwhile.
+    pub(crate) fn begin_hour(&self) {
+        if let Host::Local(local) = &self.host {
+            let rest = 3_600_000 - local.now().millis() % 3_600_000;
+            local.advance(Duration::from_millis(rest));
+        }
+    }
+
+    /// What the service's clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        match &self.host {
+            Host::Local(local) => local.now(),
+            Host::Stack(_) => Clock::default().now(),
+        }
     }
 
     /// Stops the service, as Ctrl-C would.
