@@ -103,9 +103,15 @@ def filter_body(context: HookContext, body):
 
 @schemathesis.hook
 def filter_case(context: HookContext, case: Case):
-    """A form's parts are texts: what was made no text, to be invalid, is one again once it is sent."""
-    is_form = case.media_type == "multipart/form-data" and isinstance(case.body, dict)
-    return not is_form or all(isinstance(part, (str, bytes, list)) for part in case.body.values())
+    """What was made to be invalid and is valid once it is sent. A form's parts are texts: what was made no text, an object or
+    a list of one, is one again. A field that is blank is as if it was not sent, in a form as in JSON (docs/api.md)."""
+    if not isinstance(case.body, dict) or not (case.meta and case.meta.generation.mode.is_negative):
+        return True
+    parts = case.body.values()
+    if any(isinstance(part, str) and not part.strip() for part in parts):
+        return False
+    is_text = lambda part: isinstance(part, (str, bytes)) or isinstance(part, list) and len(part) != 1
+    return case.media_type != "multipart/form-data" or all(map(is_text, parts))
 
 
 @schemathesis.hook
@@ -127,7 +133,16 @@ ALLOWED = {
     ("media_ids", "not_found"): "only media of one's own",
     ("media_ids", "in_use"): "only once",
     ("media_ids", "not_ready"): "only once it arrived",
+    ("media_ids", "too_many"): "four pictures, or one video",
+    ("media_ids", "quota_exceeded"): "what one has stored",
+    ("file", "quota_exceeded"): "what one has stored",
+    ("size", "quota_exceeded"): "what one has stored",
     ("avatar_media_id", "not_found"): "only a picture of one's own",
+    ("avatar_media_id", "in_use"): "only once",
+    ("avatar_media_id", "not_ready"): "only once it arrived",
+    ("avatar_media_id", "not_a_picture"): "it may be a video",
+    ("publish_at", "too_many"): "how many wait",
+    ("id", "too_deep"): "a reply has no replies",
     ("file", "not_uploaded"): "nothing was sent to storage",
     ("password", "required"): "for another session than one's own",
     ("website", "invalid_url"): "format says more of an address than its schema checks",
