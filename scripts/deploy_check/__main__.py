@@ -17,6 +17,8 @@ from deploy_check.stacks import Stacks
 ROOT = Path(__file__).parents[2]
 TRANSLATION = ROOT / ".aws-sam/check/all-at-once.json"
 WORK = ROOT / ".aws-sam/deploy-check"
+# Journeys on one MiniStack.
+BATCH = 50
 
 
 def main():
@@ -82,26 +84,38 @@ def deploy(options, template):
         zips = build.put_code(template, paths, WORK / "code", BUCKET)
     with step("the tests"):
         tests = journeys.binary(ROOT)
-    with MiniStack(WORK) as ministack:
-        with Stacks(ministack, template, zips) as stacks:
-            with step("size, start, memory"):
-                stack = stacks.create("startup", {})
-                packed = {path.name.rsplit("-", 1)[0]: path for path in zips.values()}
-                startup.table(
-                    ROOT,
-                    {name: (paths[name], packed[paths[name].parent.name]) for name in binaries},
-                    stack.environments(),
-                )
-                stacks.delete(stack.stack.name)
-            with step("a change of the template, and its end"):
-                problems += update.check(stacks)
-            with step("journeys"):
-                ends, seconds, output = journeys.run(ROOT, tests, stacks, options.journeys, options.threads)
-                (WORK / "journeys.log").write_text(output)
-                problems += report(ends, seconds, stacks.made)
-        with step("permissions"):
-            problems += permissions(options, template, ministack, stacks.made)
+    WORK.mkdir(parents=True, exist_ok=True)
+    decisions = WORK / "decisions.jsonl"
+    decisions.write_text("")
+    made = []
+    with MiniStack(WORK, decisions) as ministack, Stacks(ministack, template, zips, made) as stacks:
+        with step("size, start, memory"):
+            stack = stacks.create("startup", {})
+            packed = {path.name.rsplit("-", 1)[0]: path for path in zips.values()}
+            startup.table(
+                ROOT,
+                {name: (paths[name], packed[paths[name].parent.name]) for name in binaries},
+                stack.environments(),
+            )
+            stacks.delete(stack.stack.name)
+        with step("a change of the template, and its end"):
+            problems += update.check(stacks)
+    with step("journeys"):
+        started = time.monotonic()
+        names, ends = journeys.names(ROOT, tests, options.journeys)
+        with (WORK / "journeys.log").open("w") as log:
+            # MiniStack slows down with what its earlier stacks left behind.
+            for batch in batched(names, BATCH):
+                with MiniStack(WORK, decisions) as ministack, Stacks(ministack, template, zips, made) as stacks:
+                    ends |= journeys.run(ROOT, tests, stacks, batch, options.threads, log)
+        problems += report(ends, time.monotonic() - started, made)
+    with step("permissions"):
+        problems += permissions(options, template, decisions, made)
     return problems
+
+
+def batched(all, size):
+    return [all[place : place + size] for place in range(0, len(all), size)]
 
 
 def found(folder, binary):
@@ -126,8 +140,9 @@ def report(ends, seconds, made):
     return problems
 
 
-def permissions(options, template, ministack, made):
-    asked, refused = policies.normalized(ministack.seen(), made)
+def permissions(options, template, decisions, made):
+    seen = [json.loads(line) for line in decisions.read_text().splitlines()]
+    asked, refused = policies.normalized(seen, made)
     problems = [
         f"{function} was refused {action} on {resource}"
         for function, all in refused.items()

@@ -20,19 +20,17 @@ ENDPOINTS = ["", "_DYNAMODB", "_S3", "_SESV2", "_SQS", "_SECRETSMANAGER"]
 
 
 class MiniStack:
-    """MiniStack on a free port of the loopback, with IAM enforced; its decisions are written to a file."""
+    """MiniStack on a free port of the loopback, with IAM enforced. Its decisions are added to a file, a line of JSON each:
+    principal, action, resource, allowed, and what conditions may ask for."""
 
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        self.decisions = self.folder / "decisions.jsonl"
+    def __init__(self, folder, decisions):
+        self.folder, self.decisions = Path(folder), decisions
         self.log = self.folder / "ministack.log"
         self.url = f"http://127.0.0.1:{free_port()}"
         self.work_url = f"http://127.0.0.1:{free_port()}"
         self.process = None
 
     def __enter__(self):
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.decisions.write_text("")
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             **ROOT_KEY,
@@ -76,10 +74,6 @@ class MiniStack:
             except OSError:
                 time.sleep(0.1)
         raise SystemExit(f"MiniStack does not start:\n{self.log.read_text()[-2000:]}")
-
-    def seen(self):
-        """Each decision: principal, action, resource, allowed, and what conditions may ask for."""
-        return [json.loads(line) for line in self.decisions.read_text().splitlines()]
 
 
 def free_port():

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import time
 
 from deploy_check.accepted import ACCEPTED
 
@@ -20,12 +19,16 @@ def binary(root):
     return path
 
 
-def run(root, tests, stacks, wanted, threads):
-    """Runs the tests on stacks; how each ended: passed, skipped or failed, with the reason."""
+def names(root, tests, wanted):
+    """Which tests run, and how those ended that do not: skipped, with the reason."""
     listed = subprocess.run([tests, "--list", *wanted], capture_output=True, text=True, check=True, cwd=root / "tests")
     names = [line.removesuffix(": test") for line in listed.stdout.splitlines() if line.endswith(": test")]
     ends = {name: ("skipped", reason) for name in names if (reason := skip(name))}
-    names = [name for name in names if name not in ends]
+    return [name for name in names if name not in ends], ends
+
+
+def run(root, tests, stacks, names, threads, log):
+    """Runs tests on stacks; how each ended: passed, skipped or failed, with the reason."""
     environment = os.environ | {
         "STACKS_URL": stacks.url,
         "RUST_BACKTRACE": "0",
@@ -33,10 +36,11 @@ def run(root, tests, stacks, wanted, threads):
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "eu-central-1",
     }
-    started = time.monotonic()
     command = [tests, "--exact", "--include-ignored", "--test-threads", str(threads), *names]
     output = subprocess.run(command, cwd=root / "tests", env=environment, capture_output=True, text=True)
-    return ends | ended(output.stdout, names), time.monotonic() - started, output.stdout + output.stderr
+    log.write(output.stdout + output.stderr)
+    log.flush()
+    return ended(output.stdout, names)
 
 
 def skip(name):

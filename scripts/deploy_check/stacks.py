@@ -3,6 +3,7 @@
 The tests' side is tests/support/stack.rs.
 """
 
+import itertools
 import json
 import re
 import threading
@@ -169,15 +170,17 @@ class TestStack:
 
 
 class Stacks:
-    """Makes stacks and gives them to tests; `made` tells of each one that is gone."""
+    """Makes stacks and gives them to tests; `made` tells of each one that is gone. No two have a number in common, whichever
+    MiniStack they are on, for decisions are told apart by it."""
 
-    def __init__(self, ministack, template, zips):
+    numbers = itertools.count(1)
+
+    def __init__(self, ministack, template, zips, made):
         self.ministack, self.template = ministack, template
         one = Stack(ministack.url)
         self.clients = {name: one.client(name) for name in ["cloudformation", "s3", "sqs", "lambda", "events", "ses"]}
         Stack(ministack.url, clients=self.clients).put(zips)
-        self.open, self.made, self.lock = {}, [], threading.Lock()
-        self.number = 0
+        self.open, self.made = {}, made
         self.http = urllib3.PoolManager()
 
     def __enter__(self):
@@ -195,10 +198,7 @@ class Stacks:
             self.delete(name)
 
     def create(self, test, parameters):
-        with self.lock:
-            self.number += 1
-            number = self.number
-        stack = TestStack(self.ministack, self.clients, self.template, number, test, parameters)
+        stack = TestStack(self.ministack, self.clients, self.template, next(self.numbers), test, parameters)
         self.open[stack.stack.name] = stack
         return stack
 
