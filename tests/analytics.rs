@@ -3,11 +3,12 @@
 use crate::support::bulk::{app_with_keys, people};
 use crate::support::services::shuffled;
 use crate::support::{Client, PASSWORD, TestApp, User, alone, set};
+use emulators::faults::{Death, Faults, Profile};
+use emulators::lambda::InvokeError;
+use emulators::wire::Call;
 use futures::StreamExt;
 use futures::future::join_all;
 use http::Method;
-use local::wire::Call;
-use local::{Death, Faults, InvokeError, Profile};
 use serde_json::{Value, json};
 use shared::backpressure::VIEW_TIMEOUT;
 use shared::clock::{Clock, Timestamp};

@@ -3,7 +3,8 @@
 use crate::support::binaries::binaries;
 use crate::support::services::{Items, text};
 use crate::support::{TestApp, alone};
-use local::{Data, Local};
+use emulators::data::Data;
+use local::Local;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::models::days::Day;

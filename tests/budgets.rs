@@ -5,8 +5,8 @@
 
 use crate::support::bulk::{Person, app_of, people};
 use crate::support::{Response, TestApp, alone, archive, files, set, token_in};
+use emulators::wire::{Call, rounds};
 use local::Options;
-use local::wire::{Call, rounds};
 use serde_json::{Value, json};
 use shared::ids::{UserId, new_ulid};
 use shared::table::Op;

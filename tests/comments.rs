@@ -3,8 +3,8 @@
 use crate::support::bulk::people;
 use crate::support::lists::{ids, page_ids, walk};
 use crate::support::{Client, TestApp};
+use emulators::faults::{Faults, Profile};
 use futures::future::join_all;
-use local::{Faults, Profile};
 use serde_json::{Value, json};
 
 async fn count(user: &Client, post: &str) -> Value {

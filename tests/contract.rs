@@ -4,7 +4,6 @@ use crate::samples::{Sample, play, read, table};
 use crate::support::TestApp;
 use http::Method;
 use local::Pattern;
-use local::template::{Event, Function, Model, QueueTrigger};
 use serde_json::{Value, json};
 use shared::Config;
 use shared::backpressure::Reading;
@@ -24,6 +23,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::time::Duration;
+use template::{Event, Function, Model, QueueTrigger};
 use ulid::Ulid;
 
 fn template() -> Model {

@@ -3,8 +3,9 @@
 use crate::support::binaries::binaries;
 use crate::support::lists::ids;
 use crate::support::{Client, PASSWORD, TestApp, alone, anon_at};
+use emulators::data::Data;
 use futures::future::join_all;
-use local::{Data, Local};
+use local::Local;
 use serde_json::json;
 use std::collections::{BTreeSet, HashSet};
 use std::io::{BufRead, BufReader};

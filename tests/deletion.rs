@@ -5,8 +5,9 @@ use crate::support::bulk::{Person, people};
 use crate::support::lists::{ids, page_ids, walk};
 use crate::support::services::Items;
 use crate::support::{Client, PASSWORD, TestApp, User, archive, files, set, set_moderator};
+use emulators::faults::{Death, Faults, Profile};
+use emulators::lambda::InvokeError;
 use futures::future::join_all;
-use local::{Death, Faults, InvokeError, Profile};
 use serde_json::json;
 use shared::table::design::EntityKey;
 use std::collections::BTreeSet;
@@ -339,7 +340,7 @@ async fn assert_gone(app: &TestApp, world: &World) {
     }
     for queue in &app.model().queues {
         let counts = app.queue(&queue.name).await.expect("a queue");
-        assert_eq!(format!("{counts:?}"), format!("{:?}", local::services::sqs::Counts::default()), "{}", queue.name);
+        assert_eq!(format!("{counts:?}"), format!("{:?}", emulators::sqs::Counts::default()), "{}", queue.name);
     }
     app.audit().await;
 }

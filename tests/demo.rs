@@ -3,10 +3,10 @@
 use crate::support::binaries::binaries;
 use crate::support::lists::walk;
 use crate::support::{TestApp, alone};
-use local::Data;
-use local::demo::PASSWORD;
+use emulators::data::Data;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use tools::demo::PASSWORD;
 
 async fn command(folder: &Path, people: u16, posts: u16) -> Child {
     let mut command = Command::new(binaries().await.join("perch"));

@@ -2,7 +2,7 @@
 
 use crate::support::lists::{ids, newest_first, walk};
 use crate::support::{TestApp, User};
-use local::{Fault, Faults, Profile};
+use emulators::faults::{Fault, Faults, Profile};
 use serde_json::json;
 
 /// People who follow, post, like and change their minds: the end is right, and these faults happened.

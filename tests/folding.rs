@@ -3,14 +3,15 @@
 use crate::support::bulk::app_of;
 use crate::support::lists::page_ids;
 use crate::support::{Client, TestApp};
-use local::audit::Target;
-use local::{Data, reindex};
+use emulators::data::Data;
 use serde_json::json;
 use shared::ids::{PostId, UserId};
 use shared::models::names::NamesIndexed;
 use shared::models::search::{Indexed, Term};
 use shared::table::design::key;
 use shared::table::{Op, Read};
+use tools::audit::Target;
+use tools::reindex;
 
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()

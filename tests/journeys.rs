@@ -3,7 +3,8 @@
 use crate::support::lists::{ids, page_ids, walk};
 use crate::support::shape::Shape;
 use crate::support::{PASSWORD, TestApp, token_in, until};
-use local::{Data, Options};
+use emulators::data::Data;
+use local::Options;
 use serde_json::json;
 
 /// How a journey's service differs from the usual one.

@@ -398,7 +398,7 @@ async fn sockets_end_when_their_time_is_over_or_nothing_is_said() {
 #[tokio::test]
 async fn sockets_survive_nothing_but_a_client_opens_another_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let data = local::Data::Dir(folder.path().to_owned());
+    let data = emulators::data::Data::Dir(folder.path().to_owned());
     let app = TestApp::with(|options| options.data = data.clone()).await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let mut socket = ann.listen(&app).await;

@@ -4,7 +4,7 @@
 use crate::support::browser::Page;
 use crate::support::film::spread;
 use crate::support::{TestApp, alone};
-use local::services::s3::BucketRequest;
+use emulators::s3::BucketRequest;
 use serde_json::{Value, json};
 
 const PHOTO: &[u8] = include_bytes!("fixtures/photo.jpg");

@@ -8,7 +8,7 @@ mod story;
 mod world;
 
 use crate::support::{TestApp, alone, set};
-use local::{Faults, Profile};
+use emulators::faults::{Faults, Profile};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -3,12 +3,15 @@
 use crate::support::bulk::{app_of, people};
 use crate::support::lists::{ids, page_ids, walk};
 use crate::support::{Client, PASSWORD, Response, TestApp, User, set, set_moderator, token_in};
+use emulators::data::Data;
+use emulators::faults::{Death, Faults, Profile};
+use emulators::lambda::InvokeError;
 use futures::future::{join, join_all};
-use local::audit::Target;
-use local::{Data, Death, Faults, InvokeError, Options, Profile};
+use local::Options;
 use serde_json::{Value, json};
 use shared::ids::UserId;
 use std::time::Duration;
+use tools::audit::Target;
 
 /// A service whose first moderator is called warden.
 fn moderated(options: &mut Options) {
@@ -522,7 +525,7 @@ async fn whoever_runs_the_service_names_moderators() {
     let folder = tempfile::tempdir().unwrap();
     let host = || TestApp::with(|options| options.data = Data::Dir(folder.path().to_owned()));
     let target = Target::Folder(folder.path().to_owned());
-    let appoint = async |name: &str, is_moderator| local::accounts::appoint(&target, name, is_moderator).await;
+    let appoint = async |name: &str, is_moderator| tools::accounts::appoint(&target, name, is_moderator).await;
     assert!(appoint("gull", true).await.unwrap_err().to_string().contains("is no data folder"));
     let app = host().await;
     let gull = app.user("gull").await;

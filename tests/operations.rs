@@ -2,9 +2,9 @@
 //! to its end.
 
 use crate::samples::{read, table};
-use local::template::{Event, Function, Model};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use template::{Event, Function, Model};
 
 fn template() -> Model {
     Model::parse(&read("template.yaml"), &BTreeMap::new()).unwrap()

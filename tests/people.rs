@@ -2,8 +2,9 @@
 
 use crate::support::lists::{page_ids, walk};
 use crate::support::{Client, PASSWORD, TestApp, User, set, set_moderator, token_in};
+use emulators::faults::{Death, Faults, Profile};
+use emulators::lambda::InvokeError;
 use futures::future::join_all;
-use local::{Death, Faults, InvokeError, Profile};
 use serde_json::{Value, json};
 
 async fn found(client: &Client, query: &str) -> Vec<String> {

@@ -4,7 +4,7 @@ use crate::support::bulk::people;
 use crate::support::import::{Import, put};
 use crate::support::lists::{ids, walk};
 use crate::support::{Client, TestApp, alone};
-use local::Data;
+use emulators::data::Data;
 use serde_json::json;
 use shared::clock::{Clock, Timestamp};
 use shared::ids::{PostId, UserId};

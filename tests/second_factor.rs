@@ -4,14 +4,14 @@ use crate::support::archive;
 use crate::support::authenticator::{Authenticator, enrol};
 use crate::support::bulk::app_with_keys;
 use crate::support::{PASSWORD, Response, TestApp, User, token_in};
+use emulators::data::Data;
 use futures::future::join_all;
-use local::Data;
-use local::accounts::turn_off_second_factor;
-use local::audit::Target;
 use serde_json::{Value, json};
 use shared::models::session::NetworkNames;
 use shared::store;
 use std::time::Duration;
+use tools::accounts::turn_off_second_factor;
+use tools::audit::Target;
 
 const NEW: &str = "auk under the cliff";
 

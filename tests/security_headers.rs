@@ -2,9 +2,9 @@
 
 use crate::support::TestApp;
 use crate::support::files::{png, upload};
-use local::template::Model;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use template::Model;
 
 /// What every answer carries that is no page.
 const COMMON: [(&str, &str); 3] = [

@@ -241,7 +241,7 @@ async fn following_five_thousand_of_twenty_thousand_costs_little() {
     let job = json!({"job": "suggest", "user": ann.id}).to_string();
     let event = json!({"Records": [{"messageId": "1", "receiptHandle": "1", "body": job, "eventSource": "aws:sqs"}]});
     app.invoke("index", &event).await.expect("an answer");
-    let units = |calls: Vec<local::wire::Call>| calls.iter().map(|call| call.read_units).sum::<f64>();
+    let units = |calls: Vec<emulators::wire::Call>| calls.iter().map(|call| call.read_units).sum::<f64>();
     let background = units(wire.take());
     let page = ann.get("/users/suggestions").await.expect(200);
     let request = units(wire.take());

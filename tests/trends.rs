@@ -3,8 +3,9 @@
 use crate::support::bulk::{app_of, people};
 use crate::support::services::shuffled;
 use crate::support::{Client, PASSWORD, TestApp, User, set, until};
+use emulators::faults::{Death, Faults, Profile};
+use emulators::lambda::InvokeError;
 use futures::future::join_all;
-use local::{Death, Faults, InvokeError, Profile};
 use serde_json::{Value, json};
 use shared::store::trends;
 use std::time::Duration;

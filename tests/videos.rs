@@ -2,7 +2,8 @@
 
 use crate::support::film::media_of;
 use crate::support::{Client, TestApp, alone, files, until};
-use local::{Death, Faults, InvokeError, Profile};
+use emulators::faults::{Death, Faults, Profile};
+use emulators::lambda::InvokeError;
 use serde_json::{Value, json};
 
 /// What the fixtures tell: places, makers, names and times.

@@ -81,8 +81,6 @@ pub const KEYS_RETRIED: Duration = Duration::from_secs(30);
 /// A message to a socket. API Gateway answers in some 10 ms, a new connection to it in some 50; a socket that takes
 /// longer has a slow reader, and is closed rather than waited for.
 pub const PUSH_TIMEOUT: Duration = Duration::from_secs(1);
-/// Messages the local gateway keeps for a socket that does not read them; one more closes it.
-pub const SOCKET_BACKLOG: usize = 64;
 
 // ---------------------------------------------------------------- workers
 

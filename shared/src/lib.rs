@@ -2,8 +2,6 @@
 
 /// Every limit that is set on purpose.
 pub mod backpressure;
-/// Time, told in one place.
-pub mod clock;
 /// The environment, read in one place.
 pub mod config;
 /// The one error: what the client sees and what the log sees.
@@ -53,5 +51,6 @@ pub mod http;
 pub mod lambda;
 
 pub use app::App;
+pub use clock;
 pub use config::Config;
 pub use error::{Error, Result};

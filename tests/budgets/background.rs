@@ -4,7 +4,7 @@ use super::{app, cost_of_any, name, ulid};
 use crate::support::bulk::{Person, app_of, people};
 use crate::support::live::Handshake;
 use crate::support::{TestApp, alone};
-use local::wire::Call;
+use emulators::wire::Call;
 use serde_json::{Value, json};
 use shared::ids::{GroupId, UserId};
 use shared::store;

@@ -2,7 +2,7 @@
 //! requests.
 
 use dynoxide::{Database, ImportOptions};
-use local::services::dynamodb::DynamoDb;
+use emulators::dynamodb::DynamoDb;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::table::design::{Key, PARTITION_KEY, SORT_KEY};

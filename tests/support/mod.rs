@@ -20,16 +20,18 @@ pub(crate) mod stack;
 
 pub(crate) use client::{Call, Client, Http, Response};
 
-use local::services::ses::Mail;
-use local::services::sqs::Counts;
-use local::template::Model;
-use local::{DeadLetter, Endpoints, InvokeError, Local, Options};
+use emulators::Endpoints;
+use emulators::lambda::InvokeError;
+use emulators::ses::Mail;
+use emulators::sqs::Counts;
+use local::{DeadLetter, Local, Options};
 use serde_json::{Value, json};
 use shared::clock::{Clock, Timestamp};
 use stack::Stack;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
+use template::Model;
 
 /// How long [`until`] waits; generous, for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);

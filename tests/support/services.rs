@@ -4,10 +4,10 @@ use super::{Host, TestApp};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use local::Pattern;
-use local::template::Event;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use template::Event;
 
 /// Items as DynamoDB writes them in JSON, by their keys.
 pub(crate) type Items = BTreeMap<(String, String), Value>;

@@ -3,17 +3,21 @@
 
 use super::Http;
 use crate::samples::read;
+use emulators::Endpoints;
+use emulators::data::Data;
+use emulators::lambda::InvokeError;
+use emulators::ses::Mail;
+use emulators::sqs::Counts;
 use http::{Method, Request, request};
-use local::services::ses::Mail;
-use local::services::sqs::Counts;
-use local::template::Model;
-use local::{Data, DeadLetter, Endpoints, InvokeError, Options, SocketTimes, audit};
+use local::{DeadLetter, Options, SocketTimes};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::TcpStream;
+use template::Model;
+use tools::audit;
 
 /// How a test ends that can't be run on a stack; `scripts/deploy_check` takes it for skipped.
 const NEEDS_LOCAL_HOST: &str = "needs the local host";
