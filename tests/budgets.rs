@@ -1,7 +1,7 @@
 //! What each operation costs, as DynamoDB tells it (`ReturnConsumedCapacity`), and which of its reads are strong.
 //!
 //! Each budget is a line: rounds that wait on each other, read units, write units, and the calls. `!` marks a strong
-//! read. Written units of transactions are twice a plain write's. `docs/architecture.md` has the same figures.
+//! read. Written units of transactions are twice a plain write's. `docs/table.md` has the same figures.
 
 use crate::support::bulk::{Person, app_of, people};
 use crate::support::{Response, TestApp, alone, archive, files, set, token_in};

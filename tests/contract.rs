@@ -357,7 +357,7 @@ fn every_trigger_has_a_sample_event() {
     assert_eq!(shown.collect::<BTreeSet<_>>(), triggers);
 }
 
-/// The charts of `table/design.rs`, which the architecture shows too.
+/// The charts of `table/design.rs`, which `docs/table.md` shows too.
 fn chart(heading: &str) -> Vec<Vec<String>> {
     let code = read("shared/src/table/design.rs");
     let docs: Vec<_> = code.lines().filter_map(|line| line.strip_prefix("//!")).map(str::trim_start).collect();
@@ -366,9 +366,9 @@ fn chart(heading: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn the_charts_are_the_same_in_code_and_documents() {
-    let architecture = read("docs/architecture.md");
+    let document = read("docs/table.md");
     for heading in ["## Entities", "## Access patterns"] {
-        assert_eq!(table(&architecture, heading), chart(heading), "{heading}");
+        assert_eq!(table(&document, heading), chart(heading), "{heading}");
     }
 }
 

@@ -284,7 +284,7 @@ fn entities(items: &Items) -> BTreeSet<String> {
 
 /// Every entity of the chart.
 fn charted() -> BTreeSet<String> {
-    let rows = crate::samples::table(&crate::samples::read("docs/architecture.md"), "## Entities");
+    let rows = crate::samples::table(&crate::samples::read("docs/table.md"), "## Entities");
     rows.into_iter().skip(2).map(|row| row[0].clone()).collect()
 }
 
