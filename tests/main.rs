@@ -37,6 +37,7 @@ mod browser;
 mod command_line;
 mod contract;
 mod conventions;
+mod crate_graph;
 mod cursors;
 mod deletion;
 mod deletion_late;
