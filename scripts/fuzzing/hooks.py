@@ -104,14 +104,15 @@ def filter_body(context: HookContext, body):
 @schemathesis.hook
 def filter_case(context: HookContext, case: Case):
     """What was made to be invalid and is valid once it is sent. A form's parts are texts: what was made no text, an object or
-    a list of one, is one again. A field that is blank is as if it was not sent, in a form as in JSON (docs/api.md)."""
-    if not isinstance(case.body, dict) or not (case.meta and case.meta.generation.mode.is_negative):
+    a list of one, is one again. What is blank is as if it was not sent, in JSON, a form
+    or a query (docs/api.md)."""
+    if not (case.meta and case.meta.generation.mode.is_negative):
         return True
-    parts = case.body.values()
-    if any(isinstance(part, str) and not part.strip() for part in parts):
+    body = case.body if isinstance(case.body, dict) else {}
+    if any(isinstance(part, str) and not part.strip() for part in [*body.values(), *(case.query or {}).values()]):
         return False
     is_text = lambda part: isinstance(part, (str, bytes)) or isinstance(part, list) and len(part) != 1
-    return case.media_type != "multipart/form-data" or all(map(is_text, parts))
+    return case.media_type != "multipart/form-data" or all(map(is_text, body.values()))
 
 
 @schemathesis.hook
