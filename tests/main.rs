@@ -21,6 +21,7 @@ mod readme;
 mod scheduled;
 mod search;
 mod second_factor;
+mod stored_items;
 mod support;
 mod under_faults;
 
