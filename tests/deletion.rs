@@ -181,7 +181,7 @@ pub(crate) async fn world(app: &TestApp, flock: &[Person]) -> World {
 
     // What I write and upload.
     let picture = files::upload(&me, "image/png", files::png()).await;
-    let loose = files::upload(&me, "image/png", files::png()).await;
+    let unattached = files::upload(&me, "image/png", files::png()).await;
     let avatar = files::upload(&me, "image/png", files::png()).await;
     me.call(http::Method::PATCH, "/users").json(&json!({"avatar_media_id": avatar})).await.expect(200);
     let with_picture = json!({"content": "Low #tideline with @cat.", "media_ids": [picture]});
@@ -257,7 +257,7 @@ pub(crate) async fn world(app: &TestApp, flock: &[Person]) -> World {
     // Not counted yet.
     app.pause_workers().await;
     me.comment(&theirs, "One more.").await;
-    let media = [picture, loose, avatar].iter().map(|id| id.trim_start_matches("med_").to_owned()).collect();
+    let media = [picture, unattached, avatar].iter().map(|id| id.trim_start_matches("med_").to_owned()).collect();
     World { me, bob, cat, own, media }
 }
 
@@ -275,7 +275,7 @@ impl User {
 }
 
 /// Not somebody's, or there only once an account is deleted.
-const NOBODYS: [&str; 5] = ["Publisher", "Sweeper", "TagCount", "Top", "Deletion"];
+const NOBODYS: [&str; 5] = ["Publisher", "CleanupCursor", "TagCount", "TrendingSnapshot", "Deletion"];
 
 fn entities(items: &Items) -> BTreeSet<String> {
     items.keys().filter_map(|(pk, sk)| Some(EntityKey::read(pk, sk)?.name().to_owned())).collect()

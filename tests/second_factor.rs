@@ -305,7 +305,7 @@ async fn a_factor_outlives_the_key_it_was_sealed_with() {
     let (old, new) = (app.signing_keys().await["current"].clone(), "b".repeat(64));
     let put = async |keys: Value| {
         app.put_signing_keys(&keys).await;
-        app.advance(shared::backpressure::KEYS_KEPT);
+        app.advance(shared::limits::KEYS_KEPT);
         app.user(&format!("tern_{}", phone.code(&app))).await;
     };
     put(json!({"current": new, "previous": old})).await;

@@ -12,7 +12,7 @@ use crate::support::files::{film, photo, png, send, upload};
 use crate::support::{Client, PASSWORD, TestApp, User, set, set_moderator};
 use serde_json::{Map, Value, json};
 use shared::clock::Timestamp;
-use shared::table::design::WRITE;
+use shared::table::design::WRITE_TOKEN;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use ulid::Ulid;
@@ -99,7 +99,7 @@ impl Names {
 
     fn attributes(&self, item: &Map<String, Value>) -> Map<String, Value> {
         let sorted: BTreeMap<_, _> = item.iter().collect();
-        let plain = |name: &str, value| if name == WRITE { json!("<write token>") } else { self.value(value) };
+        let plain = |name: &str, value| if name == WRITE_TOKEN { json!("<write token>") } else { self.value(value) };
         sorted.into_iter().map(|(name, value)| (self.text(name), plain(name, value))).collect()
     }
 

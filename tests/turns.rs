@@ -18,7 +18,8 @@ async fn app(fanout_limit: &str) -> TestApp {
 
 /// Twenty other authors to merge, which are enough: whoever crosses now pushes to this follower all the same.
 async fn merge_enough(app: &TestApp, user: &Person) {
-    let row = |n: u16| Op::put(key::merged(user.id, UserId::from_ulid(u128::from(n).into())), &json!({"epoch": 1}));
+    let row =
+        |n: u16| Op::put(key::merged_author(user.id, UserId::from_ulid(u128::from(n).into())), &json!({"epoch": 1}));
     let rows = (0..20).map(|n| row(n).expect("an item")).collect();
     app_of(app, "fanout").table().batch_write(rows).await.expect("rows");
 }
@@ -245,8 +246,8 @@ async fn told_when_the_record_comes_again(set_aside: bool) {
     let dispatch = app_of(&app, "dispatch");
     let edge = store::follows::edge(&dispatch, users[2].id, star.id, Read::Strong).await.expect("an answer");
     let edges = vec![(users[2].id, edge.expect("an edge"))];
-    let turn = store::ledgers::settle_follows(&dispatch, star.id, edges).await.expect("counted").turn;
-    assert!(turn.is_some_and(|turn| turn.to_merging && turn.epoch == 1), "{turn:?}");
+    let change = store::ledgers::settle_follows(&dispatch, star.id, edges).await.expect("counted").mode_change;
+    assert!(change.is_some_and(|change| change.to_merging && change.epoch == 1), "{change:?}");
     if set_aside {
         let records = app.stream().await.split_off(workers.seen);
         workers.seen += records.len();
@@ -278,7 +279,7 @@ async fn a_walk_that_comes_again_leaves_a_follower_where_the_first_one_did() {
     app.settle().await;
     let before = delivery(&app, star).await;
     // Now there would be room among those whom this follower merges.
-    let row = key::merged(users[0].id, UserId::from_ulid(3_u128.into()));
+    let row = key::merged_author(users[0].id, UserId::from_ulid(3_u128.into()));
     app.delete_item(&json!({"PK": {"S": row.pk()}, "SK": {"S": row.sk()}})).await;
     let walk = json!({"job": "crossed", "author": star.id, "epoch": 1, "after": null}).to_string();
     app.work("fanout", &[walk]).await;

@@ -8,7 +8,7 @@ mod proxy;
 mod rates;
 pub(crate) mod replica;
 
-pub(crate) use delivery::{Delivery, Post};
+pub(crate) use delivery::{Delivery, MessageFaults};
 use fastrand::Rng;
 pub(crate) use kill::Armed;
 pub use kill::Death;
@@ -118,8 +118,8 @@ impl FaultLayer {
         self.killer(function).arm_at(invocation, death)
     }
 
-    pub(crate) fn post(&self) -> Post {
-        Post { dice: self.dice("queues") }
+    pub(crate) fn messages(&self) -> MessageFaults {
+        MessageFaults { dice: self.dice("queues") }
     }
 
     fn killer(&self, function: &str) -> Arc<Killer> {

@@ -158,7 +158,7 @@ async fn services(
     let connections = Connections::start(connections);
     let (dynamodb, sqs, ses, s3) = futures::try_join!(
         table,
-        Sqs::start_under(faults.as_ref().map(FaultLayer::post), sqs, dir, durability, queues.collect()),
+        Sqs::start_under(faults.as_ref().map(FaultLayer::messages), sqs, dir, durability, queues.collect()),
         Ses::start(ses, dir, durability),
         S3::start(s3, dir, durability, &model.buckets, (ACCESS_KEY_ID, SECRET_ACCESS_KEY)),
     )?;

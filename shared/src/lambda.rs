@@ -1,7 +1,7 @@
 //! The Lambda runtime's glue, for each function's `main`, and the loop over a queue's messages.
 
-use crate::backpressure::{MESSAGE_TIMEOUT, MESSAGES_AT_ONCE, RECEIVES, back_off};
 use crate::clock::Clock;
+use crate::limits::{MESSAGE_TIMEOUT, MESSAGES_AT_ONCE, RECEIVES, back_off};
 use crate::metrics::{EmbeddedMetrics, TARGET};
 use crate::{App, Config};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
@@ -196,7 +196,7 @@ async fn failed(app: &App, message: SqsMessage, error: &crate::Error) -> Option<
     let reason = error.to_string();
     tracing::error!(message_id, receives, reason, "message failed");
     let next = if error.is_passing() && receives < RECEIVES {
-        app.jobs().put_back(message.receipt_handle.as_deref().unwrap_or_default(), back_off(receives)).await
+        app.jobs().retry_later(message.receipt_handle.as_deref().unwrap_or_default(), back_off(receives)).await
     } else {
         let about = [
             ("reason", attribute(&reason)),
@@ -204,7 +204,7 @@ async fn failed(app: &App, message: SqsMessage, error: &crate::Error) -> Option<
             ("receives", receives.to_string()),
             ("message_id", attribute(&message_id)),
         ];
-        match app.jobs().bury(message.body.as_deref().unwrap_or_default(), &about).await {
+        match app.jobs().dead_letter(message.body.as_deref().unwrap_or_default(), &about).await {
             Ok(()) => return None,
             Err(error) => Err(error),
         }

@@ -1,7 +1,5 @@
 //! What two functions need. A guided tour, from the bottom up; each module uses only those above it.
 
-/// Every limit that is set on purpose.
-pub mod backpressure;
 /// Time, told in one place.
 pub mod clock;
 /// The environment, read in one place.
@@ -10,6 +8,8 @@ pub mod config;
 pub mod error;
 /// Prefixed ids that sort by creation.
 pub mod ids;
+/// Every limit that is set on purpose.
+pub mod limits;
 /// Figures of the business, for CloudWatch.
 pub mod metrics;
 /// Secrets: signing keys, derived tokens, passwords.
@@ -40,12 +40,12 @@ pub mod push;
 /// The one value every handler gets.
 pub mod app;
 
-/// Whom a reader sees: the one place that decides it.
-pub mod rules;
 /// From bytes to a picture or video that can be shown.
 pub mod uploads;
 /// Response types and the read pipeline that more than one function uses.
 pub mod views;
+/// Whom a reader sees: the one place that decides it.
+pub mod visibility;
 
 /// The HTTP manners every router gets.
 pub mod http;

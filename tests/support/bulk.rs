@@ -74,7 +74,7 @@ pub(crate) async fn crowd(app: &TestApp, user: &User) {
     let until = Clock::default().now() + Duration::from_secs(3_600);
     let row = |n: u128| {
         let value = json!({"unf_until": until, "ttl": until.seconds()});
-        Op::put(key::negative(id, UserId::from_ulid(ulid::Ulid::from_parts(1, n))), &value).expect("a row")
+        Op::put(key::relationship(id, UserId::from_ulid(ulid::Ulid::from_parts(1, n))), &value).expect("a row")
     };
     app_of(app, "users").table().batch_write((0..200).map(row).collect()).await.expect("rows");
 }

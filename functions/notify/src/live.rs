@@ -4,22 +4,22 @@ use futures::future::join_all;
 use shared::App;
 use shared::error::{Error, Result};
 use shared::ids::{ActivityId, SessionId, UserId};
-use shared::models::notification::{Told, Topic};
+use shared::models::notification::{Notified, Topic};
 use shared::models::socket::{Channel, Message, Socket};
 use shared::push::Pushed;
 use shared::store::sockets;
 use shared::views;
 
 /// Tells the owner's sockets what was told. A repeated message tells the same again, under the same ids.
-pub(crate) async fn notifications(app: &App, topic: &Topic, told: &[Told]) -> Result<()> {
-    if told.is_empty() {
+pub(crate) async fn notifications(app: &App, topic: &Topic, notified: &[Notified]) -> Result<()> {
+    if notified.is_empty() {
         return Ok(());
     }
     let open = open(app, topic.owner, Channel::Notifications).await?;
     if open.is_empty() {
         return Ok(());
     }
-    let messages = views::notification::messages(app, topic, told).await?;
+    let messages = views::notification::messages(app, topic, notified).await?;
     deliver(app, &open, &messages).await
 }
 

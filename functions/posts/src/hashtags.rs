@@ -35,7 +35,9 @@ pub(crate) struct Trending {
     items: Vec<TrendView>,
 }
 
-/// The hashtags used most lately, at most 50.
+/// List trending hashtags
+///
+/// Those used most lately, at most 50.
 ///
 /// Counted anew every five minutes. An author counts once per hashtag and day, in posts, not in comments, and weighs half
 /// after six hours; a hashtag of fewer than three authors is left out.

@@ -24,7 +24,9 @@ pub(crate) struct SearchParams {
     query: String,
 }
 
-/// People by username, by words of their full name, or by address.
+/// Search users
+///
+/// By username, by words of their full name, or by address.
 ///
 /// An exact username first, then whole words of a full name, then beginnings; among those on a page whom people I follow
 /// follow, as far as my suggestions know; then whoever is followed most widely. By a whole address only those who have
@@ -57,6 +59,8 @@ pub(crate) async fn search_users(State(app): State<App>, bearer: Bearer, query: 
     query.page(&app, &list, cards(&app, Some(&viewer), &people).await?, next.as_deref())
 }
 
+/// List suggested users
+///
 /// Whom to follow, best first, each with its reason.
 ///
 /// Friends of friends, people with the same interests or hashtags, and those whom many follow; never myself, whom I

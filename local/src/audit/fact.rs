@@ -4,7 +4,7 @@ use super::book::Sides;
 use shared::ids::{GroupId, MediaId, NotificationId, PostId, ReportId, UserId};
 use shared::models::days::{Counted, Day, Hour};
 use shared::models::group::Role;
-use shared::models::scheduled::Due;
+use shared::models::scheduled::DueEntry;
 use ulid::Ulid;
 
 /// Something that two sides of the table tell of.
@@ -49,7 +49,7 @@ pub(super) enum Fact {
     /// Under how many beginnings somebody is found; the rows there.
     NameRows(UserId),
     /// A post that waits; its entry in the hour in which it is due.
-    Due(Due),
+    DueEntry(DueEntry),
     /// A notification's count; its events.
     Events { owner: UserId, group: NotificationId },
     /// A group's counter; its counted members.
@@ -133,8 +133,10 @@ impl Fact {
             Self::Names(user) if lacks => format!("{user} is not found by any name"),
             Self::Names(user) => format!("{user} is gone or suspended, but found by name"),
             Self::NameRows(user) => counter("the number of rows", format!("the names of {user}"), "rows are"),
-            Self::Due(Due { user, id, .. }) if lacks => format!("{id} of {user} waits, but is not due at its time"),
-            Self::Due(Due { user, id, .. }) => format!("{id} of {user} does not wait, but is due"),
+            Self::DueEntry(DueEntry { user, id, .. }) if lacks => {
+                format!("{id} of {user} waits, but is not due at its time")
+            }
+            Self::DueEntry(DueEntry { user, id, .. }) => format!("{id} of {user} does not wait, but is due"),
             Self::Merging { author, follower } if lacks => {
                 format!("{follower} follows {author}, but merges no posts of it")
             }

@@ -4,7 +4,7 @@ mod protocol;
 
 use super::sqlite::Sqlite;
 use super::{ACCOUNT, Durability, Listener, REGION, listen};
-use crate::faults::Post;
+use crate::faults::MessageFaults;
 use md5::{Digest, Md5};
 use rusqlite::Error::{FromSqlConversionFailure, ToSqlConversionFailure};
 use rusqlite::types::Type;
@@ -117,7 +117,7 @@ pub struct Sqs {
     /// Told when a message was hidden for some time.
     hidden: Arc<Notify>,
     unsent: Arc<Mutex<Vec<Unsent>>>,
-    faults: Option<Arc<Post>>,
+    faults: Option<Arc<MessageFaults>>,
     endpoint: String,
 }
 
@@ -141,7 +141,7 @@ impl Sqs {
 
     /// The same under faults.
     pub(crate) async fn start_under(
-        faults: Option<Post>,
+        faults: Option<MessageFaults>,
         (listener, endpoint): Listener,
         dir: &Path,
         durability: Durability,
@@ -376,7 +376,7 @@ fn receive(
     queue: &QueueSpec,
     max: usize,
     timeout: Duration,
-    faults: Option<&Post>,
+    faults: Option<&MessageFaults>,
 ) -> rusqlite::Result<Vec<Message>> {
     let now = now();
     // Most looks find nothing, and need no transaction.
@@ -394,8 +394,8 @@ fn receive(
             }
             None => visible(&transaction, &queue.name, now, max)?,
         };
-        let buried = bury(&transaction, queue, &found, now)?;
-        if buried == 0 {
+        let dead_lettered = dead_letter(&transaction, queue, &found, now)?;
+        if dead_lettered == 0 {
             let numbers = found.into_iter().map(|(number, _)| number);
             let messages = numbers.map(|number| take(&transaction, number, now, timeout)).collect::<Result<_, _>>()?;
             transaction.commit()?;
@@ -431,16 +431,21 @@ fn take(transaction: &Transaction<'_>, number: i64, now: i64, timeout: Duration)
 }
 
 /// Moves what was received too often to the dead-letter queue, where the receive count goes on, as on AWS.
-fn bury(transaction: &Transaction<'_>, queue: &QueueSpec, found: &[(i64, u32)], now: i64) -> rusqlite::Result<usize> {
+fn dead_letter(
+    transaction: &Transaction<'_>,
+    queue: &QueueSpec,
+    found: &[(i64, u32)],
+    now: i64,
+) -> rusqlite::Result<usize> {
     let Some((dlq, limit)) = &queue.redrive else {
         return Ok(0);
     };
-    let mut buried = 0;
+    let mut dead_lettered = 0;
     for (number, _) in found.iter().filter(|(_, received)| received >= limit) {
-        buried += transaction
+        dead_lettered += transaction
             .execute("UPDATE messages SET queue = ?1, visible_at = ?2 WHERE number = ?3", params![dlq, now, number])?;
     }
-    Ok(buried)
+    Ok(dead_lettered)
 }
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {

@@ -83,7 +83,7 @@ pub(crate) async fn host_under(
         visibility_timeout: if faults.is_some() { Duration::from_secs(60) } else { Duration::from_millis(50) },
         redrive: queue.redrive_policy.as_ref().map(|to| (to.dead_letter_queue.clone(), to.max_receive_count)),
     });
-    let post = faults.map(FaultLayer::post);
+    let post = faults.map(FaultLayer::messages);
     let sqs = Sqs::start_under(post, listen().unwrap(), dir.path(), Durability::Fast, queues.collect()).await.unwrap();
     let client = Client::from_conf(sdk!(aws_sdk_dynamodb, dynamodb.endpoint()).build());
     let seen = Seen::default();

@@ -25,8 +25,8 @@ mod examples;
 mod links;
 
 use crate::error::Kind;
-use crate::http::limits::Action;
 use crate::http::paths;
+use crate::http::rate_limits::Action;
 use components::{header, parameter, problem, reference};
 use http::{Method, StatusCode};
 use serde_json::Value;

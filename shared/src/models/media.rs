@@ -47,7 +47,7 @@ pub struct Media {
     pub todo: bool,
     /// Nothing needs it any more: there until its files are gone.
     #[serde(default, rename = "un", skip_serializing_if = "std::ops::Not::not")]
-    pub undone: bool,
+    pub deleted: bool,
 }
 
 /// How far an upload has come.
@@ -147,7 +147,7 @@ impl Media {
             reason: None,
             ver: 1,
             todo: false,
-            undone: false,
+            deleted: false,
         }
     }
 

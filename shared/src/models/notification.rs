@@ -162,7 +162,7 @@ pub struct NotificationEvent {
 
 /// An act that was told, now or by an earlier delivery of the same message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Notified {
     pub act: Act,
     pub id: NotificationId,
     /// The notification it is part of; none where the owner wants no list of such.
@@ -219,8 +219,8 @@ pub struct ReadMark {
 
 impl NotificationDone {
     /// The act as it was told, if this is that act.
-    pub fn told(&self, act: &Act) -> Option<Told> {
-        (self.event == act.event).then(|| Told {
+    pub fn notified(&self, act: &Act) -> Option<Notified> {
+        (self.event == act.event).then(|| Notified {
             act: *act,
             id: self.id.unwrap_or(NotificationId::from_ulid(act.event)),
             group: self.group,
@@ -232,11 +232,11 @@ impl NotificationDone {
 
 impl ReadMark {
     /// An act is told next.
-    pub fn tell(&mut self, act: &Act, ways: Ways, now: Timestamp) -> Told {
+    pub fn notify(&mut self, act: &Act, ways: Ways, now: Timestamp) -> Notified {
         let id = if ways.list { self.next_id(act.event, now) } else { NotificationId::from_ulid(act.event) };
         let counts = ways.list && ways.live;
         self.seq += u64::from(counts);
-        Told { act: *act, id, group: None, seq: counts.then_some(self.seq), mailed: false }
+        Notified { act: *act, id, group: None, seq: counts.then_some(self.seq), mailed: false }
     }
 
     /// Whether all up to this one are read.

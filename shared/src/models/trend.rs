@@ -36,7 +36,7 @@ pub struct TagCount {
 
 /// What is used most.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Top {
+pub struct TrendingSnapshot {
     pub tags: Vec<Trend>,
     /// Seconds since the epoch.
     pub ttl: u64,

@@ -44,7 +44,7 @@ pub struct Profile {
 
 impl Profile {
     /// Whether others may see the account and what it wrote.
-    pub const fn is_standing(&self) -> bool {
+    pub const fn is_active(&self) -> bool {
         self.suspended.is_none() && self.deleted.is_none()
     }
 

@@ -3,10 +3,10 @@
 
 use super::{mail_tokens, sessions, users};
 use crate::App;
-use crate::backpressure::EDGE_REFUSALS;
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{UserId, new_ulid};
+use crate::limits::EDGE_REFUSALS;
 use crate::models::session::{MailAction, MailToken};
 use crate::models::user::{Account, Email, FormerEmail, Guard, PendingEmail};
 use crate::table::design::key;

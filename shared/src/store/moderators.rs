@@ -2,9 +2,9 @@
 
 use super::users;
 use crate::App;
-use crate::backpressure::REAPED_AT_ONCE;
 use crate::error::Result;
 use crate::ids::{UserId, new_ulid};
+use crate::limits::PURGED_AT_ONCE;
 use crate::models::report::{Act, Moderation};
 use crate::models::user::{Account, Guard};
 use crate::table::design::key;
@@ -14,9 +14,6 @@ use serde::Serialize;
 use ulid::Ulid;
 
 /// Is this a moderator? Access pattern 31.
-///
-/// # Errors
-/// Unavailable.
 pub async fn is_one(app: &App, id: UserId) -> Result<bool> {
     let account: Option<Account> = app.table().get(&key::account(id), Read::Strong).await?;
     Ok(account.is_some_and(|account| account.moderator))
@@ -24,9 +21,6 @@ pub async fn is_one(app: &App, id: UserId) -> Result<bool> {
 
 /// Gives the role to whoever has the name that the configuration tells and has verified the address that it tells: once per
 /// name, for a name may pass to another holder. Answers whether this is a moderator now.
-///
-/// # Errors
-/// Unavailable.
 pub async fn appoint_named(app: &App, me: UserId) -> Result<bool> {
     let Some((name, email)) = &app.config().moderator else { return Ok(false) };
     let is_theirs = |account: &Account| account.verified && account.email.folded() == email.folded();
@@ -59,9 +53,6 @@ pub async fn appoint_named(app: &App, me: UserId) -> Result<bool> {
 
 /// Makes somebody a moderator, or one no longer, for whoever runs the service. False when that is so already, or nobody
 /// has this id.
-///
-/// # Errors
-/// Unavailable.
 pub async fn appoint(app: &App, id: UserId, is_moderator: bool) -> Result<bool> {
     let moderation = change(app, id, is_moderator);
     match app.table().transact(vec![role(id, is_moderator), logged(&moderation)?]).await {
@@ -88,9 +79,6 @@ fn role(id: UserId, is_moderator: bool) -> Op {
 
 /// Takes a deleted account out of the log of a month: what was done stays, without whom it was done to, or by. Access
 /// pattern 64.
-///
-/// # Errors
-/// Unavailable.
 pub async fn forget(app: &App, user: UserId, month: &str, after: Option<&str>) -> Result<Option<String>> {
     let range = key::moderations(month);
     let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, ENTRIES, after).await?;
@@ -107,13 +95,13 @@ pub async fn forget(app: &App, user: UserId, month: &str, after: Option<&str>) -
             Err(error) => error.refused().map(|_| ()),
         }
     });
-    futures::stream::iter(writes.collect::<Vec<_>>()).buffer_unordered(REAPED_AT_ONCE).try_collect::<()>().await?;
+    futures::stream::iter(writes.collect::<Vec<_>>()).buffer_unordered(PURGED_AT_ONCE).try_collect::<()>().await?;
     Ok(rows.next)
 }
 
 /// The write that takes this alone out of an entry: another account that it names may be taken out at the same moment.
 fn without(entry: Ulid, name: &'static str, value: impl Serialize) -> Op {
-    Op::update(key::moderation(entry)).remove(name).when(Condition::equal(name, value)).repeatable()
+    Op::update(key::moderation(entry)).remove(name).when(Condition::equal(name, value)).without_write_token()
 }
 
 /// Entries looked through at once.

@@ -6,12 +6,12 @@
 //! from being one item.
 
 use crate::App;
-use crate::backpressure::TREND_SLOTS;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::ids::{PostId, UserId};
+use crate::limits::TREND_SLOTS;
 use crate::models::post::Post;
-use crate::models::trend::{TagCount, TagUse, Tally, Top, Trend, WINDOW, counts};
+use crate::models::trend::{TagCount, TagUse, Tally, Trend, TrendingSnapshot, WINDOW, counts};
 use crate::table::client::TRANSACTION_OPS;
 use crate::table::design::{TTL, key};
 use crate::table::{Condition, Op, Order, Read};
@@ -54,9 +54,6 @@ impl Change<'_> {
 }
 
 /// The writes by which a post, as it is now, counts for its author's use of its tags.
-///
-/// # Errors
-/// Unavailable.
 pub(super) async fn uses(app: &App, id: PostId, post: Option<&Post>, mut noted: BTreeMap<String, u64>) -> Result<Uses> {
     let now = key::hour(app.now());
     let wanted: BTreeSet<&str> = post.iter().flat_map(|post| &post.hashtags).map(String::as_str).collect();
@@ -128,9 +125,6 @@ fn slot(author: UserId) -> u64 {
 }
 
 /// Counts anew what is used most, from the last day's counts. Access pattern 33.
-///
-/// # Errors
-/// Unavailable.
 pub async fn refresh(app: &App) -> Result<()> {
     let (now, mut tally) = (app.now(), Tally::default());
     let hour = key::hour(now);
@@ -148,7 +142,7 @@ fn top_of(tags: Vec<Trend>, now: Timestamp) -> Result<Op> {
     if tags.is_empty() {
         return Ok(Op::delete(key::top()));
     }
-    Ok(Op::put(key::top(), &Top { tags, ttl: (now + TOP_LIFETIME).seconds() })?)
+    Ok(Op::put(key::top(), &TrendingSnapshot { tags, ttl: (now + TOP_LIFETIME).seconds() })?)
 }
 
 /// The counts of a slot that count still: tag, hour, authors.
@@ -170,10 +164,7 @@ async fn counted(app: &App, slot: u64, now: u64) -> Result<Vec<(String, u64, u64
 }
 
 /// What is used most, as it was counted last. Access pattern 34.
-///
-/// # Errors
-/// Unavailable.
 pub async fn top(app: &App) -> Result<Vec<Trend>> {
-    let top: Option<Top> = app.table().get(&key::top(), Read::Eventual).await?;
+    let top: Option<TrendingSnapshot> = app.table().get(&key::top(), Read::Eventual).await?;
     Ok(top.map(|top| top.tags).unwrap_or_default())
 }

@@ -6,9 +6,9 @@ use crate::error::Result;
 use crate::ids::{PostId, UserId};
 use crate::models::notification::{NAMED_ACTORS, Notification, NotificationEvent, NotificationKind};
 use crate::models::viewer::Viewer;
-use crate::rules::{self, Sight, Subject};
-use crate::store::acts::{self, ToldAct};
-use crate::store::{cards, notifications};
+use crate::store::acts::{self, NotifiedAct};
+use crate::store::{notifications, user_cards};
+use crate::visibility::{self, ContentOwner, Visibility};
 use futures::future::{try_join_all, try_join3};
 use std::collections::HashSet;
 
@@ -25,44 +25,44 @@ pub(super) struct Shown {
 
 /// What is looked up for some acts: whether they stand, and whether their owner hears of who did them.
 struct Known<'a> {
-    standing: HashSet<ToldAct>,
+    active: HashSet<NotifiedAct>,
     cards: Cards,
-    sight: Sight<'a>,
+    visibility: Visibility<'a>,
 }
 
 impl<'a> Known<'a> {
-    async fn of(app: &App, viewer: &'a Viewer, acts: &[ToldAct]) -> Result<Self> {
+    async fn of(app: &App, viewer: &'a Viewer, acts: &[NotifiedAct]) -> Result<Self> {
         let people = acts.iter().map(|act| act.actor);
-        let about: Vec<Subject> =
+        let about: Vec<ContentOwner> =
             acts.iter().flat_map(|act| subjects(std::slice::from_ref(&act.actor), act.post, act.group)).collect();
-        let (standing, cards, sight) = try_join3(
-            acts::standing(app, viewer.id, acts),
-            cards::load(app, people),
-            rules::sight(app, Some(viewer), about),
+        let (active, cards, visibility) = try_join3(
+            acts::active(app, viewer.id, acts),
+            user_cards::load(app, people),
+            visibility::load(app, Some(viewer), about),
         )
         .await?;
-        Ok(Self { standing, cards, sight })
+        Ok(Self { active, cards, visibility })
     }
 
-    fn shows(&self, act: &ToldAct) -> bool {
-        self.standing.contains(act) && self.cards.contains_key(&act.actor) && self.sight.hears_of(act.actor)
+    fn shows(&self, act: &NotifiedAct) -> bool {
+        self.active.contains(act) && self.cards.contains_key(&act.actor) && self.visibility.not_muted(act.actor)
     }
 }
 
 /// The acts of a notification that it names itself.
-fn named(one: &Notification) -> impl Iterator<Item = ToldAct> {
+fn named(one: &Notification) -> impl Iterator<Item = NotifiedAct> {
     let Notification { kind, post, group, comment, .. } = *one;
     one.actors.iter().map(move |actor| {
         // Of comments the latest alone is named.
         let comment = comment.filter(|comment| comment.author == *actor);
-        ToldAct { kind, actor: *actor, post, group, comment }
+        NotifiedAct { kind, actor: *actor, post, group, comment }
     })
 }
 
 /// An event as an act.
-pub(super) fn act_of(event: &NotificationEvent) -> ToldAct {
+pub(super) fn act_of(event: &NotificationEvent) -> NotifiedAct {
     let NotificationEvent { kind, actor, post, comment, of, .. } = *event;
-    ToldAct { kind, actor, post, group: of, comment }
+    NotifiedAct { kind, actor, post, group: of, comment }
 }
 
 /// Which of these events are shown, and the cards of who did them.
@@ -70,18 +70,18 @@ pub(super) async fn events(
     app: &App,
     viewer: &Viewer,
     found: &[NotificationEvent],
-) -> Result<(HashSet<ToldAct>, Cards)> {
-    let acts: Vec<ToldAct> = found.iter().map(act_of).collect();
+) -> Result<(HashSet<NotifiedAct>, Cards)> {
+    let acts: Vec<NotifiedAct> = found.iter().map(act_of).collect();
     let known = Known::of(app, viewer, &acts).await?;
-    let is_shown = |act: &ToldAct| known.shows(act) && may_read(&known.sight, act.kind, act.post, act.group);
+    let is_shown = |act: &NotifiedAct| known.shows(act) && may_read(&known.visibility, act.kind, act.post, act.group);
     Ok((acts.into_iter().filter(is_shown).collect(), known.cards))
 }
 
 /// Those of these notifications that are shown, and the cards of whom they name.
 pub(super) async fn shown(app: &App, viewer: &Viewer, found: Vec<Notification>) -> Result<(Vec<Shown>, Cards)> {
-    let acts: Vec<ToldAct> = found.iter().flat_map(named).collect();
+    let acts: Vec<NotifiedAct> = found.iter().flat_map(named).collect();
     let known = Known::of(app, viewer, &acts).await?;
-    let readable = found.into_iter().filter(|one| may_read(&known.sight, one.kind, one.post, one.group));
+    let readable = found.into_iter().filter(|one| may_read(&known.visibility, one.kind, one.post, one.group));
     let (mut shown, mut unclear) = (Vec::new(), Vec::new());
     for (place, one) in readable.enumerate() {
         match by_names(&known, &one) {
@@ -129,7 +129,7 @@ async fn by_events(
 ) -> Result<(Vec<(usize, Shown)>, Cards)> {
     let events = found.iter().map(|(_, one)| notifications::latest_events(app, viewer.id, one, EVENTS));
     let events: Vec<Vec<NotificationEvent>> = try_join_all(events).await?;
-    let acts: Vec<ToldAct> = events.iter().flatten().map(act_of).collect();
+    let acts: Vec<NotifiedAct> = events.iter().flatten().map(act_of).collect();
     let known = Known::of(app, viewer, &acts).await?;
     let mut shown = Vec::new();
     for ((place, notification), events) in found.into_iter().zip(events) {

@@ -5,9 +5,9 @@
 
 use super::notifications::{read_mark, unchanged};
 use crate::App;
-use crate::backpressure::MARK_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{NotificationId, PostId, UserId};
+use crate::limits::MARK_REFUSALS;
 use crate::models::notification::{NAMED_ACTORS, Notification, NotificationEvent, NotificationKind, Topic};
 use crate::table::client::{TRANSACTION_OPS, back_off};
 use crate::table::design::key;
@@ -20,10 +20,7 @@ const TOGETHER: usize = TRANSACTION_OPS - 10;
 const PAGE: usize = 500;
 
 /// Takes an act of a deleted account out of the notification that tells of it.
-///
-/// # Errors
-/// Unavailable.
-pub async fn forget_event(app: &App, owner: UserId, id: NotificationId) -> Result<()> {
+pub async fn purge_event(app: &App, owner: UserId, id: NotificationId) -> Result<()> {
     for attempt in 0..MARK_REFUSALS {
         let row = key::notification_event(owner, id);
         let Some(event) = app.table().get::<NotificationEvent>(&row, Read::Strong).await? else { return Ok(()) };
@@ -121,10 +118,7 @@ async fn events(app: &App, owner: UserId, group: &Notification) -> Result<Vec<No
 
 /// Takes out of its author's list, and out of those of whom it mentions, what is told of a post that went with somebody's
 /// account.
-///
-/// # Errors
-/// Unavailable.
-pub async fn forget_post(app: &App, post: PostId, mentioned: &[UserId]) -> Result<()> {
+pub async fn purge_post(app: &App, post: PostId, mentioned: &[UserId]) -> Result<()> {
     forget_told(app, post.author, post, &[NotificationKind::Like, NotificationKind::Comment]).await?;
     for owner in mentioned {
         forget_told(app, *owner, post, &[NotificationKind::Mention]).await?;

@@ -14,26 +14,26 @@ use crate::error::{Error, Result};
 use crate::ids::{GroupId, PostId, UserId};
 use crate::models::group::Role;
 use crate::models::post::{Mention, Post};
-use crate::models::viewer::{Negative, Viewer};
-use crate::store::{groups, moderators, negatives};
+use crate::models::viewer::{Relationship, Viewer};
+use crate::store::{groups, moderators, relationships};
 use futures::future::try_join;
 use std::collections::{BTreeSet, HashMap};
 
 /// What somebody sees or does not see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
+pub enum ContentOwner {
     Person(UserId),
     /// What is shared in it, and who is in it.
     Group(GroupId),
 }
 
-impl From<UserId> for Subject {
+impl From<UserId> for ContentOwner {
     fn from(person: UserId) -> Self {
         Self::Person(person)
     }
 }
 
-impl From<GroupId> for Subject {
+impl From<GroupId> for ContentOwner {
     fn from(group: GroupId) -> Self {
         Self::Group(group)
     }
@@ -41,10 +41,10 @@ impl From<GroupId> for Subject {
 
 /// What stands between a reader and others, as far as these were asked for.
 #[derive(Debug, Default)]
-pub struct Sight<'a> {
+pub struct Visibility<'a> {
     viewer: Option<&'a Viewer>,
     /// What the viewer's prefix had no room for, of all who were asked for.
-    more: HashMap<UserId, Negative>,
+    more: HashMap<UserId, Relationship>,
     /// Likewise of groups: those that the reader is a member of.
     groups: HashMap<GroupId, Role>,
     authority: Authority,
@@ -67,39 +67,33 @@ enum Authority {
 /// How the reader stands to these. Nobody who is not signed in is kept from anybody, nor is a member of any group.
 ///
 /// Costs nothing but where the viewer's prefix was longer than one read: then a unit for each it did not reach.
-///
-/// # Errors
-/// Unavailable.
-pub async fn sight<'a, S: Into<Subject>>(
+pub async fn load<'a, S: Into<ContentOwner>>(
     app: &App,
     viewer: Option<&'a Viewer>,
     subjects: impl IntoIterator<Item = S>,
-) -> Result<Sight<'a>> {
-    Sight { viewer, ..Sight::default() }.and(app, subjects).await
+) -> Result<Visibility<'a>> {
+    Visibility { viewer, ..Visibility::default() }.and(app, subjects).await
 }
 
 /// How somebody who asks for nothing stands to these, read strongly: a unit each.
-///
-/// # Errors
-/// Unavailable.
-pub async fn sight_of<S: Into<Subject>>(
+pub async fn load_for_user<S: Into<ContentOwner>>(
     app: &App,
     user: UserId,
     subjects: impl IntoIterator<Item = S>,
-) -> Result<Sight<'static>> {
+) -> Result<Visibility<'static>> {
     let (mut people, private) = split(subjects);
     people.remove(&user);
-    let (more, groups) = try_join(negatives::among(app, user, people), groups::roles(app, user, private)).await?;
-    Ok(Sight { viewer: None, more, groups, authority: Authority::None })
+    let (more, groups) = try_join(relationships::among(app, user, people), groups::roles(app, user, private)).await?;
+    Ok(Visibility { viewer: None, more, groups, authority: Authority::None })
 }
 
 /// People, and groups, each once.
-fn split<S: Into<Subject>>(subjects: impl IntoIterator<Item = S>) -> (BTreeSet<UserId>, BTreeSet<GroupId>) {
+fn split<S: Into<ContentOwner>>(subjects: impl IntoIterator<Item = S>) -> (BTreeSet<UserId>, BTreeSet<GroupId>) {
     let (mut people, mut groups) = (BTreeSet::new(), BTreeSet::new());
     for subject in subjects {
         match subject.into() {
-            Subject::Person(person) => drop(people.insert(person)),
-            Subject::Group(group) => drop(groups.insert(group)),
+            ContentOwner::Person(person) => drop(people.insert(person)),
+            ContentOwner::Group(group) => drop(groups.insert(group)),
         }
     }
     (people, groups)
@@ -109,14 +103,18 @@ fn split<S: Into<Subject>>(subjects: impl IntoIterator<Item = S>) -> (BTreeSet<U
 ///
 /// # Errors
 /// 404.
-pub async fn require<'a, S: Into<Subject>>(
+pub async fn ensure_visible<'a, S: Into<ContentOwner>>(
     app: &App,
     viewer: Option<&'a Viewer>,
     subjects: impl IntoIterator<Item = S>,
-) -> Result<Sight<'a>> {
-    let subjects: Vec<Subject> = subjects.into_iter().map(Into::into).collect();
-    let sight = sight(app, viewer, subjects.iter().copied()).await?;
-    if subjects.iter().all(|subject| sight.sees_subject(*subject)) { Ok(sight) } else { Err(Error::not_found()) }
+) -> Result<Visibility<'a>> {
+    let subjects: Vec<ContentOwner> = subjects.into_iter().map(Into::into).collect();
+    let visibility = load(app, viewer, subjects.iter().copied()).await?;
+    if subjects.iter().all(|subject| visibility.can_see_owner(*subject)) {
+        Ok(visibility)
+    } else {
+        Err(Error::not_found())
+    }
 }
 
 /// For a post that is read, removed or reported where it stands: a block does not hide it from whoever moderates its group
@@ -124,28 +122,28 @@ pub async fn require<'a, S: Into<Subject>>(
 ///
 /// # Errors
 /// 404.
-pub async fn require_in_place<'a>(app: &App, viewer: Option<&'a Viewer>, id: PostId) -> Result<Sight<'a>> {
-    let mut sight = sight(app, viewer, of_post(id)).await?.in_place();
-    if sight.sees_post(id) {
-        return Ok(sight);
+pub async fn ensure_visible_in_place<'a>(app: &App, viewer: Option<&'a Viewer>, id: PostId) -> Result<Visibility<'a>> {
+    let mut visibility = load(app, viewer, of_post(id)).await?.in_place();
+    if visibility.can_see_post(id) {
+        return Ok(visibility);
     }
     // Asked here alone, for it costs a read.
     if let Some(viewer) = viewer
         && moderators::is_one(app, viewer.id).await?
     {
-        sight.authority = Authority::Everywhere;
+        visibility.authority = Authority::Everywhere;
     }
-    if sight.sees_post(id) { Ok(sight) } else { Err(Error::not_found()) }
+    if visibility.can_see_post(id) { Ok(visibility) } else { Err(Error::not_found()) }
 }
 
 /// All that a post belongs to.
-pub fn of_post(id: PostId) -> impl Iterator<Item = Subject> {
-    id.authors().into_iter().map(Subject::from).chain(id.group().map(Subject::from))
+pub fn of_post(id: PostId) -> impl Iterator<Item = ContentOwner> {
+    id.authors().into_iter().map(ContentOwner::from).chain(id.group().map(ContentOwner::from))
 }
 
 /// The same of many posts, and everybody that they name.
-pub fn of_posts(posts: &[Post]) -> impl Iterator<Item = Subject> {
-    posts.iter().flat_map(|post| of_post(post.id).chain(mentioned(&post.mentions).map(Subject::from)))
+pub fn of_posts(posts: &[Post]) -> impl Iterator<Item = ContentOwner> {
+    posts.iter().flat_map(|post| of_post(post.id).chain(mentioned(&post.mentions).map(ContentOwner::from)))
 }
 
 /// Everybody that these mentions name.
@@ -154,24 +152,22 @@ pub fn mentioned(mentions: &[Mention]) -> impl Iterator<Item = UserId> {
 }
 
 /// What role the viewer has in a group. Costs nothing but where the prefix overflowed.
-///
-/// # Errors
-/// Unavailable.
 pub async fn role_in(app: &App, viewer: &Viewer, group: GroupId) -> Result<Option<Role>> {
-    Ok(sight(app, Some(viewer), [group]).await?.role_in(group))
+    Ok(load(app, Some(viewer), [group]).await?.role_in(group))
 }
 
-impl Sight<'_> {
+impl Visibility<'_> {
     /// The same for these, too.
-    ///
-    /// # Errors
-    /// Unavailable.
-    pub async fn and<S: Into<Subject>>(mut self, app: &App, subjects: impl IntoIterator<Item = S>) -> Result<Self> {
+    pub async fn and<S: Into<ContentOwner>>(
+        mut self,
+        app: &App,
+        subjects: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
         let Some(viewer) = self.viewer.filter(|viewer| viewer.overflow) else { return Ok(self) };
         let (mut people, mut groups) = split(subjects);
-        people.retain(|id| *id != viewer.id && !viewer.negatives.contains_key(id) && !self.more.contains_key(id));
+        people.retain(|id| *id != viewer.id && !viewer.relationships.contains_key(id) && !self.more.contains_key(id));
         groups.retain(|id| !viewer.groups.contains_key(id) && !self.groups.contains_key(id));
-        let found = negatives::among(app, viewer.id, people.iter().copied());
+        let found = relationships::among(app, viewer.id, people.iter().copied());
         let (mut found, roles) = try_join(found, groups::roles(app, viewer.id, groups)).await?;
         self.more.extend(people.into_iter().map(|id| (id, found.remove(&id).unwrap_or_default())));
         self.groups.extend(roles);
@@ -179,8 +175,8 @@ impl Sight<'_> {
     }
 
     /// What stands between them.
-    pub fn towards(&self, other: UserId) -> Negative {
-        let known = self.viewer.and_then(|viewer| viewer.negatives.get(&other));
+    pub fn towards(&self, other: UserId) -> Relationship {
+        let known = self.viewer.and_then(|viewer| viewer.relationships.get(&other));
         known.or_else(|| self.more.get(&other)).cloned().unwrap_or_default()
     }
 
@@ -191,33 +187,34 @@ impl Sight<'_> {
     }
 
     /// Neither blocks the other.
-    pub fn sees(&self, other: UserId) -> bool {
+    pub fn can_see(&self, other: UserId) -> bool {
         !self.towards(other).is_block()
     }
 
-    pub fn sees_all(&self, people: impl IntoIterator<Item = UserId>) -> bool {
-        people.into_iter().all(|other| self.sees(other))
+    pub fn can_see_all(&self, people: impl IntoIterator<Item = UserId>) -> bool {
+        people.into_iter().all(|other| self.can_see(other))
     }
 
     /// What is shared in a group: everybody sees what is in a public one, members alone what is in a private one.
-    pub fn sees_group(&self, group: GroupId) -> bool {
+    pub fn can_see_group(&self, group: GroupId) -> bool {
         !group.is_private() || self.role_in(group).is_some()
     }
 
-    fn sees_subject(&self, subject: Subject) -> bool {
+    fn can_see_owner(&self, subject: ContentOwner) -> bool {
         match subject {
-            Subject::Person(person) => self.sees(person),
-            Subject::Group(group) => self.sees_group(group),
+            ContentOwner::Person(person) => self.can_see(person),
+            ContentOwner::Group(group) => self.can_see_group(group),
         }
     }
 
-    pub fn sees_post(&self, id: PostId) -> bool {
+    pub fn can_see_post(&self, id: PostId) -> bool {
         if self.authority == Authority::Archive && self.viewer.is_some_and(|me| me.id == id.author) {
             return true;
         }
         let authors = id.authors();
-        let hidden_by_none = self.overseen(id, &authors);
-        id.group().is_none_or(|group| self.sees_group(group)) && self.sees_all(authors.into_iter().skip(hidden_by_none))
+        let hidden_by_none = self.block_exempt(id, &authors);
+        id.group().is_none_or(|group| self.can_see_group(group))
+            && self.can_see_all(authors.into_iter().skip(hidden_by_none))
     }
 
     /// The same, where the reader's role in a group and their own posts count.
@@ -235,7 +232,7 @@ impl Sight<'_> {
     }
 
     /// How many of a post's authors, from its own on, no block hides from the reader.
-    fn overseen(&self, id: PostId, authors: &[UserId]) -> usize {
+    fn block_exempt(&self, id: PostId, authors: &[UserId]) -> usize {
         let moderates = || id.group().and_then(|group| self.role_in(group)).is_some_and(Role::moderates);
         match (self.authority, self.viewer) {
             (Authority::None | Authority::Archive, _) | (_, None) => 0,
@@ -246,19 +243,19 @@ impl Sight<'_> {
     }
 
     /// The reader wants to hear of what they do.
-    pub fn hears_of(&self, other: UserId) -> bool {
-        let negative = self.towards(other);
-        !negative.is_block() && !negative.mute
+    pub fn not_muted(&self, other: UserId) -> bool {
+        let relationship = self.towards(other);
+        !relationship.is_block() && !relationship.mute
     }
 
     /// What they post belongs in the reader's feed: it may still lie there after an unfollow.
-    pub fn feeds(&self, author: UserId, now: Timestamp) -> bool {
-        self.hears_of(author) && self.towards(author).unf_until.is_none_or(|until| until <= now)
+    pub fn in_feed(&self, author: UserId, now: Timestamp) -> bool {
+        self.not_muted(author) && self.towards(author).unf_until.is_none_or(|until| until <= now)
     }
 
     /// Those of whom a text names that the reader sees; for the reader's own text, those whom it mentions at all.
-    pub fn named(&self, mut mentions: Vec<Mention>) -> Vec<Mention> {
-        mentions.retain(|mention| self.sees(mention.id));
+    pub fn visible_mentions(&self, mut mentions: Vec<Mention>) -> Vec<Mention> {
+        mentions.retain(|mention| self.can_see(mention.id));
         mentions
     }
 }

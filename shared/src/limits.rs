@@ -133,7 +133,7 @@ pub const TREND_SLOTS: u64 = 4;
 
 /// How one queue is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct QueueConcurrency {
     /// Messages an invocation gets at most.
     pub batch: usize,
     /// Invocations at once.
@@ -142,19 +142,19 @@ pub struct Reading {
 
 /// Eight times five messages of 50 rows each: at most 2,000 rows on their way, half of what a new table takes in a
 /// second. The other half is the requests', and who is throttled waits longer each time. Raise it with the table.
-pub const FANOUT: Reading = Reading { batch: 5, concurrency: 8 };
+pub const FANOUT: QueueConcurrency = QueueConcurrency { batch: 5, concurrency: 8 };
 /// One message may tell of 48 acts, and all of one owner's take turns, so few at once; a mail takes some 100 ms, and SES
 /// takes 14 a second of a new account.
-pub const NOTIFY: Reading = Reading { batch: 5, concurrency: 4 };
+pub const NOTIFY: QueueConcurrency = QueueConcurrency { batch: 5, concurrency: 4 };
 /// One message is one post's postings, some ten of them, some hundreds at most; a word that is in every post takes those of
 /// all posts into one partition, which takes 1,000 a second.
-pub const INDEX: Reading = Reading { batch: 5, concurrency: 4 };
+pub const INDEX: QueueConcurrency = QueueConcurrency { batch: 5, concurrency: 4 };
 /// One message is one upload or removal; three pictures of 50 megapixels at once are what the function's memory holds.
-pub const FILES: Reading = Reading { batch: 3, concurrency: 4 };
+pub const FILES: QueueConcurrency = QueueConcurrency { batch: 3, concurrency: 4 };
 /// The more views of a post come together, the less each costs: one write of a post's audience is up to 13 units,
 /// whether it adds one viewer or thousands. Lambda takes no fewer than two invocations for a bound, and no larger batch;
 /// an event of 6 MB is full at about 6,000 of them.
-pub const VIEWS: Reading = Reading { batch: 10_000, concurrency: 2 };
+pub const VIEWS: QueueConcurrency = QueueConcurrency { batch: 10_000, concurrency: 2 };
 /// How long a batch of views is gathered. At 200 views a second it holds some thousands then, and still 800 while five
 /// pollers share them.
 pub const VIEWS_WINDOW: Duration = Duration::from_secs(20);
@@ -163,16 +163,16 @@ pub const VIEWS_WINDOW: Duration = Duration::from_secs(20);
 pub const VIEWS_AT_ONCE: usize = 8;
 const _: () = assert!(VIEWS.concurrency * VIEWS_AT_ONCE * 200 < NEW_TABLE_WRITES, "5 ms each");
 /// One message is a bounded part of one account's removal: some hundreds of writes, ten at once. Nobody waits for it.
-pub const REAP: Reading = Reading { batch: 1, concurrency: 2 };
+pub const REAP: QueueConcurrency = QueueConcurrency { batch: 1, concurrency: 2 };
 /// Pages of one message: each a read and what follows from it, within a second or two.
-pub const REAP_PAGES: usize = 20;
+pub const PURGE_PAGES: usize = 20;
 /// Items of a page, each of which takes a transaction or two.
-pub const REAP_PAGE: usize = 50;
+pub const PURGE_PAGE: usize = 50;
 /// Items of a page that are worked on at once.
-pub const REAPED_AT_ONCE: usize = 8;
+pub const PURGED_AT_ONCE: usize = 8;
 /// One message is somebody's whole archive, and takes a part of 8 MiB of memory, some megabytes for what it is made from, and
 /// minutes at most. Nobody waits for it at a page, and two at once are Lambda's fewest.
-pub const EXPORT: Reading = Reading { batch: 1, concurrency: 2 };
+pub const EXPORT: QueueConcurrency = QueueConcurrency { batch: 1, concurrency: 2 };
 /// The `export` function's timeout, Lambda's longest: an archive is one file from its first byte to its last, so its making
 /// is not cut into messages. 2 GiB of media at 20 MB/s are 110 s, 100,000 likes in pages of 30 ms another 30.
 pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(900);
@@ -186,7 +186,7 @@ pub const ARCHIVE_PAGE: usize = 100;
 pub const ARCHIVE_PART: usize = 8 * 1024 * 1024;
 /// What the stream has set aside; each is a transaction of eight operations, and few at once, for many may be one hot
 /// item's.
-pub const SET_ASIDE: Reading = Reading { batch: 10, concurrency: 2 };
+pub const SET_ASIDE: QueueConcurrency = QueueConcurrency { batch: 10, concurrency: 2 };
 
 /// Records of one batch of the stream: one invocation settles them within a second.
 pub const STREAM_BATCH: usize = 100;
