@@ -142,7 +142,7 @@ fn the_table_is_defined_alike_in_code_and_template() {
     let attributes: Vec<_> = attributes.map(|one| (text(&one["AttributeName"]), text(&one["AttributeType"]))).collect();
     assert_eq!(attributes.iter().map(|(name, kind)| (name.as_str(), kind.as_str())).collect::<BTreeSet<_>>(), keys);
     assert_eq!(properties["TimeToLiveSpecification"], json!({"AttributeName": TTL, "Enabled": true}));
-    // Whoever reads the stream looks at both images.
+    // Readers of the stream look at both images.
     assert_eq!(properties["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
 }
 

@@ -287,7 +287,7 @@ fn charted() -> BTreeSet<String> {
     rows.into_iter().skip(2).map(|row| row[0].clone()).collect()
 }
 
-/// What is mine, or names me, in the table: each item by its keys, without what others wrote in so many words.
+/// What is mine, or names me, in the table: each item by its keys, without what others wrote word by word.
 fn traces(items: &Items, needles: &[String], now: u64) -> Vec<String> {
     let named = |text: &str| needles.iter().any(|needle| text.to_lowercase().contains(&needle.to_lowercase()));
     let mut found = Vec::new();
@@ -380,7 +380,7 @@ async fn nothing_is_left_of_every_kind_of_item() {
     assert_eq!(said["mentions"], json!([]));
     assert_eq!((&said["likes_count"], &said["comments_count"]), (&json!(0), &json!(0)));
     assert_eq!(ids(&posts).len(), 2);
-    // Whoever takes the name is no moderator for it.
+    // The next holder of the name is no moderator for it.
     app.advance(Duration::from_secs(29 * 24 * 3_600));
     let next = app.user(NAME).await;
     next.get("/reports").await.expect(403);

@@ -17,7 +17,7 @@ use shared::table::{Op, Read};
 use shared::{App, store};
 use std::time::Instant;
 
-/// So many of the followers look at their feeds.
+/// Followers who look at their feeds.
 const READERS: usize = 10;
 
 /// Followers of long ago, settled, as far as posts reach them: account, edge, both ledgers and counters.

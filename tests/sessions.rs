@@ -238,7 +238,7 @@ async fn sessions_are_listed_and_ended() {
     tern.get("/users").await.expect(200);
 }
 
-/// Whoever has a token alone ends that session, and no other.
+/// A holder of a token alone ends that session, and no other.
 #[tokio::test]
 async fn to_end_another_session_takes_the_password() {
     let app = TestApp::start().await;

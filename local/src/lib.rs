@@ -3,7 +3,7 @@
 //! The functions run as they do on AWS: each has the environment that the template gives it, gets its events as JSON
 //! in AWS's own forms, and talks to the services with the SDK.
 
-/// What whoever runs the service does to single accounts.
+/// What an operator does to single accounts.
 pub mod accounts;
 /// What in a table does not fit together.
 pub mod audit;
@@ -314,7 +314,7 @@ impl Local {
         serde_json::from_slice(&answer).map_err(|error| failed(error.to_string()))
     }
 
-    /// The same, but the function dies at one of its calls of DynamoDB.
+    /// Hands a function one event, and kills it at one of its calls of DynamoDB.
     ///
     /// # Errors
     /// [`InvokeError::Killed`] when it did. There is no such function, no fault layer, or it failed before.

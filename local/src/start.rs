@@ -192,7 +192,7 @@ impl Services {
         }
     }
 
-    /// The same for one function: under faults its way to DynamoDB is its own.
+    /// The endpoints of one function: under faults its way to DynamoDB is its own.
     fn endpoints_of(&self, function: &str, endpoints: &Endpoints) -> std::io::Result<Endpoints> {
         let mut endpoints = endpoints.clone();
         if let Some(faults) = &self.faults {
@@ -214,7 +214,7 @@ impl Template {
         let mut parameters = options.parameters.clone();
         parameters.entry("PublicUrl".to_owned()).or_insert_with(|| format!("http://localhost:{port}"));
         parameters.entry("SocketsUrl".to_owned()).or_insert_with(|| format!("ws://localhost:{port}"));
-        // Whoever tries the service out is nobody's flood, and a count costs a write.
+        // Somebody who tries the service out floods nobody, and a count costs a write.
         parameters.entry("ReadLimit".to_owned()).or_insert_with(|| "0".to_owned());
         let yaml = yaml.map_err(|error| TemplateError::at("the file", error));
         match yaml.and_then(|yaml| Model::parse(&yaml, &parameters)) {

@@ -216,7 +216,7 @@ impl PostId {
         Self::shared_in(None, ulid, author)
     }
 
-    /// The same, shared in a group or in none.
+    /// A post that stands by itself, shared in a group or in none.
     pub const fn shared_in(group: Option<GroupId>, ulid: Ulid, author: UserId) -> Self {
         Self { ulid, author, below: Below::Nothing, group }
     }

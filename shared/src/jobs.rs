@@ -205,7 +205,7 @@ struct Inner {
     client: OnceLock<Client>,
 }
 
-/// SQS takes so many messages a batch (SQS developer guide, "Message quotas").
+/// Messages in a batch of SQS (SQS developer guide, "Message quotas").
 const BATCH: usize = 10;
 /// Bytes a batch takes in all: SQS's limit until it grew to 1 MiB in 2025, which may not have reached every region.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -260,7 +260,7 @@ impl Jobs {
         futures::future::try_join_all(to.map(|(queue, bodies)| self.send_to(queue, bodies))).await.map(|_| ())
     }
 
-    /// Has suggestions computed. Where the queue does not take it, or not within [`VIEW_TIMEOUT`], whoever asks for them
+    /// Has suggestions computed. Where the queue does not take it, or not within [`VIEW_TIMEOUT`], the next reader of them
     /// next has it done.
     pub async fn suggest(&self, user: UserId) {
         let sent = async { self.send_to(&self.0.index_queue, vec![body(&IndexJob::Suggest { user })?]).await };
@@ -299,7 +299,7 @@ impl Jobs {
         self.send_to(&self.own_queue()?.url, bodies).await
     }
 
-    /// Has a message of the function's own queue come again after a wait, in whole seconds.
+    /// Retries a message of the function's own queue after a wait, in whole seconds.
     ///
     /// # Errors
     /// SQS does not answer; the message is delivered again after the visibility timeout.
@@ -310,7 +310,7 @@ impl Jobs {
         change.await.map(|_| ()).map_err(Error::unavailable)
     }
 
-    /// Sends a message to the dead letters of the function's own queue, and says what there is to know of it.
+    /// Sends a message to the dead-letter queue of the function's own queue, with attributes that say why.
     pub async fn dead_letter(&self, body: &str, about: &[(&str, String)]) -> Result<()> {
         let mut send = self.client().send_message().queue_url(&self.own_queue()?.dead_letters).message_body(body);
         for (name, value) in about {

@@ -1,4 +1,7 @@
 //! What two functions need. A guided tour, from the bottom up; each module uses only those above it.
+//!
+//! Every function that calls an AWS service fails with a passing error (503) when the service does not answer in time.
+//! `# Errors` tells of other failures alone.
 
 /// Time, told in one place.
 pub mod clock;
@@ -8,7 +11,7 @@ pub mod config;
 pub mod error;
 /// Prefixed ids that sort by creation.
 pub mod ids;
-/// Every limit that is set on purpose.
+/// Time-outs, retries and concurrency: every limit that is set on purpose. Rate limits are `http::rate_limits`.
 pub mod limits;
 /// Figures of the business, for CloudWatch.
 pub mod metrics;
@@ -44,7 +47,7 @@ pub mod app;
 pub mod uploads;
 /// Response types and the read pipeline that more than one function uses.
 pub mod views;
-/// Whom a reader sees: the one place that decides it.
+/// What a viewer can see: the one place that decides it.
 pub mod visibility;
 
 /// The HTTP manners every router gets.

@@ -38,13 +38,13 @@ pub const TABLE_TRIES: u32 = 9;
 pub const TABLE_FIRST_WAIT: Duration = Duration::from_millis(10);
 /// … up to this one.
 pub const TABLE_LONGEST_WAIT: Duration = Duration::from_millis(640);
-/// Refusals in a row before an edge is set aside, or a block or a password's change given up: each is somebody else's write of the
+/// Refusals in a row before an edge is requeued, or a block or a password's change given up: each is somebody else's write of the
 /// same item in between.
 pub const EDGE_REFUSALS: u32 = 8;
-/// The same for a change of who moderates a group: each refusal is another such change of the same group, so that of so
+/// Refusals in a row before a change of who moderates a group is given up: each is another such change, so that of as
 /// many at once each gets its turn.
 pub const STAFF_REFUSALS: u32 = 16;
-/// So often is a read mark read again that somebody else has moved; with waits as above about five seconds.
+/// How often a read mark that another writer moved is read again; with waits as above about five seconds.
 pub const MARK_REFUSALS: u32 = 20;
 /// Batches of 25 writes of one message on their way at once: 50 rows a round trip of some 20 ms.
 pub const BATCHES_AT_ONCE: usize = 2;
@@ -103,7 +103,7 @@ pub const FANOUT_CHUNK: usize = 1_000;
 /// own.
 pub const FOLLOWERS_AT_ONCE: usize = 16;
 
-/// Whoever took a mail upon itself and has not sent it by then is taken for dead: to take it and to send it are a call
+/// A worker that claimed a mail and has not sent it by then is taken for dead: to claim it and to send it are a call
 /// each. A job that finds a mail taken comes again for longer than that.
 pub const MAIL_LEASE: Duration = Duration::from_secs(20);
 /// A received message stays hidden so long: six times the function's timeout, as AWS advises ("Configuring a queue to
@@ -127,7 +127,7 @@ const _: () = assert!(PUBLISH_TIME.as_secs() + PUBLISH_LEASE.as_secs() < 60, "ru
 /// An hour is done with only so long after its end: a request that had a post wait for its last moment has ended.
 pub const PUBLISH_GRACE: Duration = Duration::from_secs(300);
 
-/// The counts of hashtags are spread by author over so many partitions, of which each takes 1,000 units a second: 2,000
+/// Partitions that a hashtag's counts are spread over by author, of which each takes 1,000 units a second: 2,000
 /// uses in all, and the 20 messages that `index` works on at once seldom meet at one tag's count.
 pub const TREND_SLOTS: u64 = 4;
 

@@ -87,7 +87,7 @@ impl Media {
         })
     }
 
-    /// Where a client is to send the bytes: this type and so many bytes alone, and once.
+    /// Where a client is to send the bytes: of this type and length alone, and once.
     ///
     /// # Errors
     /// Internal: it can't be signed.

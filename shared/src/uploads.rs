@@ -112,7 +112,7 @@ impl Received {
         Media { alt_text, ..media }
     }
 
-    /// The same, once it is ready.
+    /// Its dimensions and duration, once it is ready.
     pub fn shape(&self) -> Shape {
         self.made.shape()
     }

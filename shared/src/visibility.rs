@@ -1,7 +1,7 @@
-//! The rules step: whom a reader sees. Every answer that names somebody, or shows what is theirs, asks here, and
+//! Visibility: what a viewer can see. Every answer that names a user, or shows what is theirs, asks here, and
 //! nothing else decides it.
 //!
-//! Reading goes: skeleton (ids), hydrate (one batch), **rules**, present. A post belongs to its author, to the authors of
+//! Reading goes: skeleton (ids), hydrate (one batch), **visibility**, present. A post belongs to its author, to the authors of
 //! what it stands below, and to the group that it is shared in: who can't see one of them doesn't see it.
 //!
 //! Authority beats a block: where somebody acts by a role, or by owning what something stands below, it shows, marked as
@@ -19,7 +19,7 @@ use crate::store::{groups, moderators, relationships};
 use futures::future::try_join;
 use std::collections::{BTreeSet, HashMap};
 
-/// What somebody sees or does not see.
+/// Whose content it is: what a viewer can see or can't.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ContentOwner {
     Person(UserId),
@@ -39,13 +39,13 @@ impl From<GroupId> for ContentOwner {
     }
 }
 
-/// What stands between a reader and others, as far as these were asked for.
+/// What a viewer may see, as far as it was loaded.
 #[derive(Debug, Default)]
 pub struct Visibility<'a> {
     viewer: Option<&'a Viewer>,
     /// What the viewer's prefix had no room for, of all who were asked for.
     more: HashMap<UserId, Relationship>,
-    /// Likewise of groups: those that the reader is a member of.
+    /// Roles in groups that the viewer's prefix had no room for.
     groups: HashMap<GroupId, Role>,
     authority: Authority,
 }
@@ -64,7 +64,7 @@ enum Authority {
     Archive,
 }
 
-/// How the reader stands to these. Nobody who is not signed in is kept from anybody, nor is a member of any group.
+/// Loads what a viewer may see of these. A viewer who is not signed in is blocked by nobody and a member of no group.
 ///
 /// Costs nothing but where the viewer's prefix was longer than one read: then a unit for each it did not reach.
 pub async fn load<'a, S: Into<ContentOwner>>(
@@ -75,7 +75,7 @@ pub async fn load<'a, S: Into<ContentOwner>>(
     Visibility { viewer, ..Visibility::default() }.and(app, subjects).await
 }
 
-/// How somebody who asks for nothing stands to these, read strongly: a unit each.
+/// Loads what a user may see of these, for workers: read strongly, a unit each.
 pub async fn load_for_user<S: Into<ContentOwner>>(
     app: &App,
     user: UserId,
@@ -99,7 +99,7 @@ fn split<S: Into<ContentOwner>>(subjects: impl IntoIterator<Item = S>) -> (BTree
     (people, groups)
 }
 
-/// For what belongs to these: it is as if it were not there, if the reader can't see one of them.
+/// Answers 404 unless the viewer can see each of these.
 ///
 /// # Errors
 /// 404.
@@ -117,7 +117,7 @@ pub async fn ensure_visible<'a, S: Into<ContentOwner>>(
     }
 }
 
-/// For a post that is read, removed or reported where it stands: a block does not hide it from whoever moderates its group
+/// For a post that is read, removed or reported where it stands: a block does not hide it from the moderators of its group
 /// or the service, or owns what it stands below.
 ///
 /// # Errors
@@ -141,7 +141,7 @@ pub fn of_post(id: PostId) -> impl Iterator<Item = ContentOwner> {
     id.authors().into_iter().map(ContentOwner::from).chain(id.group().map(ContentOwner::from))
 }
 
-/// The same of many posts, and everybody that they name.
+/// All that many posts belong to, and every user that they mention.
 pub fn of_posts(posts: &[Post]) -> impl Iterator<Item = ContentOwner> {
     posts.iter().flat_map(|post| of_post(post.id).chain(mentioned(&post.mentions).map(ContentOwner::from)))
 }
@@ -157,7 +157,7 @@ pub async fn role_in(app: &App, viewer: &Viewer, group: GroupId) -> Result<Optio
 }
 
 impl Visibility<'_> {
-    /// The same for these, too.
+    /// Loads what is needed to decide about these, too.
     pub async fn and<S: Into<ContentOwner>>(
         mut self,
         app: &App,
@@ -174,7 +174,7 @@ impl Visibility<'_> {
         Ok(self)
     }
 
-    /// What stands between them.
+    /// What the viewer and a user have set towards each other.
     pub fn towards(&self, other: UserId) -> Relationship {
         let known = self.viewer.and_then(|viewer| viewer.relationships.get(&other));
         known.or_else(|| self.more.get(&other)).cloned().unwrap_or_default()
@@ -217,14 +217,14 @@ impl Visibility<'_> {
             && self.can_see_all(authors.into_iter().skip(hidden_by_none))
     }
 
-    /// The same, where the reader's role in a group and their own posts count.
+    /// In the place that the viewer answers for: their role in a group and their own posts beat a block.
     #[must_use]
     pub fn in_place(mut self) -> Self {
         self.authority = Authority::InPlace;
         self
     }
 
-    /// The same for the reader's own archive, which has all that is theirs.
+    /// For the viewer's own archive, which has all that is theirs.
     #[must_use]
     pub fn in_archive(mut self) -> Self {
         self.authority = Authority::Archive;
@@ -242,18 +242,18 @@ impl Visibility<'_> {
         }
     }
 
-    /// The reader wants to hear of what they do.
+    /// Neither blocks the other, and the viewer does not mute them.
     pub fn not_muted(&self, other: UserId) -> bool {
         let relationship = self.towards(other);
         !relationship.is_block() && !relationship.mute
     }
 
-    /// What they post belongs in the reader's feed: it may still lie there after an unfollow.
+    /// Their posts belong in the viewer's feed; after an unfollow rows may still lie in the timeline.
     pub fn in_feed(&self, author: UserId, now: Timestamp) -> bool {
         self.not_muted(author) && self.towards(author).unf_until.is_none_or(|until| until <= now)
     }
 
-    /// Those of whom a text names that the reader sees; for the reader's own text, those whom it mentions at all.
+    /// The mentions that the viewer can see; of the viewer's own text, those that count as mentions at all.
     pub fn visible_mentions(&self, mut mentions: Vec<Mention>) -> Vec<Mention> {
         mentions.retain(|mention| self.can_see(mention.id));
         mentions

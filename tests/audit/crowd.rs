@@ -28,7 +28,7 @@ const LIKES: usize = 10;
 /// People written at once.
 const AT_ONCE: usize = 100;
 
-/// Writes so many people, each of whom follows the next few in a circle, gets their posts, and likes some, straight into
+/// Writes `count` people, each of whom follows the next few in a circle, gets their posts, and likes some, straight into
 /// the database of a data folder that nobody uses.
 pub(super) fn write(folder: &Path, table: &str, name: &str, count: usize) {
     let import = Import::into(folder, table);

@@ -1,4 +1,4 @@
-//! The same of the feed.
+//! Budgets of the feed.
 
 use super::{cost, long_text, measured, ulid};
 use crate::support::bulk::{Person, app_of, people};

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// So many days ago.
+/// This many days ago.
 pub(crate) fn days_ago(days: u32) -> Timestamp {
     let ago = u64::try_from((DAY * days).as_millis()).expect("milliseconds");
     Timestamp::from_millis(Clock::default().now().millis() - ago)

@@ -11,7 +11,7 @@ mod record;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse};
 use futures::future::{BoxFuture, try_join_all};
 use futures::{FutureExt, StreamExt};
-use record::{Record, Subject};
+use record::{Record, RecordSubject};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::error::Result;
@@ -107,28 +107,28 @@ async fn batch(app: &App, records: &[Value]) -> SqsBatchResponse {
 }
 
 /// Handles one record that was set aside. Minutes may have passed: an edge is taken as it is now. One that is gone
-/// counts for nothing, and its tombstone keeps what it brought out of feeds; but a turn of the delivery that it made may
-/// still be untold.
+/// counts for nothing, and its tombstone keeps what it brought out of feeds; but a mode change that it made may
+/// still be unsent.
 async fn again(app: &App, record: Value) -> Result<()> {
     let record = Record::read(&record)?;
     let mut post_changes = Vec::new();
     let mut jobs = match record.subject {
-        Subject::Like { post, by } => {
+        RecordSubject::Like { post, by } => {
             let edge = store::likes::edge(app, by, post, Read::Strong).await?;
             likes(app, post, edge.map(|edge| (by, edge)).into_iter().collect()).await?
         }
-        Subject::Follow { to, by } => {
+        RecordSubject::Follow { to, by } => {
             let edge = store::follows::edge(app, by, to, Read::Strong).await?;
             follows(app, to, edge.map(|edge| (by, edge)).into_iter().collect()).await?
         }
-        Subject::Member { group, user } => {
+        RecordSubject::Member { group, user } => {
             let member = store::groups::member(app, group, user).await?;
             let told = member.as_ref().and_then(|member| accepted(group, user, member));
             let edge = member.as_ref().map(|member| (user, edge(member)));
             store::ledgers::settle_members(app, group, edge.into_iter().collect()).await?;
             told.into_iter().collect()
         }
-        Subject::Comment { on, id } => {
+        RecordSubject::Comment { on, id } => {
             post_changes
                 .extend(store::posts::get(app, id, Read::Strong).await?.map(|comment| PostChange::of(&comment, false)));
             let edge = store::comments::edge(app, id).await?;
@@ -137,23 +137,23 @@ async fn again(app: &App, record: Value) -> Result<()> {
             }
             comments(app, on, edge.map(|edge| (id, edge)).into_iter().collect()).await?
         }
-        Subject::Post { id, appeared } => {
+        RecordSubject::Post { id, appeared } => {
             post_changes
                 .extend(store::posts::get(app, id, Read::Strong).await?.map(|post| PostChange::of(&post, appeared)));
             Vec::new()
         }
-        Subject::Gone(id) => gone(id, record.mentioned),
-        Subject::Media(id) => {
+        RecordSubject::Gone(id) => gone(id, record.mentioned),
+        RecordSubject::Media(id) => {
             store::media::get_any_state(app, id).await?.as_ref().and_then(media).into_iter().collect()
         }
-        Subject::Did { by, act } => did(app, by, vec![act]).await?,
-        Subject::Person(user) => {
+        RecordSubject::Did { by, act } => did(app, by, vec![act]).await?,
+        RecordSubject::Person(user) => {
             let profile = store::users::profile(app, user).await?;
             person(user, profile.is_some_and(|profile| profile.deleted.is_some()))
         }
-        Subject::Mail(id) => store::mail_tokens::find(app, id).await?.as_ref().map(mail).into_iter().collect(),
-        Subject::Other(job) => vec![job],
-        Subject::Nothing => Vec::new(),
+        RecordSubject::Mail(id) => store::mail_tokens::find(app, id).await?.as_ref().map(mail).into_iter().collect(),
+        RecordSubject::Other(job) => vec![job],
+        RecordSubject::Nothing => Vec::new(),
     };
     jobs.extend(post_changes.iter().flat_map(|change| change.jobs.clone()));
     app.jobs().send(jobs).await?;
@@ -295,36 +295,36 @@ impl Changes {
     fn add(&mut self, place: usize, record: &Value) -> Result<()> {
         let record = Record::read(record)?;
         match record.subject {
-            Subject::Like { post, by } => self.likes.entry(post).or_default().add(place, by, record.image()?),
-            Subject::Follow { to, by } => self.follows.entry(to).or_default().add(place, by, record.image()?),
-            Subject::Member { group, user } => {
+            RecordSubject::Like { post, by } => self.likes.entry(post).or_default().add(place, by, record.image()?),
+            RecordSubject::Follow { to, by } => self.follows.entry(to).or_default().add(place, by, record.image()?),
+            RecordSubject::Member { group, user } => {
                 let member: Member = record.image()?;
                 self.members.entry(group).or_default().add(place, user, edge(&member));
                 self.jobs.extend(accepted(group, user, &member).map(|job| (vec![place], job)));
             }
-            Subject::Comment { on, id } => {
+            RecordSubject::Comment { on, id } => {
                 self.comments.entry(on).or_default().add(place, id, record.image()?);
                 self.post_changes.push((place, PostChange::of(&record.image()?, false)));
             }
-            Subject::Post { id: _, appeared } => {
+            RecordSubject::Post { id: _, appeared } => {
                 self.post_changes.push((place, PostChange::of(&record.image()?, appeared)))
             }
-            Subject::Gone(id) => {
+            RecordSubject::Gone(id) => {
                 self.jobs.extend(gone(id, record.mentioned).into_iter().map(|job| (vec![place], job)));
             }
-            Subject::Person(user) => {
+            RecordSubject::Person(user) => {
                 let is_deleted = record.image::<Profile>()?.deleted.is_some();
                 self.jobs.extend(person(user, is_deleted).into_iter().map(|job| (vec![place], job)));
             }
-            Subject::Media(_) => self.jobs.extend(media(&record.image()?).map(|job| (vec![place], job))),
-            Subject::Did { by, act } => {
+            RecordSubject::Media(_) => self.jobs.extend(media(&record.image()?).map(|job| (vec![place], job))),
+            RecordSubject::Did { by, act } => {
                 let (places, acts) = self.acts.entry(by).or_default();
                 places.push(place);
                 acts.push(act);
             }
-            Subject::Mail(_) => self.jobs.push((vec![place], mail(&record.image()?))),
-            Subject::Other(job) => self.jobs.push((vec![place], job)),
-            Subject::Nothing => {}
+            RecordSubject::Mail(_) => self.jobs.push((vec![place], mail(&record.image()?))),
+            RecordSubject::Other(job) => self.jobs.push((vec![place], job)),
+            RecordSubject::Nothing => {}
         }
         Ok(())
     }
@@ -416,7 +416,7 @@ async fn follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Ve
         false => Job::Fanout(FanoutJob::Unfollowed { from: *from, to }),
     };
     let mut jobs: Vec<Job> = edges.iter().map(timeline).collect();
-    // Whoever comes again after a crash finds all counted: so it is what these may have changed.
+    // After a crash the next delivery finds all counted: so it is what these may have changed.
     let changed = edges.len() as u64;
     if Rank::by(followers.saturating_sub(changed)) != Rank::by(followers + changed) {
         jobs.push(Job::Index(IndexJob::Person { user: to }));

@@ -103,7 +103,7 @@ fn errors() -> String {
     html + "</main>\n</html>\n"
 }
 
-/// Text as HTML, with what stands between backticks as code.
+/// Text as HTML, with backticked parts as code.
 fn prose(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;");
     let parts = escaped.split('`').enumerate();

@@ -97,7 +97,7 @@ impl<'a> Archive<'a> {
         self.send().await
     }
 
-    /// Whoever has the link can load it from now on.
+    /// Holders of the link can load it from now on.
     pub(crate) async fn complete(self) -> Result<()> {
         self.app.media().complete_archive(self.upload).await
     }

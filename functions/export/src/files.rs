@@ -34,7 +34,7 @@ use std::sync::Arc;
 pub(crate) async fn write(app: &App, archive: &mut Archive<'_>, page: UserPage) -> Result<()> {
     let (name, user, begun) = (page.profile.username.clone(), page.profile.id, app.now());
     let me = Arc::new(page.profile.clone());
-    let reader = Reader { app, user, page, me, links: Links::of_archive(app, user) };
+    let reader = ArchiveReader { app, user, page, me, links: Links::of_archive(app, user) };
     let mut readme = format!("All that is @{name}'s at Perch ({user}), as it was from {} on.\n\n", begun.rfc3339());
     for file in File::ALL {
         let (name, what) = file.about();
@@ -77,7 +77,7 @@ async fn one(archive: &mut Archive<'_>, item: &impl Serialize) -> Result<usize> 
 }
 
 /// Writes a list, an item a line, and answers how many they are.
-async fn list(archive: &mut Archive<'_>, reader: &Reader<'_>, file: File) -> Result<usize> {
+async fn list(archive: &mut Archive<'_>, reader: &ArchiveReader<'_>, file: File) -> Result<usize> {
     let (mut items, mut after) = (0, None);
     archive.write(b"[").await?;
     loop {
@@ -105,17 +105,17 @@ fn items<T: Serialize>(views: impl IntoIterator<Item = T>) -> Result<Vec<Value>>
 }
 
 /// Reads for the owner of an archive.
-struct Reader<'a> {
+struct ArchiveReader<'a> {
     app: &'a App,
     user: UserId,
     /// As it was when the archive was begun.
     page: UserPage,
-    /// The same profile, as the author of posts.
+    /// The owner's profile, as the author of posts.
     me: Arc<Profile>,
     links: Links,
 }
 
-/// A report as whoever made it has it.
+/// A report as its reporter has it.
 #[derive(Serialize)]
 struct OwnReport {
     post_id: PostId,
@@ -131,7 +131,7 @@ impl From<Report> for OwnReport {
     }
 }
 
-impl Reader<'_> {
+impl ArchiveReader<'_> {
     async fn profile(&self) -> Result<Me> {
         let avatar = match &self.me.avatar {
             Some(avatar) => store::media::get(self.app, avatar.id).await?,
@@ -203,7 +203,7 @@ impl Reader<'_> {
                 let (found, next) = self.left(Left::Reports, file, after).await?;
                 let of = |entity| if let EntityKey::Reported { post, .. } = entity { Some(post) } else { None };
                 let posts: Vec<PostId> = found.into_iter().filter_map(of).collect();
-                Ok((items(reports::made(app, user, &posts).await?.into_iter().map(OwnReport::from))?, next))
+                Ok((items(reports::by_reporter(app, user, &posts).await?.into_iter().map(OwnReport::from))?, next))
             }
         }
     }

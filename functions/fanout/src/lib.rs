@@ -31,8 +31,8 @@ async fn run(app: &App, job: FanoutJob) -> Result<()> {
     match job {
         FanoutJob::PostCreated { post, after } => Box::pin(push(app, post, after)).await,
         FanoutJob::PostDeleted { post, mentioned } => {
-            let counts = store::analytics::forget(app, post);
-            try_join3(forget_likes(app, post), forget_comments(app, post), counts).await?;
+            let counts = store::analytics::purge(app, post);
+            try_join3(purge_likes(app, post), purge_comments(app, post), counts).await?;
             // Its id names who wrote it and what it stood below: of a deleted account that is to be read nowhere.
             match store::deletions::is_gone(app, &post.authors()).await?.is_empty() {
                 true => Ok(()),
@@ -64,7 +64,7 @@ async fn push(app: &App, post: PostId, after: Option<Stop>) -> Result<()> {
 }
 
 async fn push_to_all(app: &App, post: PostId, after: Option<String>) -> Result<()> {
-    // Strongly: whoever is not counted by now finds the post when the new follow is filled.
+    // Strongly: a follower who is not counted by now finds the post when the new follow is back-filled.
     let (owners, next) = followers(app, post.author, after.as_deref()).await?;
     deliver(app, post, owners).await?;
     push_on(app, post, next.map(|after| Stop::Followers { after })).await
@@ -139,7 +139,7 @@ async fn back_fill(app: &App, from: UserId, to: UserId, after: Option<PostId>) -
     app.jobs().send(next.into_iter().collect()).await
 }
 
-/// An author's posts out of a timeline. Whoever follows again by the end gets them back, for this may have taken away
+/// Removes an author's posts from a timeline. One who follows again by the end gets them back, for this may have removed
 /// what the new follow brought.
 async fn remove(app: &App, from: UserId, to: UserId) -> Result<()> {
     if !store::follows::follows(app, from, to, Read::Strong).await? {
@@ -149,12 +149,12 @@ async fn remove(app: &App, from: UserId, to: UserId) -> Result<()> {
 }
 
 /// The likes of a deleted post: ledger and edges.
-async fn forget_likes(app: &App, post: PostId) -> Result<()> {
+async fn purge_likes(app: &App, post: PostId) -> Result<()> {
     let mut after = None;
     loop {
         // Strongly, once through: with the post its counter is gone, and so no like is counted any more.
         let rows = likes::of_post(app, post, 100, after.as_deref(), Read::Strong).await?;
-        likes::forget(app, post, &rows).await?;
+        likes::purge(app, post, &rows).await?;
         match rows.next {
             Some(next) => after = Some(next),
             None => return Ok(()),
@@ -163,11 +163,11 @@ async fn forget_likes(app: &App, post: PostId) -> Result<()> {
 }
 
 /// The comments on a deleted post. Each is a deleted post itself, whose likes and replies go when the stream tells of it.
-async fn forget_comments(app: &App, post: PostId) -> Result<()> {
+async fn purge_comments(app: &App, post: PostId) -> Result<()> {
     let mut after = None;
     loop {
         let (comments, next) = store::comments::ids(app, post, 100, after.as_deref()).await?;
-        store::comments::forget(app, comments).await?;
+        store::comments::purge(app, comments).await?;
         match next {
             Some(next) => after = Some(next),
             None => return Ok(()),

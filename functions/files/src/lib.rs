@@ -78,7 +78,7 @@ async fn prepare(app: &App, id: MediaId) -> Result<()> {
 async fn remove(app: &App, id: MediaId) -> Result<()> {
     let Some(found) = media::get_any_state(app, id).await?.filter(|found| found.deleted) else { return Ok(()) };
     app.media().remove_all(id).await?;
-    media::forget(app, &found).await
+    media::purge(app, &found).await
 }
 
 /// Removes what came more than a day ago and belongs to nothing. Done twice, or by two at once, it is done once.

@@ -151,7 +151,7 @@ pub(crate) async fn create_group(
 ///
 /// With the first page of its members and my role.
 ///
-/// Whoever is no member of a private one sees what it is, not who is in it.
+/// Of a private one, non-members see what it is, not who is in it.
 #[utoipa::path(
     get, path = "/groups/{id}", tag = "groups", params(GroupPath), security(("bearer" = [])), extensions(("x-etag" = json!(true))),
     responses((status = 200, description = "The group", body = GroupPage, example = json!(views::group::example_page())))

@@ -44,7 +44,7 @@ async fn reading(app: &App, bearer: &Bearer, id: GroupId) -> Result<Asked> {
     asked(app, viewer, group).await
 }
 
-/// The same, about to write.
+/// The session and the group, at once, for a write: counts against the rate limit.
 async fn acting(app: &App, bearer: &Bearer, id: GroupId) -> Result<Asked> {
     let group = store::groups::get(app, id, Read::Strong);
     let (viewer, group) = try_join(bearer.acting(app, Action::Group), group).await?;

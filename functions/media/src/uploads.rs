@@ -225,14 +225,14 @@ pub(crate) async fn complete_upload(
     let (_, media, uploaded) = try_join3(bearer.acting(&app, Action::Upload), found, app.media().uploaded(id)).await?;
     let media = media.filter(|_| id.owner == bearer.id()).ok_or_else(Error::not_found)?;
     if media.status != Status::Pending {
-        return told(&app, media);
+        return respond(&app, media);
     }
     let uploaded =
         uploaded.ok_or_else(|| refused(Some(("not_uploaded".into(), "Its bytes have not come yet.".into()))))?;
     let most = if media.content_type.is_video() { AT_ONCE_VIDEO } else { AT_ONCE_IMAGE };
     if uploaded.size == media.size && media.size > most {
         return match store::media::hand_over(&app, &media).await? {
-            Some(handed) => told(&app, handed),
+            Some(handed) => respond(&app, handed),
             None => meanwhile(&app, id).await,
         };
     }
@@ -256,11 +256,11 @@ pub(crate) async fn complete_upload(
 async fn meanwhile(app: &App, id: MediaId) -> Result<Response> {
     uploads::abandon(app, id).await?;
     let media = store::media::get(app, id).await?.ok_or_else(Error::not_found)?;
-    told(app, media)
+    respond(app, media)
 }
 
 /// What has become of it.
-fn told(app: &App, media: Media) -> Result<Response> {
+fn respond(app: &App, media: Media) -> Result<Response> {
     match media.status {
         Status::Ready => Ok(tagged(app, media)?.into_response()),
         Status::Processing => Ok((StatusCode::ACCEPTED, View(Upload::new(media, &Links::new(app)?))).into_response()),

@@ -13,7 +13,7 @@ use shared::models::fields::{Fields, FromFields};
 use shared::store::notifications;
 use shared::views::notification;
 
-/// So many ids a request may name.
+/// Ids that a request may name.
 const MAX_IDS: usize = 100;
 
 /// What was read: some, or all.

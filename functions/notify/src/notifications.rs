@@ -20,10 +20,10 @@ use ulid::Ulid;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Notification mails an account gets in a day.
 const MAILS_A_DAY: u64 = 50;
-/// The same while its address is not verified: it may be a stranger's.
+/// Notification mails in a day while the address is not verified: it may be a stranger's.
 const MAILS_A_DAY_UNVERIFIED: u64 = 3;
 
-/// One owner is told by one message of an event at a time: all tellings of an owner move one item, and ten at once would
+/// A lock per owner: all notifications of an owner move one item, and ten messages of an event at once would
 /// mostly refuse each other.
 #[derive(Default)]
 pub(crate) struct OwnerLocks(std::sync::Mutex<HashMap<UserId, Arc<Mutex<()>>>>);
@@ -38,7 +38,7 @@ impl OwnerLocks {
 pub(crate) async fn acts(app: &App, locks: &OwnerLocks, topic: &Topic, acts: Vec<Act>) -> Result<()> {
     notify(app, locks, topic, acts.clone()).await?;
     let Some(group) = topic.group.filter(|_| topic.kind == NotificationKind::GroupAccepted) else { return Ok(()) };
-    let notified = acts.into_iter().map(|act| store::groups::forget_approval(app, group, topic.owner, act));
+    let notified = acts.into_iter().map(|act| store::groups::clear_approval(app, group, topic.owner, act));
     try_join_all(notified).await.map(|_| ())
 }
 
@@ -70,7 +70,7 @@ async fn notify(app: &App, locks: &OwnerLocks, topic: &Topic, acts: Vec<Act>) ->
     live
 }
 
-/// Tells those whom a post mentions: not its author, nor whoever is told of it as a comment.
+/// Tells those whom a post mentions: not its author, nor those who are notified of it as a comment.
 pub(crate) async fn mentions(app: &App, locks: &OwnerLocks, id: PostId) -> Result<()> {
     let Some((post, _)) = store::posts::get_visible(app, id, Read::Strong).await? else { return Ok(()) };
     let notified = [Some(id.author), id.parent().map(|on| on.author)];

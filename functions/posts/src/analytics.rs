@@ -11,7 +11,7 @@ use shared::http::extract::{Path, PostPath};
 use shared::http::{Address, Bearer, View};
 use shared::ids::{PostId, UserId};
 use shared::jobs::ViewsJob;
-use shared::models::audience::{Viewer, ViewerHash};
+use shared::models::audience::{AudienceMember, ViewerHash};
 use shared::models::days::{Counted, Day};
 use shared::models::post::Post;
 use shared::store::analytics::Analytics;
@@ -19,7 +19,7 @@ use shared::table::Read;
 use shared::visibility::ContentOwner;
 use shared::{App, store, visibility};
 
-/// A request for a post, by whoever it is.
+/// A request for a post, which may count as a view.
 pub(crate) struct ViewEvent {
     method: Method,
     address: Address,
@@ -40,7 +40,7 @@ impl ViewEvent {
         if self.method != Method::GET || reader == Some(post.author) {
             return Ok(());
         }
-        let viewer = reader.map_or(Viewer::Address(self.address.network()), Viewer::User);
+        let viewer = reader.map_or(AudienceMember::Address(self.address.network()), AudienceMember::User);
         let viewer = ViewerHash::new(&app.keys()?, post, viewer);
         app.jobs().viewed(ViewsJob::Viewed { post, viewer, at: app.now() }).await;
         Ok(())

@@ -56,7 +56,7 @@ pub(crate) async fn list_comments(
 ) -> Result<Page<PostView>> {
     let list = format!("comments on {id}");
     let after = query.after(&app, &list)?;
-    // Strongly for whoever may have written one.
+    // Strongly for a viewer who may have written one.
     let read = if reader.id().is_some() { Read::Strong } else { Read::Eventual };
     let (post, comments) = (
         store::posts::get_visible(&app, id, read_by(reader.id(), id)),
@@ -115,7 +115,7 @@ pub(crate) async fn create_comment(
     request.answer(&app, bearer.id(), made.map(|()| created)).await
 }
 
-/// How a post is read to see whether it is there: strongly by whoever may have deleted it.
+/// How a post is read to see whether it is there: strongly by those who may have deleted it.
 fn read_by(reader: Option<UserId>, id: PostId) -> Read {
     if reader.is_some_and(|reader| id.authors().contains(&reader)) { Read::Strong } else { Read::Confirmed }
 }

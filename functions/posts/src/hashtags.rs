@@ -17,7 +17,7 @@ pub(crate) struct TrendView {
     /// Authors who have used it within a day.
     #[schema(example = 12)]
     authors_count: u64,
-    /// The same, each weighing half after six hours.
+    /// Those authors, each weighing half after six hours.
     #[schema(example = 7.5)]
     score: f64,
 }

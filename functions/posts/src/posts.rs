@@ -135,7 +135,7 @@ pub(crate) async fn create_post(
     create(&app, &bearer, &request, group).await
 }
 
-/// The same, in a group or in none.
+/// Creates or schedules a post, in a group or in none.
 pub(crate) async fn create(
     app: &App,
     bearer: &Bearer,
@@ -272,7 +272,7 @@ async fn schedule(
 
 /// Get a post
 ///
-/// Whoever reads it counts as a viewer of it, once an hour; its author does not.
+/// Each viewer counts once an hour; the author does not.
 #[utoipa::path(
     get, path = "/posts/{id}", tag = "posts", params(PostPath), security(("bearer" = [])),
     extensions(("x-public-reading" = json!(true)), ("x-etag" = json!(true))),
@@ -284,7 +284,7 @@ pub(crate) async fn get_post(
     view: ViewEvent,
     Path(PostPath { id }): Path<PostPath>,
 ) -> Result<Tagged<PostView>> {
-    // Strongly for whoever may have liked it: once the like is counted, nothing else puts it into the count.
+    // Strongly for a viewer who may have liked it: once the like is counted, nothing else puts it into the count.
     let shown = async {
         match reader.id() {
             Some(me) => store::posts::get_visible_to(&app, id, me).await,
@@ -304,7 +304,7 @@ pub(crate) async fn get_post(
     Ok(Tagged { version: post.ver, view: PostView::new(post, &author, &visibility, own, &Links::new(&app)?) })
 }
 
-/// The post, read strongly, to be changed by whoever of its authors is `allowed` to, or moderates its group.
+/// The post, read strongly, to be changed by those of its authors who are `allowed` to, or by a moderator of its group.
 pub(crate) async fn target(
     app: &App,
     bearer: &Bearer,

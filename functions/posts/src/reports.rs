@@ -179,7 +179,7 @@ fn status(query: &PageQuery) -> Result<ReportStatus> {
     query.param("status").map_or(Ok(ReportStatus::Open), named)
 }
 
-/// Whoever is reported learns nothing of it, a moderator no more than others.
+/// The reported user learns nothing of it, a moderator no more than others.
 fn is_for(report: &Report, moderator: UserId) -> bool {
     report.post.author != moderator
 }

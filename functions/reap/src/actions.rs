@@ -1,4 +1,4 @@
-//! What becomes of each kind of item that an account leaves. A new one is asked for by the compiler.
+//! The deletion action of each entity that an account leaves. The compiler asks for that of a new one.
 
 use futures::{StreamExt, TryStreamExt};
 use shared::App;
@@ -27,7 +27,7 @@ impl Found {
     }
 }
 
-/// Removes, or makes say nothing of the account, what was found.
+/// Applies the deletion action to each item found.
 pub(crate) async fn apply(app: &App, user: UserId, found: Vec<Found>) -> Result<()> {
     let actions = found.into_iter().map(|found| action(app, user, found)).collect::<Vec<_>>();
     let done = futures::stream::iter(actions).buffer_unordered(PURGED_AT_ONCE);
@@ -78,13 +78,13 @@ async fn action(app: &App, me: UserId, Found { key, entity }: Found) -> Result<D
             _ => return Ok(DeletionAction::Removed(key)),
         },
         EntityKey::Membership { group, .. } => groups::end(app, group, me).await?,
-        // Whoever closes it forgets it.
+        // The function that closes it removes it.
         EntityKey::Socket(user, slot) => {
             if let Some(Socket { session, .. }) = sockets::at(app, user, slot).await? {
                 return Ok(DeletionAction::Left(Job::Notify(NotifyJob::SessionEnded { user, session })));
             }
         }
-        // With what stands between the two, or for want of that.
+        // With the relationship, or for want of that.
         EntityKey::Block { user, other, .. } => {
             relationships::unblock(app, user, other).await?;
             return Ok(DeletionAction::Removed(key));
@@ -99,7 +99,7 @@ async fn action(app: &App, me: UserId, Found { key, entity }: Found) -> Result<D
         // ------------------------------------------------ others' partitions, found by the index
         // A block, a muting, or that they unfollowed it: with its posts in their timeline.
         EntityKey::Relationship { user, other } => {
-            if relationships::forget(app, user, other).await? {
+            if relationships::purge(app, user, other).await? {
                 return Ok(DeletionAction::Left(Job::Fanout(FanoutJob::Unfollowed { from: user, to: other })));
             }
         }

@@ -37,7 +37,7 @@ pub async fn handle(app: &App, event: Event) -> Result<SqsBatchResponse> {
 /// Goes on with a pass, and sends what is left to the next message: last, for each try of this one would send it again.
 async fn work(app: &App, job: PurgeJob) -> Result<()> {
     let PurgeJob::Purge { user, pass, mut step, mut after } = job;
-    // Whoever comes late finds the pass over.
+    // A late message finds the pass over.
     if store::deletions::get(app, user).await?.is_none_or(|known| known.pass != pass) {
         return Ok(());
     }

@@ -63,14 +63,14 @@ pub(crate) async fn page(app: &App, user: UserId, step: PurgeStep, after: Option
         PurgeStep::Reports => {
             list(ReportStatus::ALL, after, |status, after| {
                 let after = after.map(str::to_owned);
-                async move { reports::forget(app, user, status, after.as_deref()).await }
+                async move { reports::purge(app, user, status, after.as_deref()).await }
             })
             .await
         }
         PurgeStep::Moderation => {
             list(&months(user.created_at(), app.now()), after, |month, after| {
                 let after = after.map(str::to_owned);
-                async move { moderators::forget(app, user, &month, after.as_deref()).await }
+                async move { moderators::purge(app, user, &month, after.as_deref()).await }
             })
             .await
         }
@@ -147,7 +147,7 @@ async fn files_of(app: &App, user: UserId, after: Option<&str>) -> Result<Option
 async fn mentions(app: &App, user: UserId, after: Option<&str>) -> Result<Option<String>> {
     let (found, next) = search::mentioning(app, user, PURGE_PAGE, after).await?;
     for post in &found {
-        posts::forget_mention(app, *post, user).await?;
+        posts::remove_mention(app, *post, user).await?;
     }
     let indexed = found.into_iter().map(|post| Job::Index(IndexJob::Post { post }));
     app.jobs().send(indexed.collect()).await.map(|()| next)

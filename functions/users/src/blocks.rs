@@ -1,6 +1,6 @@
 //! Blocking and muting.
 
-use crate::graph::{Target, target};
+use crate::graph::{TargetUser, target};
 use crate::pages;
 use axum::extract::State;
 use futures::future::try_join;
@@ -39,8 +39,8 @@ pub(crate) async fn block_user(
     bearer: Bearer,
     Path(path): Path<UserPath>,
 ) -> Result<View<BlockState>> {
-    // Whoever is blocked may block as well: the other's block may end first.
-    let Target { id, card: user, .. } = target(&app, &bearer, Action::Follow, &path.user).await?;
+    // A blocked user may block as well: the other's block may end first.
+    let TargetUser { id, card: user, .. } = target(&app, &bearer, Action::Follow, &path.user).await?;
     store::relationships::block(&app, bearer.id(), id).await?;
     Ok(View(BlockState { blocked: true, user }))
 }
@@ -127,7 +127,7 @@ pub(crate) async fn mute_user(
     bearer: Bearer,
     Path(path): Path<UserPath>,
 ) -> Result<View<MuteState>> {
-    let Target { id, card: user, .. } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
+    let TargetUser { id, card: user, .. } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
     store::relationships::mute(&app, bearer.id(), id).await?;
     Ok(View(MuteState { muted: true, user }))
 }
@@ -147,7 +147,7 @@ pub(crate) async fn unmute_user(
     bearer: Bearer,
     Path(path): Path<UserPath>,
 ) -> Result<View<MuteState>> {
-    let Target { id, card: user, known } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
+    let TargetUser { id, card: user, known } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
     store::relationships::unmute(&app, bearer.id(), id, known).await?;
     Ok(View(MuteState { muted: false, user }))
 }

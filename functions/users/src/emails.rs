@@ -17,7 +17,7 @@ use shared::models::user::{Account, Email, Password};
 use shared::store::users::NewEmail;
 use shared::{App, store};
 
-/// The address to be, for whoever has shown the password; the same whether or not somebody has it.
+/// The address to be, once the password is proven; the same whether or not somebody has it.
 ///
 /// # Errors
 /// 403 for a wrong password or code, 429 after too many mails.

@@ -34,7 +34,7 @@ pub(crate) struct ExportRequested {
 )]
 pub(crate) async fn request_export(State(app): State<App>, bearer: Bearer) -> Result<Response> {
     let (viewer, account) = try_join(bearer.viewer(&app), store::users::account(&app, bearer.id())).await?;
-    // Before it counts: whoever is refused for this is to have their archive as soon as it is verified.
+    // Before it counts: a user who is refused for this is to have their archive as soon as it is verified.
     let account = account.filter(|account| account.verified).ok_or_else(Error::email_not_verified)?;
     Action::Export.check(&app, bearer.notes(), &viewer.id.ulid().to_string()).await?;
     store::mail_tokens::send_export(&app, &account).await?;

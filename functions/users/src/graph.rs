@@ -25,15 +25,15 @@ pub(crate) struct FollowState {
     user: UserCard,
 }
 
-/// Whom I am about to follow, block or mute, and what stands between us.
-pub(crate) struct Target {
+/// The user to follow, block or mute, and the viewer's relationship to them.
+pub(crate) struct TargetUser {
     pub(crate) id: UserId,
     pub(crate) card: UserCard,
     pub(crate) known: Relationship,
 }
 
 /// The session, the limit and whom the path means, all at once; a name costs a round more.
-pub(crate) async fn target(app: &App, bearer: &Bearer, action: Action, user: &UserRef) -> Result<Target> {
+pub(crate) async fn target(app: &App, bearer: &Bearer, action: Action, user: &UserRef) -> Result<TargetUser> {
     let find = async {
         let id = user.resolve(app, Some(bearer.id())).await?;
         Ok::<_, Error>((id, UserCard::new(&active(app, id).await?, &Links::new(app)?)))
@@ -46,10 +46,10 @@ pub(crate) async fn target(app: &App, bearer: &Bearer, action: Action, user: &Us
         return Err(Error::invalid(vec![error]));
     }
     let known = visibility::load(app, Some(&viewer), [id]).await?.towards(id);
-    Ok(Target { id, card, known })
+    Ok(TargetUser { id, card, known })
 }
 
-impl Target {
+impl TargetUser {
     /// As far as I see them.
     pub(crate) fn seen(self) -> Result<Self> {
         if self.known.is_block() { Err(Error::not_found()) } else { Ok(self) }
@@ -71,7 +71,7 @@ pub(crate) async fn follow_user(
     bearer: Bearer,
     Path(path): Path<UserPath>,
 ) -> Result<View<FollowState>> {
-    let Target { id, card: user, known } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
+    let TargetUser { id, card: user, known } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
     store::follows::follow(&app, bearer.id(), id, known).await?;
     Ok(View(FollowState { following: true, user }))
 }
@@ -93,7 +93,7 @@ pub(crate) async fn unfollow_user(
     bearer: Bearer,
     Path(path): Path<UserPath>,
 ) -> Result<View<FollowState>> {
-    let Target { id, card: user, known } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
+    let TargetUser { id, card: user, known } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
     store::follows::unfollow(&app, bearer.id(), id, known).await?;
     Ok(View(FollowState { following: false, user }))
 }

@@ -24,7 +24,7 @@ pub(crate) struct AppSecret {
     /// In base32, for typing it in.
     #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
     secret: String,
-    /// The same for a QR code.
+    /// The secret as a URI, for a QR code.
     #[schema(
         example = "otpauth://totp/Perch:gull?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Perch&algorithm=SHA1&digits=6&period=30"
     )]

@@ -290,7 +290,7 @@ pub(crate) async fn logout(
     if ended { Ok(StatusCode::NO_CONTENT) } else { Err(Error::unauthorized("This session has ended already.")) }
 }
 
-/// Holds whoever ends a session to the limit.
+/// Counts the end of a session against the rate limit.
 async fn ending(app: &App, notes: &Notes, user: UserId) -> Result<()> {
     Action::EndSession.check(app, notes, &user.ulid().to_string()).await
 }

@@ -24,7 +24,7 @@ pub(super) enum Fact {
     LikeRow { post: PostId, edge: Ulid, user: UserId },
     /// An account's counter; its ledger's rows.
     Followers(UserId),
-    /// Likewise.
+    /// An account's counter of whom it follows; its ledger's rows.
     Following(UserId),
     /// A counted edge; its row in the ledger of the one who is followed.
     FollowerRow { to: UserId, edge: Ulid, from: UserId },
@@ -66,9 +66,9 @@ pub(super) enum Fact {
     TagCount { hour: u64, tag: String },
     /// How many posts are behind an author's use of a hashtag; those that are noted for it.
     TagUse { tag: String, author: UserId, hour: u64 },
-    /// What stands between somebody and whom they block; the row in their list.
+    /// A user's relationship to whom they block; the row in their list.
     Block { user: UserId, act: Ulid, other: UserId },
-    /// The same; what stands between the other and them.
+    /// A user's relationship to whom they block; the other's relationship to them.
     Blocked { user: UserId, other: UserId },
     /// An open socket in a user's place; whose it is, by its name.
     Socket { socket: String, user: UserId, slot: usize },

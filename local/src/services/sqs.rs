@@ -39,10 +39,10 @@ const SCHEMA: &str = "
     CREATE TRIGGER IF NOT EXISTS attributes_go_too AFTER DELETE ON messages
         BEGIN DELETE FROM message_attributes WHERE number = OLD.number; END;
     CREATE TABLE IF NOT EXISTS checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-    -- Whoever had received a message died with the process that held the queues: nobody is to be waited for.
+    -- Receivers of messages died with the process that held the queues: none is to be waited for.
     UPDATE messages SET visible_at = 0 WHERE received > 0;";
 
-/// Under faults a message is drawn from so many times as many as are asked for.
+/// Under faults messages are drawn from this many times as many as are asked for.
 const MIXED: usize = 4;
 
 /// A queue, as the template describes it.
@@ -139,7 +139,7 @@ impl Sqs {
         Self::start_under(None, listen()?, dir, durability, queues).await
     }
 
-    /// The same under faults.
+    /// Opens or makes `queues.sqlite` in `dir` and serves it under faults.
     pub(crate) async fn start_under(
         faults: Option<MessageFaults>,
         (listener, endpoint): Listener,
@@ -201,7 +201,7 @@ impl Sqs {
         self.receive_for(name, max, timeout).await
     }
 
-    /// The same, hidden for another time.
+    /// Up to `max` messages that are visible, hidden for `timeout`.
     pub async fn receive_for(&self, name: &str, max: usize, timeout: Duration) -> io::Result<Vec<Message>> {
         let queue = self.queue(name)?.clone();
         let faults = self.faults.clone();

@@ -66,7 +66,7 @@ async fn host(dir: &TempDir, answer: fn(&[String], &[Value]) -> Value) -> Host {
     host_under(None, TEMPLATE, dir, answer).await
 }
 
-/// The same under faults, where a function makes a call of DynamoDB for each record before it answers.
+/// A host under faults, whose function calls DynamoDB for each record before it answers.
 pub(crate) async fn host_under(
     faults: Option<&FaultLayer>,
     template: &str,

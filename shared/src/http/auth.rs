@@ -26,7 +26,7 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// Whoever has this access token.
+    /// The holder of an access token.
     ///
     /// # Errors
     /// 401 where it is malformed, expired or not ours.
@@ -92,7 +92,7 @@ impl Bearer {
         allow(app, viewer, role).await
     }
 
-    /// The same, about to write.
+    /// The viewer, who is a moderator and about to write: counts against the action's rate limit.
     ///
     /// # Errors
     /// 401, 403 or 429.

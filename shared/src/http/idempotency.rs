@@ -72,7 +72,7 @@ impl<T: FromFields> FromRequest<App> for Idempotent<T> {
 }
 
 impl<T> Idempotent<T> {
-    /// The answer kept for this key, if it was used before.
+    /// Replays the response stored for this key, if it was used before.
     ///
     /// # Errors
     /// 422 when it was used with another body.
@@ -90,7 +90,7 @@ impl<T> Idempotent<T> {
         stored.map(|(keyed, stored)| keyed.answer(stored)).transpose()
     }
 
-    /// What the creating transaction writes beside the rest, as its **first** operation.
+    /// The operation that stores the response: the creating transaction's **first** one.
     ///
     /// # Errors
     /// 500 when the answer can't be kept.
@@ -101,7 +101,7 @@ impl<T> Idempotent<T> {
         idempotency::store(app, user, &keyed.scope(user), stored).map(Some)
     }
 
-    /// The answer of the one that was first.
+    /// Replays the response of the concurrent request that won.
     ///
     /// # Errors
     /// 409 while that can't be seen; 422 when it had another body.

@@ -59,7 +59,7 @@ pub fn cache_control(method: &Method, route: &str, status: StatusCode) -> &'stat
 
 /// What an answer depends on beside the path.
 pub fn vary(route: &str) -> &'static str {
-    // A signed address is the same for whoever has it.
+    // A signed address is the same for all readers.
     if PUBLIC.contains(&route) || route == SIGNED { "accept-encoding" } else { "authorization, accept-encoding" }
 }
 

@@ -1,4 +1,4 @@
-//! Rate limits: every one on this page.
+//! Rate limits of requests. The throttle of sign-ins is in `store::sessions`.
 
 use super::Notes;
 use crate::App;
@@ -147,7 +147,7 @@ impl Action {
         )
     }
 
-    /// Counts a mail to an address that somebody typed, whoever has it.
+    /// Counts a mail to an address that was typed in, whether or not an account has it.
     ///
     /// # Errors
     /// 429 with `Retry-After` beyond the limit.

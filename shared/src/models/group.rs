@@ -153,7 +153,7 @@ pub struct Member {
     pub deleted: bool,
 }
 
-/// The same in the member's own prefix, which each request of theirs reads.
+/// A membership in the member's own prefix, which each request of theirs reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     pub role: Role,

@@ -77,7 +77,7 @@ pub struct FailureReason {
     /// A stable code that programs can act on.
     #[schema(example = "unsupported_codec")]
     pub code: String,
-    /// The same for people.
+    /// A message for people.
     #[schema(example = "The video is hvc1; send H.264.")]
     pub detail: String,
 }

@@ -185,7 +185,7 @@ pub struct NotificationGroup {
 pub struct NotificationDone {
     /// The act; a later one of the same kind, target and actor is no news.
     pub event: Ulid,
-    /// What the event was told as, for whoever is told by the same message again.
+    /// The id that the event was notified under, for a redelivered message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<NotificationId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -218,7 +218,7 @@ pub struct ReadMark {
 }
 
 impl NotificationDone {
-    /// The act as it was told, if this is that act.
+    /// The act as it was notified, if this is that act.
     pub fn notified(&self, act: &Act) -> Option<Notified> {
         (self.event == act.event).then(|| Notified {
             act: *act,
@@ -231,7 +231,7 @@ impl NotificationDone {
 }
 
 impl ReadMark {
-    /// An act is told next.
+    /// Notes that the owner is notified of an act.
     pub fn notify(&mut self, act: &Act, ways: Ways, now: Timestamp) -> Notified {
         let id = if ways.list { self.next_id(act.event, now) } else { NotificationId::from_ulid(act.event) };
         let counts = ways.list && ways.live;
@@ -245,7 +245,7 @@ impl ReadMark {
     }
 
     /// The id of the event told next, which is the newest from now on: the act's own, unless a later one was told
-    /// before it. So ids grow in the order of telling, and whoever asks for what is newer than the last one they know
+    /// before it. So ids grow in the order of notifying, and a client that asks for what is newer than its last one
     /// misses nothing.
     pub fn next_id(&mut self, event: Ulid, now: Timestamp) -> NotificationId {
         let own = NotificationId::from_ulid(event);

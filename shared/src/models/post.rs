@@ -173,7 +173,7 @@ impl Content {
     }
 }
 
-/// The names in a text, each once, so many as it may mention.
+/// The names in a text, each once, up to the number that a post may mention.
 pub fn mentioned(content: &str) -> Vec<Username> {
     let mut names: Vec<Username> = Vec::new();
     for name in text::mentions(content).into_iter().filter_map(Username::from_path) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use ulid::Ulid;
 
-/// What stands between a viewer and somebody else.
+/// What one user has set towards another: blocks, a mute, an unfollow's tombstone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relationship {
     /// Unfollowed: until then their posts, which may still lie in the timeline, don't show.

@@ -55,9 +55,9 @@ pub async fn load(app: &App, user: UserId, ids: &[ActivityId]) -> Result<Vec<Act
     Ok(app.table().batch_get_readable(&keys, Read::Strong).await?.into_iter().flatten().collect())
 }
 
-/// Counts so many that somebody's sockets are told, and answers the number of the last. Who is told again is told another
+/// Counts rows that a user's sockets are sent, and answers the number of the last. A repeated send has another
 /// number, under the same id.
-pub async fn told(app: &App, user: UserId, count: usize) -> Result<u64, Error> {
+pub async fn count_sent(app: &App, user: UserId, count: usize) -> Result<u64, Error> {
     let count = i64::try_from(count).map_err(Error::internal)?;
     let mark = app.table().write(Op::update(key::read_mark(user)).add("acts", count)).await?;
     Ok(mark.map(|mark| mark.read::<ReadMark>()).transpose()?.unwrap_or_default().acts)

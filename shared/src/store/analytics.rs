@@ -54,7 +54,7 @@ pub(super) fn count(post: PostId, what: Counted, days: &BTreeMap<Day, i64>, now:
 }
 
 /// Removes all that is counted of a post that is gone.
-pub async fn forget(app: &App, post: PostId) -> Result<()> {
+pub async fn purge(app: &App, post: PostId) -> Result<()> {
     let range = key::counted(post);
     let mut after = None;
     loop {

@@ -40,7 +40,7 @@ pub async fn count(app: &App, post: PostId, views: &[(Hour, ViewerHash)]) -> Res
         return Ok(());
     }
     let Some(found) = super::posts::get(app, post, Read::Confirmed).await? else {
-        return analytics::forget(app, post).await;
+        return analytics::purge(app, post).await;
     };
     let mut counts = Vec::new();
     for (hour, viewers) in &hours {
@@ -55,13 +55,13 @@ pub async fn count(app: &App, post: PostId, views: &[(Hour, ViewerHash)]) -> Res
         for (hour, n) in &counts {
             is_new |= audience.raise(*hour, *n);
         }
-        audience.forget_past(now);
+        audience.drop_past(now);
         is_new
     };
     let audience = fold(app, key::audience(post), add).await?;
     if audience.n > found.views && !show(app, post, audience.n).await? {
         // It was deleted meanwhile.
-        return analytics::forget(app, post).await;
+        return analytics::purge(app, post).await;
     }
     Ok(())
 }

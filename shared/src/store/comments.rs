@@ -1,7 +1,7 @@
 //! Comments: posts that stand below another one. A comment is an edge, too (see `edges`): the request writes it, and
-//! marks it as undone in place of deleting it; the stream's consumer counts it, or removes and uncounts it.
+//! soft-deletes it; the stream's consumer counts it, or removes and uncounts it.
 //!
-//! Until then a row under the viewer's prefix, which each request reads, puts one's own doing into the counts one sees.
+//! Until then a pending count under the viewer's prefix, which each request reads, adds the viewer's own acts to the counts.
 
 use super::edges::Edge;
 use super::posts::CreateError;
@@ -36,7 +36,7 @@ pub async fn page(
     Ok((comments.collect(), rows.next))
 }
 
-/// The ids of comments on a post that is gone, undone ones too, and where the next page starts.
+/// The ids of comments on a post that is gone, deleted ones too, and where the next page starts.
 pub async fn ids(app: &App, on: PostId, limit: usize, after: Option<&str>) -> Result<(Vec<PostId>, Option<String>)> {
     let rows = app.table().query(&key::comments(on), Order::OldestFirst, Read::Strong, limit, after).await?;
     let id = |item: &Item| match EntityKey::read(key::comments(on).pk(), item.sk()) {
@@ -46,7 +46,7 @@ pub async fn ids(app: &App, on: PostId, limit: usize, after: Option<&str>) -> Re
     Ok((rows.items.iter().filter_map(id).collect(), rows.next))
 }
 
-/// Those of the comments that stand, below posts that stand. Read strongly.
+/// Those of the comments that are active, below active posts. Read strongly.
 pub async fn active(app: &App, on: PostId, comments: &[PostId]) -> Result<Vec<PostId>> {
     let keys: Vec<_> = comments.iter().map(|comment| key::post(*comment)).collect();
     let found = app.table().batch_get_readable::<Post>(&keys, Read::Strong);
@@ -60,7 +60,7 @@ pub async fn edge(app: &App, comment: PostId) -> Result<Option<Edge>> {
     Ok(app.table().get(&key::post(comment), Read::Strong).await?)
 }
 
-/// Makes a comment, in one transaction with what shows it in its author's counts and, first, an answer to be kept.
+/// Creates a comment, in one transaction with its author's pending count and, first, the idempotency operation.
 ///
 /// # Errors
 /// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already.
@@ -73,7 +73,7 @@ pub async fn create(app: &App, comment: &Post, idempotency_op: Option<Op>) -> Re
     ops.push(Op::create(key::post(comment.id), &item).map_err(Error::from)?.owned_by(author));
     ops.push(pending_count_op(app, author, comment.id, 1)?);
     let unchecked = ops.len();
-    // Whoever was removed from a private group a moment ago writes nothing in it.
+    // A user who was removed from a private group a moment ago writes nothing in it.
     let private = comment.id.group().filter(|group| group.is_private());
     ops.extend(private.map(|group| Op::check(key::membership(author, group), Condition::Exists)));
     let Err(error) = app.table().transact(ops).await else { return Ok(()) };
@@ -92,7 +92,7 @@ fn pending_count_op(app: &App, user: UserId, comment: PostId, n: i64) -> Result<
     Ok(Op::put(key::pending_count(user, comment), &row)?)
 }
 
-/// Marks a comment as undone, in one transaction with what takes it out of the counts that `by` sees. False when it is
+/// Soft-deletes a comment, in one transaction with what takes it out of the counts that `by` sees. False when it is
 /// gone or changed meanwhile.
 pub async fn remove(app: &App, comment: &Post, by: UserId) -> Result<bool> {
     let (id, ver, mut is_counted) = (comment.id, comment.ver, comment.counted);
@@ -116,7 +116,7 @@ pub async fn remove(app: &App, comment: &Post, by: UserId) -> Result<bool> {
     Ok(false)
 }
 
-/// Marks a comment as undone for somebody who moderates the group that it is in. False when it is gone.
+/// Soft-deletes a comment for a moderator of its group. False when it is gone.
 pub async fn remove_as_moderator(app: &App, id: PostId) -> Result<bool> {
     match app.table().transact(vec![removal(id)]).await {
         Ok(()) => Ok(true),
@@ -124,13 +124,13 @@ pub async fn remove_as_moderator(app: &App, id: PostId) -> Result<bool> {
     }
 }
 
-/// The write by which a moderator marks a comment as undone, whatever its version. Nobody's own counts know of it before
+/// The write by which a moderator soft-deletes a comment, whatever its version. Nobody's own counts know of it before
 /// the counter does.
 pub(super) fn removal(id: PostId) -> Op {
     Op::update(key::post(id)).set(DELETED, true).when(Condition::Exists).when(Condition::Without(DELETED))
 }
 
-/// Has a comment go whose author's account is deleted. Twice is the same as once.
+/// Soft-deletes a comment of a deleted account. Idempotent.
 pub async fn end(app: &App, id: PostId) -> Result<()> {
     match app.table().transact(vec![removal(id)]).await {
         Ok(()) => Ok(()),
@@ -161,7 +161,7 @@ pub async fn purge_pending_counts(app: &App, comments: Vec<PostId>) -> Result<()
 }
 
 /// Removes comments of a post that is gone. What shows one in counts goes when its last record comes by.
-pub async fn forget(app: &App, comments: impl IntoIterator<Item = PostId>) -> Result<()> {
+pub async fn purge(app: &App, comments: impl IntoIterator<Item = PostId>) -> Result<()> {
     let ops = comments.into_iter().map(|comment| Op::delete(key::post(comment)));
     app.table().batch_write(ops.collect()).await.map_err(Error::from)
 }

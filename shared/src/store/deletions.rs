@@ -102,7 +102,7 @@ pub async fn is_gone(app: &App, users: &[UserId]) -> Result<Vec<UserId>> {
     Ok(users.iter().copied().zip(found).filter(|(_, profile)| gone(profile)).map(|(user, _)| user).collect())
 }
 
-/// Accounts that are being removed whose next pass is due, each taken for an hour by whoever asks first. Access pattern 61.
+/// Accounts that are being removed whose next pass is due, each claimed for an hour by the first run. Access pattern 61.
 pub async fn due(app: &App) -> Result<Vec<(UserId, usize)>> {
     let (range, now) = (key::deletions(), app.now());
     let (mut due, mut after) = (Vec::new(), None::<String>);
@@ -136,7 +136,7 @@ async fn written(app: &App, op: Op) -> Result<bool> {
 
 /// Has nobody begin to follow the account from now on.
 pub async fn close_following(app: &App, user: UserId) -> Result<()> {
-    // A new epoch: whoever counts a follower at this moment reads it again.
+    // A new epoch: a transaction that counts a follower at this moment reads it again.
     let op = Op::update(key::followers(user)).set("gone", true).add("epoch", 1);
     written(app, op.when(Condition::Exists).when(Condition::Without("gone"))).await.map(|_| ())
 }
@@ -219,7 +219,7 @@ pub async fn hold_moderator(app: &App, row: &Key) -> Result<()> {
 /// Ends a pass. After the last, if nothing is left, the account's last items go; else another pass comes in its time.
 pub async fn finish(app: &App, user: UserId, pass: usize) -> Result<()> {
     let Some(known) = get(app, user).await?.filter(|known| known.pass == pass) else { return Ok(()) };
-    if pass >= PASSES.len() && is_empty(app, user).await? && forget(app, user, pass).await? {
+    if pass >= PASSES.len() && is_empty(app, user).await? && drop_pass(app, user, pass).await? {
         return Ok(());
     }
     let next = PASSES.get(pass).map_or_else(|| app.now() + AGAIN, |after| known.at + *after);
@@ -253,7 +253,7 @@ async fn is_empty(app: &App, user: UserId) -> Result<bool> {
 const LAST: [&str; 3] = ["P", "P#f", "P#n"];
 
 /// The account's last items. False when a counter says that something came meanwhile.
-async fn forget(app: &App, user: UserId, pass: usize) -> Result<bool> {
+async fn drop_pass(app: &App, user: UserId, pass: usize) -> Result<bool> {
     let none = |op: Op, names: &[&'static str]| {
         let none = |name| Condition::Any(vec![Condition::Without(name), Condition::less(name, 1)]);
         names.iter().fold(op, |op, name| op.when(none(name)))

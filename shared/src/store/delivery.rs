@@ -8,7 +8,7 @@
 //!               down at nine tenths of it (low_water)
 //! ```
 //!
-//! The turn up and the turn down are made by the very transaction that counts the follower too many or too few, and
+//! Both mode changes are made by the very transaction that counts the follower too many or too few, and
 //! each begins a new epoch. That is the condition of every transaction that counts a follower, so each is counted as the
 //! epoch demands. What the followers before it need, a walk through them does, which may come late, again and in pieces:
 //! a row says which epoch wrote it, and an earlier one leaves it alone.
@@ -33,13 +33,13 @@ pub const MAX_MERGED: usize = 20;
 /// Rows of merged authors read to count them: expired ones that are not yet swept take up room.
 const MERGED_ROWS: usize = 5 * MAX_MERGED;
 
-/// An author's delivery as it is.
+/// An author's fan-out mode and followers count.
 pub async fn of(app: &App, author: UserId) -> Result<Followers> {
     let followers = app.table().get(&key::followers(author), Read::Strong).await?;
     Ok(followers.unwrap_or_else(|| Followers::new(author)))
 }
 
-/// A change of an author's delivery, which a walk through the followers follows.
+/// A change of an author's fan-out mode, which a walk through the followers carries out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FanoutModeChange {
     /// Whether the followers are to merge, or to end it.
@@ -48,21 +48,21 @@ pub struct FanoutModeChange {
 }
 
 impl Followers {
-    /// The turn whose walk nobody has sent yet.
+    /// The mode change whose walk is not sent yet.
     pub(super) fn mode_change_due(&self) -> Option<FanoutModeChange> {
         self.walk_due.then_some(FanoutModeChange { to_merging: self.mode != Delivery::Push, epoch: self.epoch })
     }
 }
 
-/// So many followers bring an author back: a tenth below the limit, and at least one, so that one who comes and goes
-/// turns nothing.
+/// The number of followers at which an author is pushed again: a tenth below the limit, and at least one, so that one who
+/// comes and goes changes no mode.
 const fn low_water(limit: u64) -> u64 {
     let tenth = limit / 10;
     limit.saturating_sub(if tenth > 0 { tenth } else { 1 })
 }
 
-/// The write that counts followers, in the epoch they were read in, and turns the delivery if that takes their number
-/// over the mark. Its condition holds it to the side of the mark it is for, whoever else counts meanwhile.
+/// The write that counts followers, in the epoch they were read in, and changes the mode if that takes their number
+/// over the mark. Its condition holds it to the side of the mark it is for, under concurrent counts.
 pub(super) fn count(author: &Followers, net: i64, limit: u64) -> (Op, Option<FanoutModeChange>) {
     let pushed = author.mode == Delivery::Push;
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -92,7 +92,7 @@ fn older_than(epoch: u64) -> Condition {
     Condition::Any(vec![Condition::Without("epoch"), Condition::less("epoch", epoch)])
 }
 
-/// Notes that the walk of this turn is on the queue.
+/// Notes that the walk of this mode change is on the queue.
 pub async fn mark_walk_sent(app: &App, author: UserId, change: FanoutModeChange) -> Result<()> {
     write(app, Op::update(key::followers(author)).remove("walk_due").when(same_epoch(change.epoch))).await
 }
@@ -103,14 +103,14 @@ pub(super) async fn merge_row(app: &App, from: UserId, author: UserId) -> Result
     let (range, merged, pushed) =
         (key::merged_authors(from), key::merged_author(from, author), key::pushed_follower(author, from));
     let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, MERGED_ROWS, None);
-    // One that is there stays where it is, whoever else is merged by now: never both.
+    // One that is there stays where it is, however many are merged by now: never both.
     let (rows, is_pushed) = try_join(rows, app.table().get::<MergedRow>(&pushed, Read::Strong)).await?;
     let is_known = rows.items.iter().any(|item| item.sk() == merged.sk());
     let is_merged = is_known || (is_pushed.is_none() && rows.items.len() < MAX_MERGED);
     Ok(if is_merged { merged } else { pushed })
 }
 
-/// Lets followers merge an author who crossed the limit in this epoch. Who left meanwhile is passed over. False when
+/// Has followers merge an author who crossed the limit in this epoch. Those who left meanwhile are skipped. False when
 /// the epoch is over: nobody else is to merge then.
 ///
 /// # Errors
@@ -151,7 +151,7 @@ async fn start_merging_together(app: &App, author: UserId, epoch: u64, mut left:
     Ok(true)
 }
 
-/// Ends the pushing for an author all of whose followers merge since this epoch.
+/// Stops pushing for an author all of whose followers merge since this epoch.
 pub async fn stop_pushing(app: &App, author: UserId, epoch: u64) -> Result<()> {
     let crossing = Condition::equal("mode", Delivery::Crossing);
     write(app, Op::update(key::followers(author)).set("mode", Delivery::Pull).when(crossing).when(same_epoch(epoch)))
@@ -167,7 +167,7 @@ pub async fn merges_all(app: &App, from: UserId, author: UserId) -> Result<bool>
     Ok(author.mode == Delivery::Pull && merged.is_some())
 }
 
-/// Gives followers' merging of an author who came back in this epoch its end: when what was not pushed is too old for a
+/// Ends followers' merging of an author who came back in this epoch: when what was not pushed is too old for a
 /// timeline. What the author's later epochs wrote stays.
 ///
 /// # Errors
@@ -196,7 +196,7 @@ async fn write(app: &App, op: Op) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// What counting `net` followers more turns, for an author who has so many.
+    /// The mode change that counting `net` more followers makes, for an author who has `n`.
     fn turn(mode: Delivery, n: u64, net: i64, limit: u64) -> Option<bool> {
         let author = Followers { n, mode, epoch: 4, ..Followers::new(UserId::from_ulid(ulid::Ulid::nil())) };
         count(&author, net, limit).1.map(|change| change.to_merging)

@@ -1,16 +1,16 @@
-//! An edge: somebody follows somebody, or likes something.
+//! Edges: follows and likes.
 //!
 //! The request writes the edge alone, in the actor's own partition. The stream's consumer then writes the ledger rows
-//! and moves the counters, and in the same transaction marks the edge as counted (or removes one that was undone). So
+//! and moves the counters, and in the same transaction marks the edge as counted (or purges one that was deleted). So
 //! the edge itself tells whether a counter holds it yet, every redelivery finds its work done, and the actor sees the
 //! own act in the counters at once.
 //!
 //! ```text
-//!   make ──> standing ──counted by the consumer──> standing, counted
-//!               │  ^                                   │  ^
-//!            unmake make                            unmake make
-//!               v  │                                   v  │
-//!            undone ──removed by the consumer──x    undone, counted ──removed, counted down──x
+//!   create ──> active ──counted by the consumer──> active, counted
+//!               │  ^                                  │  ^
+//!          delete  create                        delete  create
+//!               v  │                                  v  │
+//!             deleted ──purged by the consumer──x   deleted, counted ──purged, counted down──x
 //! ```
 
 use crate::clock::Timestamp;
@@ -25,7 +25,7 @@ use ulid::Ulid;
 /// The truth of a follow or a like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
-    /// The act, by an id of its own: its ledger rows are named by it.
+    /// The act that created it: a ULID, which names its ledger rows.
     #[serde(rename = "at")]
     pub created_at: Ulid,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -39,7 +39,7 @@ impl Edge {
         !self.deleted
     }
 
-    /// When it was made.
+    /// When it was created.
     pub fn created(self) -> Timestamp {
         Timestamp::from_millis(self.created_at.timestamp_ms())
     }
@@ -60,29 +60,29 @@ pub fn with_own(counter: u64, own: Option<Edge>) -> u64 {
     counter.saturating_add_signed(own.map_or(0, Edge::pending)).max(least)
 }
 
-/// Makes the edge stand. Twice is the same as once.
+/// The write that creates an edge, or makes a deleted one active. Idempotent.
 pub fn create_op(key: Key, now: Timestamp) -> Op {
     Op::update(key).set_if_absent(CREATED_AT, new_ulid(now)).remove(DELETED)
 }
 
-/// Undoes the edge, where there is one. Twice is the same as once.
+/// The write that soft-deletes an edge, where there is one. Idempotent.
 pub fn delete_op(key: Key) -> Op {
     Op::update(key).set(DELETED, true).when(Condition::Exists)
 }
 
-/// The consumer's write that marks a standing edge as counted.
+/// The consumer's write that marks an active edge as counted.
 pub(super) fn count_op(key: Key, edge: Edge) -> Op {
     let op = Op::update(key).set("counted", true).when(Condition::equal(CREATED_AT, edge.created_at));
     op.when(Condition::Without("counted")).when(Condition::Without(DELETED))
 }
 
-/// The consumer's write that removes an undone edge.
+/// The consumer's write that removes a deleted edge.
 pub(super) fn purge_op(key: Key, edge: Edge) -> Op {
     let op = Op::delete(key).when(Condition::equal(CREATED_AT, edge.created_at)).when(Condition::equal(DELETED, true));
     op.when(if edge.counted { Condition::equal("counted", true) } else { Condition::Without("counted") })
 }
 
-/// Which of these users have a standing edge, by one strong batch.
+/// Which of these users have an active edge, by one strong batch.
 pub(super) async fn active(app: &crate::App, users: &[UserId], key: impl Fn(UserId) -> Key) -> Result<HashSet<UserId>> {
     let keys: Vec<_> = users.iter().map(|user| key(*user)).collect();
     let found = app.table().batch_get::<Edge>(&keys, Read::Strong).await?;

@@ -37,7 +37,7 @@ pub async fn followed_since(app: &App, from: UserId, users: &[UserId]) -> Result
     Ok(edges.filter_map(|(user, edge)| Some((user, edge.filter(|edge| edge.is_active())?.created()))).collect())
 }
 
-/// Everybody whom `from` follows, by their ids, so many rows at a time, and after whom the next page starts. Access
+/// Everybody whom `from` follows, by their ids, `limit` rows at a time, and after whom the next page starts. Access
 /// pattern 67.
 pub async fn followed(
     app: &App,

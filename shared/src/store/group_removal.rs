@@ -62,7 +62,7 @@ async fn remove_post(app: &App, id: PostId, row: &Item) -> Result<()> {
 }
 
 /// Forgets members whom the group's end left: they joined while it was removed.
-pub(super) async fn forget_members(app: &App, group: GroupId, users: &[crate::ids::UserId]) -> Result<()> {
+pub(super) async fn purge_members(app: &App, group: GroupId, users: &[crate::ids::UserId]) -> Result<()> {
     let rows = users.iter().flat_map(|user| [key::membership(*user, group), key::member(group, *user)]);
     app.table().batch_write(rows.map(Op::delete).collect()).await.map_err(Error::from)
 }

@@ -1,7 +1,7 @@
 //! Groups, who is in them, and who asks to be.
 //!
 //! A membership is two items that change in one transaction: the member's row with the group, and a row in the member's
-//! own prefix, which each request of theirs reads strongly. So whoever has left, or was removed, sees nothing more from
+//! own prefix, which each request of theirs reads strongly. So a user who has left, or was removed, sees nothing more from
 //! the very next request on. The row with the group is an edge, too (see `edges`): the stream's consumer counts it.
 //! No request that only joins or leaves names the group's own item; who moderates a group stands there, so those acts do.
 
@@ -249,7 +249,7 @@ pub async fn withdraw(app: &App, group: GroupId, user: UserId) -> Result<()> {
 /// Lets somebody in who asks to. Twice is the same as once. Answers the role.
 ///
 /// # Errors
-/// 404 when they don't ask, 409 when they are in as many groups as one may be, 403 when whoever acts may no longer.
+/// 404 when they don't ask, 409 when they are in as many groups as one may be, 403 when the acting user may no longer.
 pub async fn approve(app: &App, group: GroupId, user: UserId, by: (UserId, Role)) -> Result<Role> {
     let groups = memberships(app, user).await?;
     if groups.len() >= MAX_GROUPS && groups.iter().all(|(id, _)| *id != group) {
@@ -282,9 +282,9 @@ fn no_longer() -> Error {
     Error::forbidden("Your role in the group was changed at the same moment.")
 }
 
-/// Takes out of a member's row who let them in, once that is told: nobody asks any more, and whoever let them in may go,
+/// Takes out of a member's row who let them in, once that is told: nobody asks any more, and the one who let them in may go,
 /// whom nothing would find there.
-pub async fn forget_approval(app: &App, group: GroupId, user: UserId, told: Act) -> Result<()> {
+pub async fn clear_approval(app: &App, group: GroupId, user: UserId, told: Act) -> Result<()> {
     let op = Op::update(key::member(group, user)).remove("by").without_write_token();
     // They may have been let in anew since.
     let op = op.when(Condition::equal(CREATED_AT, told.event)).when(Condition::equal("by", told.actor));
@@ -297,7 +297,7 @@ pub async fn forget_approval(app: &App, group: GroupId, user: UserId, told: Act)
 /// Refuses somebody who asks to join.
 ///
 /// # Errors
-/// 404 when they don't ask, 403 when whoever acts may no longer.
+/// 404 when they don't ask, 403 when the acting user may no longer.
 pub async fn deny(app: &App, group: GroupId, user: UserId, by: (UserId, Role)) -> Result<()> {
     let mut ops = vec![Op::delete(key::join_request(group, user)).when(Condition::Exists)];
     ops.extend(acting(group, by, user));
@@ -308,7 +308,7 @@ pub async fn deny(app: &App, group: GroupId, user: UserId, by: (UserId, Role)) -
 /// Leaves, or is removed by somebody in a role. Twice is the same as once: false where they were no member.
 ///
 /// # Errors
-/// 403 when whoever acts may not remove somebody in this role; 409 for the last owner.
+/// 403 when the acting user may not remove somebody in this role; 409 for the last owner.
 pub async fn leave(app: &App, group: GroupId, user: UserId, by: Option<(UserId, Role)>) -> Result<bool> {
     for attempt in 0..STAFF_REFUSALS {
         let Some(member) = member(app, group, user).await?.filter(|member| !member.deleted) else { return Ok(false) };
@@ -356,7 +356,7 @@ async fn staff(app: &App, group: GroupId, user: UserId, role: Option<Role>) -> R
 /// Gives a member another role. Twice is the same as once.
 ///
 /// # Errors
-/// 404 for somebody who is no member; 403 when whoever acts is no owner any more; 409 for the last owner, and where too
+/// 404 for somebody who is no member; 403 when the acting user is no owner any more; 409 for the last owner, and where too
 /// many would moderate the group.
 pub async fn set_role(app: &App, group: GroupId, user: UserId, role: Role, by: UserId) -> Result<Member> {
     for attempt in 0..STAFF_REFUSALS {
@@ -410,7 +410,7 @@ pub async fn edit(app: &App, old: &Group, edit: Edit) -> Result<Option<Group>> {
 }
 
 /// Deletes the group as it was read: for everybody it is gone, and the stream has what lies with it removed (see
-/// `group_removal`). False when it was changed meanwhile, is gone, or whoever acts is no owner any more.
+/// `group_removal`). False when it was changed meanwhile, is gone, or the acting user is no owner any more.
 pub async fn delete(app: &App, old: &Group, by: UserId) -> Result<bool> {
     let gone = Op::update(key::group(old.id)).set(DELETED, true).when(Condition::equal("ver", old.ver));
     let ops = vec![
@@ -437,7 +437,7 @@ pub async fn end(app: &App, group: GroupId, user: UserId) -> Result<()> {
         None => delete(app, &found, user).await.map(|_| ()),
     };
     match done {
-        // Whoever was to have it has left meanwhile.
+        // The one who was to have it has left meanwhile.
         Err(error) if !error.is_passing() => Err(Error::unavailable(error)),
         Err(error) => Err(error),
         Ok(()) => leave(app, group, user, None).await.map(|_| ()),

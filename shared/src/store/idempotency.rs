@@ -1,4 +1,4 @@
-//! Answers kept for repeated requests.
+//! Responses stored by idempotency key.
 
 use crate::App;
 use crate::error::Result;
@@ -8,7 +8,7 @@ use crate::table::{Condition, Op, Read};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Answers are kept this long.
+/// Responses are stored this long.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub async fn find(app: &App, user: Option<UserId>, hash: &str, read: Read) -> Re
     Ok(app.table().get(&key::idempotency(user, hash), read).await?)
 }
 
-/// The write that keeps an answer, where none is kept yet.
+/// The write that stores a response, where none is stored yet.
 ///
 /// # Errors
 /// 500 when it can't be written.

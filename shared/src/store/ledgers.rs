@@ -84,7 +84,7 @@ pub async fn settle_comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) 
             }
             Outcome::CounterGone => {
                 let gone: Vec<PostId> = work.take().into_iter().map(|(comment, _)| comment).collect();
-                comments::forget(app, gone.iter().copied()).await?;
+                comments::purge(app, gone.iter().copied()).await?;
                 comments::purge_pending_counts(app, gone).await?;
             }
         }
@@ -92,7 +92,7 @@ pub async fn settle_comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) 
     Ok(())
 }
 
-/// The comment, and a row of whoever may have made or removed it: its author, and those of what it stands below.
+/// The comment, and the rows of those who may have written or removed it: its author, and those of what it stands below.
 const OPS_PER_COMMENT: usize = 4;
 
 /// Counts members of one group who came, and uncounts those who left. Their rows are the ledger.
@@ -114,7 +114,7 @@ pub async fn settle_members(app: &App, group: GroupId, edges: Vec<(UserId, Edge)
             Outcome::CounterGone => {
                 // The group was deleted meanwhile, and who is in it goes with it.
                 let gone: Vec<UserId> = work.take().into_iter().map(|(user, _)| user).collect();
-                group_removal::forget_members(app, group, &gone).await?;
+                group_removal::purge_members(app, group, &gone).await?;
             }
         }
     }
@@ -302,7 +302,7 @@ struct Ops<I> {
     /// Which operation is which edge.
     edges: Vec<(usize, I)>,
     net: i64,
-    /// The same by the day on which the edges were made.
+    /// The net change by the day on which the edges were created.
     days: BTreeMap<Day, i64>,
 }
 

@@ -98,7 +98,7 @@ pub async fn by_user(
 }
 
 /// Removes ledger rows of a deleted post, and the edges they stand for: these first, for they are found by the rows.
-pub async fn forget(app: &App, post: PostId, rows: &Rows) -> Result<()> {
+pub async fn purge(app: &App, post: PostId, rows: &Rows) -> Result<()> {
     let likers = rows.items.iter().filter_map(|row| key::other_end(row.sk()));
     app.table().batch_write(likers.map(|user| Op::delete(key::like(user, post))).collect()).await?;
     let range = key::like_rows(post);

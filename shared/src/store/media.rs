@@ -1,5 +1,5 @@
-//! Pictures and videos. One that belongs to nothing stands in its hour's list too, in the same transactions, so that
-//! the sweeper finds what is left there without a scan.
+//! Pictures and videos. One that is attached to nothing lies in its hour's list too, in the same transactions, so that
+//! the clean-up finds what is left there without a scan.
 
 use super::posts::CreateError;
 use crate::App;
@@ -18,7 +18,7 @@ pub async fn get(app: &App, id: MediaId) -> Result<Option<Media>> {
     Ok(get_any_state(app, id).await?.filter(|media| !media.deleted))
 }
 
-/// The same, and one whose files are still to go.
+/// One in any state: also one that is soft-deleted and whose files are still to go.
 pub async fn get_any_state(app: &App, id: MediaId) -> Result<Option<Media>> {
     Ok(app.table().get(&key::media(id), Read::Strong).await?)
 }
@@ -153,7 +153,7 @@ fn take(id: MediaId, to: Use, mut free: Vec<Condition>) -> [Op; 2] {
     [used, Op::delete(key::unattached_media(id))]
 }
 
-/// What is said when something attached is not what it was a moment ago.
+/// The error when something attached is not what it was a moment ago.
 pub(super) fn not_attachable() -> Error {
     refused("in_use", "One of these belongs to something by now, was changed, or is gone.".into())
 }
@@ -208,7 +208,7 @@ pub(super) fn moved(id: MediaId, to: PostId) -> Op {
     Op::update(key::media(id)).set("used", Use::Post(to)).add("ver", 1).when(Condition::Exists)
 }
 
-/// The write that lets go of one: the stream's consumer has its files removed.
+/// The write that soft-deletes one; a worker removes its files.
 pub(super) fn soft_delete(id: MediaId) -> Op {
     Op::update(key::media(id)).set(DELETED, true).when(Condition::Exists)
 }
@@ -233,7 +233,7 @@ pub async fn all_of(
     Ok((rows.items.iter().map(|item| item.read()).collect::<Result<_, _>>()?, rows.next))
 }
 
-/// Lets go of one whose owner is gone, whatever held it.
+/// Soft-deletes one whose owner is gone, whatever it is attached to.
 pub async fn abandon(app: &App, id: MediaId) -> Result<()> {
     let gone = soft_delete(id).when(Condition::Without(DELETED));
     match app.table().transact(vec![gone, Op::delete(key::unattached_media(id))]).await {
@@ -242,8 +242,8 @@ pub async fn abandon(app: &App, id: MediaId) -> Result<()> {
     }
 }
 
-/// Forgets one whose files are gone; its account has the room again.
-pub async fn forget(app: &App, media: &Media) -> Result<()> {
+/// Removes the item of one whose files are gone; its account has the room again.
+pub async fn purge(app: &App, media: &Media) -> Result<()> {
     let gone = || Op::delete(key::media(media.id)).when(Condition::equal(DELETED, true));
     let size = -signed(media.size)?;
     let room = Op::update(key::account(media.id.owner)).add("stored", size).when(Condition::Exists);
@@ -305,10 +305,10 @@ pub async fn unattached(app: &App, hour: u64, after: Option<&str>) -> Result<(Ve
 
 const PAGE: usize = 100;
 
-/// How far the sweeper has come.
+/// How far the clean-up of unattached media has come.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct CleanupCursor {
-    /// Hours since the epoch: nothing loose is in those before.
+    /// Hours since the epoch: nothing unattached is in those before.
     pub hour: u64,
 }
 

@@ -1,4 +1,7 @@
 //! One file per aggregate, one function per access pattern (the numbers are the chart's in `table::design`).
+//!
+//! Every function that calls the table fails with a passing error (503) when it does not answer in time, or when other
+//! writers win at each attempt. `# Errors` tells of other failures alone.
 
 pub mod activity;
 pub mod acts;

@@ -17,7 +17,7 @@ const SEARCHED: usize = 100;
 const SEARCHES: usize = 4;
 
 /// People with these names, each with the class of the match (the row's), and where the next page starts: the best class
-/// first, in it whoever is followed most widely. Half a unit for one word, eight at most for several. Access pattern 37.
+/// first, in it the most widely followed. Half a unit for one word, eight at most for several. Access pattern 37.
 pub async fn page(
     app: &App,
     asked: &Names,
@@ -56,8 +56,8 @@ pub async fn under(app: &App, beginning: &str, limit: usize) -> Result<Rows> {
     app.table().query(&range, Order::OldestFirst, Read::Eventual, limit, None).await.map_err(Error::from)
 }
 
-/// Has somebody be found by the names they have now, where they stand now, and by nothing else; whoever is gone or
-/// suspended, by nothing. Rows change together with the note of them, so whoever else is at it, none is left that is not
+/// Has somebody be found by the names they have now, where they stand now, and by nothing else; a user who is gone or
+/// suspended, by nothing. Rows change together with the note of them, so under concurrent runs none is left that is not
 /// noted.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ use futures::future::{try_join, try_join3};
 use std::collections::HashMap;
 use ulid::Ulid;
 
-/// So many milliseconds after an act that concerns a group the same is news again.
+/// Milliseconds after which an act that concerns a group is news again.
 const DAY_MS: u64 = 24 * 3_600_000;
 
 fn moved_each_time() -> Error {
@@ -119,7 +119,7 @@ async fn open_group(app: &App, topic: &Topic) -> Result<Option<Notification>> {
     }
 }
 
-/// Where the same may be told again: whoever was turned away may ask again, and whoever left be let in again, a day later
+/// Whether an act may be notified again: a denied user may ask again, and one who left be let in again, a day later
 /// than the last that was told of them.
 fn news_since(topic: &Topic, act: &Act) -> Option<Ulid> {
     topic.group.map(|_| Ulid::from_parts(act.event.timestamp_ms().saturating_sub(DAY_MS), 0))
@@ -180,7 +180,7 @@ fn listing(
     Ok(ops)
 }
 
-/// The write of a group that events have joined, which had so many.
+/// The write of a notification that events have joined, held to the number it had.
 fn grown(owner: UserId, group: &Notification, was: u64) -> Op {
     let op = Op::update(key::notification(owner, group.id));
     let op = op.set("n", group.n).set("again", group.again).set("actors", &group.actors);
@@ -237,7 +237,7 @@ pub async fn after(
     Ok((rows.items.iter().map(|item| item.read()).collect::<Result<_, _>>()?, rows.next))
 }
 
-/// The latest events of a notification, latest first, and at most so many.
+/// The latest events of a notification, latest first, at most `limit`.
 pub async fn latest_events(app: &App, owner: UserId, of: &Notification, most: usize) -> Result<Vec<NotificationEvent>> {
     let ends = [of.id, of.last].map(|id| key::notification_event(owner, id));
     let range = key::notification_events(owner).from(ends[0].sk()).to(ends[1].sk());

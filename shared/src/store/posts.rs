@@ -36,7 +36,7 @@ async fn group_is_active(app: &App, id: PostId, read: Read) -> Result<bool> {
     }
 }
 
-/// A post that may be shown, with its author: it is there, with all that it stands below and the group that it is shared
+/// A visible post with its author: it is there, with all that it stands below and the group that it is shared
 /// in, and none of those whose these are is suspended, which is read strongly. Access patterns 9 and 30.
 pub async fn get_visible(app: &App, id: PostId, read: Read) -> Result<Option<(Post, Profile)>> {
     let authors = id.authors();
@@ -47,14 +47,14 @@ pub async fn get_visible(app: &App, id: PostId, read: Read) -> Result<Option<(Po
     Ok(with_ancestors(app, id, None).await?.0)
 }
 
-/// The same for somebody who is signed in, with their like. Both in one call, for a like is counted and marked as counted
+/// A visible post for a signed-in viewer, with their like. Both in one call, for a like is counted and marked as counted
 /// at one moment: of what is read before and after it the sum would be wrong.
 pub async fn get_visible_to(app: &App, id: PostId, reader: UserId) -> Result<(Option<(Post, Profile)>, Option<Edge>)> {
     let (visible, like) = with_ancestors(app, id, Some(key::like(reader, id))).await?;
     Ok((visible, like.map(|like| like.read()).transpose()?))
 }
 
-/// All in one call, and one item more.
+/// A post with its ancestors, authors and group, in one call, and one item more.
 async fn with_ancestors(
     app: &App,
     id: PostId,
@@ -227,10 +227,10 @@ pub(super) fn count_op(author: UserId, n: i64) -> Op {
     op.when(if n > 0 { users::live() } else { Condition::Exists })
 }
 
-/// Why a post was not made.
+/// Why something was not created.
 #[derive(Debug)]
 pub enum CreateError {
-    /// The caller's own operation, which stands before the rest.
+    /// Its idempotency key was used already: the operation that stores the response was refused.
     IdempotencyKeyUsed,
     Error(Error),
 }
@@ -322,9 +322,9 @@ pub async fn delete_all(app: &App, author: UserId, posts: &[Post]) -> Result<()>
 /// Each takes six operations at most, and their count one.
 pub const TOGETHER: usize = 15;
 
-/// Takes somebody out of whom a post mentions; its text stays as it is. What the post is found by is to be made anew then;
+/// Removes a user from a post's mentions; its text stays as it is. What the post is found by is to be made anew then;
 /// nothing else follows, for to the others whom it mentions it is no news.
-pub async fn forget_mention(app: &App, id: PostId, user: UserId) -> Result<()> {
+pub async fn remove_mention(app: &App, id: PostId, user: UserId) -> Result<()> {
     let found: Option<Post> = app.table().get(&key::post(id), Read::Strong).await?;
     let Some(post) = found.filter(|post| post.mentions.iter().any(|one| one.id == user)) else { return Ok(()) };
     let left: Vec<Mention> = post.mentions.into_iter().filter(|one| one.id != user).collect();

@@ -16,7 +16,7 @@ pub async fn count(app: &App, scope: &str, window: u64, length: Duration) -> Res
     count_by(app, scope, window, length, 1).await
 }
 
-/// Counts so many more in a window and answers how many that makes.
+/// Counts `by` more in a window and answers the sum.
 pub async fn count_by(app: &App, scope: &str, window: u64, length: Duration, by: u64) -> Result<u64> {
     let gone = (app.now() + length * 2).seconds();
     let op =

@@ -1,4 +1,4 @@
-//! What stands between two people: blocks, muting, and that one has unfollowed the other lately.
+//! Relationships: blocks, mutes and the tombstones of unfollows.
 //!
 //! It is one item on each side, under the prefix that each request reads strongly, so that it holds from the very next
 //! request on. A follow's transaction is held to it, too: DynamoDB puts a block and a follow in an order. The item has a
@@ -28,12 +28,12 @@ pub(super) fn changed_each_time() -> Error {
     Error::unavailable("what stands between two people was changed at each attempt")
 }
 
-/// What stands between them for one of them, read strongly. Access pattern 36.
+/// What a user has set towards another, read strongly. Access pattern 36.
 pub async fn get(app: &App, user: UserId, other: UserId) -> Result<Relationship> {
     Ok(app.table().get(&key::relationship(user, other), Read::Strong).await?.unwrap_or_default())
 }
 
-/// What stands between somebody and each of these, read strongly: a unit each. Access pattern 36.
+/// What a user has set towards each of these, read strongly: a unit each. Access pattern 36.
 pub async fn among(
     app: &App,
     user: UserId,
@@ -138,9 +138,9 @@ pub async fn unblock(app: &App, user: UserId, other: UserId) -> Result<()> {
     Err(changed_each_time())
 }
 
-/// Takes away what stands between somebody and an account that is deleted. Where they unfollowed it just now, a post may
+/// Removes a user's relationship to a deleted account. Where they unfollowed it just now, a post may
 /// still be on its way into their timeline: then it stays, for a later pass. Answers whether they are to be rid of its posts.
-pub async fn forget(app: &App, user: UserId, gone: UserId) -> Result<bool> {
+pub async fn purge(app: &App, user: UserId, gone: UserId) -> Result<bool> {
     // Both sides of a block go together.
     unblock(app, user, gone).await?;
     let Some(known) = app.table().get::<Relationship>(&key::relationship(user, gone), Read::Strong).await? else {
@@ -190,8 +190,8 @@ pub async fn blocked(app: &App, user: UserId, limit: usize, after: Option<&str>)
     app.table().query(&range, Order::NewestFirst, Read::Strong, limit, after).await.map_err(Error::from)
 }
 
-/// Some of those whom this user mutes, and where the next page starts: a page looks at so many with whom something stands
-/// between, and may come out short. Access pattern 65.
+/// Some of those whom this user mutes, and where the next page starts: a page looks at `limit`
+/// relationships, and may come out short. Access pattern 65.
 pub async fn muted(
     app: &App,
     user: UserId,

@@ -29,7 +29,7 @@ pub async fn get(app: &App, id: ReportId) -> Result<Option<Report>> {
 }
 
 /// The reports that somebody made of these posts. Access pattern 32.
-pub async fn made(app: &App, reporter: UserId, posts: &[PostId]) -> Result<Vec<Report>> {
+pub async fn by_reporter(app: &App, reporter: UserId, posts: &[PostId]) -> Result<Vec<Report>> {
     let keys: Vec<_> = posts.iter().map(|post| key::reported(*post, reporter)).collect();
     let found = app.table().batch_get::<Reported>(&keys, Read::Strong).await?;
     let mut reports = Vec::new();
@@ -67,7 +67,7 @@ pub async fn decide(app: &App, old: &Report, decision: Decision, by: UserId) -> 
         ops.push(moderators::logged(&moderation)?);
         ops.extend(consequences(app, old.post, decision.action).await?);
         let Err(error) = app.table().transact(ops).await else {
-            moderators::tell(&moderation);
+            moderators::log(&moderation);
             return Ok(Some(new));
         };
         if error.refused()?.has(0) {
@@ -93,7 +93,7 @@ fn moved(old: &Report, new: &Report) -> Result<Vec<Op>> {
 ///
 /// # Errors
 /// The table does not answer, or an item changed meanwhile; repeating the call is safe.
-pub async fn forget(app: &App, user: UserId, status: ReportStatus, after: Option<&str>) -> Result<Option<String>> {
+pub async fn purge(app: &App, user: UserId, status: ReportStatus, after: Option<&str>) -> Result<Option<String>> {
     let rows = app.table().query(&key::reports(status), Order::OldestFirst, Read::Strong, LOOKED_AT, after).await?;
     for item in &rows.items {
         let old: Report = item.read()?;

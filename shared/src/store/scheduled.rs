@@ -1,7 +1,7 @@
 //! Posts that wait for their time, and their publishing.
 //!
 //! Each lies twice: with its author, and in the hour in which it is due, sorted by its time. So what is due is a range,
-//! and no scan. One transaction takes it out of there and makes the post, so that it is published once, whoever else is
+//! and no scan. One transaction takes it out of there and makes the post, so that it is published once, whatever else is
 //! at it. Runs take turns by a lease, for two at once would mix up the order.
 
 use super::media::{self, Changes};
@@ -219,7 +219,7 @@ impl PublisherLease {
             let found = app.table().batch_get_readable::<Scheduled>(&keys, Read::Strong).await?;
             let (batch, lost): (Vec<_>, Vec<_>) =
                 left.iter().copied().zip(found).partition(|(_, found)| found.is_some());
-            forget(app, lost.iter().map(|(due, _)| *due), "is not there, or can't be read").await?;
+            drop_due(app, lost.iter().map(|(due, _)| *due), "is not there, or can't be read").await?;
             let mut batch: Vec<_> = batch.into_iter().filter_map(|(due, found)| Some((due, found?))).collect();
             let later = batch.split_off(fitting(&batch));
             for (due, found) in &mut batch {
@@ -236,12 +236,12 @@ impl PublisherLease {
             left.extend(batch.into_iter().map(|(due, _)| due));
             for (_, subject) in subjects.iter().enumerate().filter(|(op, _)| refused.has(*op)) {
                 match subject {
-                    Subject::Entry(due) => drop(left.remove(due)),
+                    RefusedOp::Entry(due) => drop(left.remove(due)),
                     // Changed since it was read: it is read again.
-                    Subject::Post => {}
-                    Subject::Author(author) => {
+                    RefusedOp::Post => {}
+                    RefusedOp::Author(author) => {
                         let theirs = left.extract_if(.., |due| due.user == *author);
-                        forget(app, theirs.collect::<Vec<_>>(), "has no author any more").await?;
+                        drop_due(app, theirs.collect::<Vec<_>>(), "has no author any more").await?;
                     }
                 }
             }
@@ -267,7 +267,7 @@ fn fitting(batch: &[(DueEntry, Scheduled)]) -> usize {
 }
 
 /// What a refused operation says.
-enum Subject {
+enum RefusedOp {
     /// It is not due, or not then, any more.
     Entry(DueEntry),
     Post,
@@ -275,7 +275,7 @@ enum Subject {
 }
 
 /// The transaction that publishes, and what each of its operations is about.
-fn publishing(app: &App, batch: &[(DueEntry, Scheduled)], ids: &[PostId]) -> Result<(Vec<Op>, Vec<Subject>)> {
+fn publishing(app: &App, batch: &[(DueEntry, Scheduled)], ids: &[PostId]) -> Result<(Vec<Op>, Vec<RefusedOp>)> {
     let (mut ops, mut subjects) = (Vec::new(), Vec::new());
     let mut authors: BTreeMap<UserId, i64> = BTreeMap::new();
     let ttl = (app.now() + KEPT).seconds();
@@ -284,20 +284,20 @@ fn publishing(app: &App, batch: &[(DueEntry, Scheduled)], ids: &[PostId]) -> Res
         let out = Op::update(key::scheduled(due.user, due.id)).set("post", id).set("ttl", ttl);
         ops.extend([Op::delete(key::due(*due)).when(Condition::Exists), out.when(waits(scheduled))]);
         ops.extend(posts::create_ops(&post)?);
-        subjects.extend([Subject::Entry(*due), Subject::Post, Subject::Post, Subject::Post]);
+        subjects.extend([RefusedOp::Entry(*due), RefusedOp::Post, RefusedOp::Post, RefusedOp::Post]);
         ops.extend(post.media.iter().map(|one| media::moved(one.id, *id)));
-        subjects.extend(post.media.iter().map(|_| Subject::Post));
+        subjects.extend(post.media.iter().map(|_| RefusedOp::Post));
         *authors.entry(due.user).or_default() += 1;
     }
     for (author, n) in authors {
         ops.push(posts::count_op(author, n).add("waiting", -n));
-        subjects.push(Subject::Author(author));
+        subjects.push(RefusedOp::Author(author));
     }
     Ok((ops, subjects))
 }
 
 /// Has these be due no longer.
-async fn forget(app: &App, dues: impl IntoIterator<Item = DueEntry>, why: &str) -> Result<()> {
+async fn drop_due(app: &App, dues: impl IntoIterator<Item = DueEntry>, why: &str) -> Result<()> {
     let dues: Vec<DueEntry> = dues.into_iter().collect();
     for due in &dues {
         tracing::error!(user = %due.user, id = %due.id, "a post that is due {why}");

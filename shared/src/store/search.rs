@@ -106,7 +106,7 @@ pub async fn index(app: &App, id: PostId) -> Result<()> {
         }
         let wanted = post.as_ref().map(terms).unwrap_or_default();
         let known = known.unwrap_or_default();
-        // All that may be there from now on, first: whoever comes after a crash knows what to take away.
+        // All that may be there from now on, first: after a crash the next run knows what to remove.
         let terms = known.terms.union(&wanted).cloned().collect();
         let all = Indexed { terms, folding: FOLDING, done: None, used: known.used, n: known.n + 1 };
         if !replace(app, id, known.n, Some(&all), Vec::new()).await? {

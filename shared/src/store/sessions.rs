@@ -20,7 +20,7 @@ const FAILURES_PER_NETWORK: u64 = 10;
 /// So often may all networks together; beyond it only those that signed in before are heard, so that many strangers
 /// can neither guess on nor lock the person out.
 const FAILURES_PER_ACCOUNT: u64 = 100;
-/// So many codes of the second factor may be wrong in a window, wherever they come from: only who has the password gets to
+/// Wrong codes of the second factor that a window allows, wherever they come from: only who has the password gets to
 /// try one, so nobody else is locked out, and of a million codes three are good at a time.
 const WRONG_CODES: u64 = 10;
 /// Networks remembered as having signed in.
@@ -114,7 +114,7 @@ impl Attempt {
         op.when(Condition::equal("window", self.window))
     }
 
-    /// Counts a try of a code, before it is looked at, for whoever had the right password.
+    /// Counts a try of a code, before it is looked at, for a user who gave the right password.
     ///
     /// # Errors
     /// 429 after too many.
@@ -337,7 +337,7 @@ pub async fn reset_password(app: &App, token: &MailToken, hash: &str, from: &Net
     Err(Error::unavailable("sessions start faster than they end"))
 }
 
-/// Whoever holds no name: a user id that exists nowhere, the same for the same name, that nobody can foresee.
+/// A dummy user id, so that an unknown name costs the same time: the same for the same name, and unforeseeable.
 ///
 /// # Errors
 /// 500 without signing keys.

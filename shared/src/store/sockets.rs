@@ -1,4 +1,4 @@
-//! Open sockets. A user has a few places for them, so that conditions hold the number whoever else opens one.
+//! Open sockets. A user has a few places for them, so that conditions hold their number under concurrent opens.
 
 use crate::App;
 use crate::error::{Error, Result};
@@ -62,13 +62,13 @@ pub async fn open(app: &App, user: UserId, session: SessionId, channel: Channel,
 /// Forgets a socket that has closed. Twice is the same as once. Access pattern 40.
 pub async fn closed(app: &App, id: &str) -> Result<()> {
     match app.table().get::<SocketOwner>(&key::socket_owner(id), Read::Strong).await? {
-        Some(owner) => forget(app, owner.user, owner.slot, id).await,
+        Some(owner) => purge(app, owner.user, owner.slot, id).await,
         None => Ok(()),
     }
 }
 
 /// Forgets a socket of which all is known.
-pub async fn forget(app: &App, user: UserId, slot: usize, id: &str) -> Result<()> {
+pub async fn purge(app: &App, user: UserId, slot: usize, id: &str) -> Result<()> {
     let ops =
         vec![Op::delete(key::socket(user, slot)).when(Condition::equal("id", id)), Op::delete(key::socket_owner(id))];
     match app.table().transact(ops).await {

@@ -19,9 +19,9 @@ use futures::{StreamExt, TryStreamExt};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Of whom one follows so many are known when it is computed, newest first: about 70 units …
+/// Follows that are read when suggestions are computed, newest first: about 70 units …
 const FOLLOWS: usize = 6_000;
-/// … and of so many of them is looked at whom they follow …
+/// … and how many of them are looked at for whom they follow …
 const FRIENDS: usize = 100;
 /// … the newest of these: a unit for each.
 const FRIENDS_FOLLOWS: usize = 60;
@@ -114,7 +114,7 @@ async fn own_hashtags(app: &App, user: UserId, spent: &Spent) -> Result<Vec<Stri
     Ok(tags.into_iter().take(HASHTAGS).map(|(tag, _)| tag).collect())
 }
 
-/// So many out of all, the newest among them: every so-manieth.
+/// A sample of all at equal distances, the newest among them.
 fn spread(all: &[UserId], most: usize) -> impl Iterator<Item = UserId> {
     all.iter().copied().step_by(all.len().div_ceil(most).max(1))
 }
@@ -129,9 +129,9 @@ pub struct NewestFollows {
     next: Option<String>,
 }
 
-/// So many newest follows are read beside a page: half a unit …
+/// Newest follows that are read beside a page: half a unit …
 const NEWEST: usize = 40;
-/// … and so many more at once, where these are not all since it was computed.
+/// … and how many more at once, where these are not all since it was computed.
 const NEXT: usize = 500;
 
 impl NewestFollows {

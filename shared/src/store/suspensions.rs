@@ -1,4 +1,4 @@
-//! Suspended accounts. The profile says so to whoever looks for the account or its posts, the credentials to whoever
+//! Suspended accounts. The profile says so to readers of the account or its posts, the credentials to those who
 //! signs in; both change in one transaction, in which all sessions end.
 //!
 //! A sign-in at the same moment is settled by the credentials: a session starts only where they say nothing of a

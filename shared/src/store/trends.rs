@@ -38,14 +38,14 @@ pub(super) struct Uses {
 }
 
 /// A change of one tag.
-enum Change<'a> {
+enum TagChange<'a> {
     /// It appeared in the post in this hour.
     Use(&'a str, u64),
     /// It is gone from the post, which was noted for a use of this hour.
     TakeBack(&'a str, u64),
 }
 
-impl Change<'_> {
+impl TagChange<'_> {
     const fn tag(&self) -> &str {
         match self {
             Self::Use(tag, _) | Self::TakeBack(tag, _) => tag,
@@ -61,10 +61,10 @@ pub(super) async fn uses(app: &App, id: PostId, post: Option<&Post>, mut noted: 
     let at = post.map(|post| key::hour(post.edited.unwrap_or_else(|| id.created_at())).min(now));
     let before = noted.clone();
     let gone = before.iter().filter(|(tag, _)| !wanted.contains(tag.as_str()));
-    let mut changes: Vec<Change<'_>> = gone.map(|(tag, hour)| Change::TakeBack(tag, *hour)).collect();
+    let mut changes: Vec<TagChange<'_>> = gone.map(|(tag, hour)| TagChange::TakeBack(tag, *hour)).collect();
     let new = wanted.iter().filter(|tag| !before.contains_key(**tag));
     changes.extend(
-        at.into_iter().filter(|at| counts(*at, now)).flat_map(|at| new.clone().map(move |tag| Change::Use(tag, at))),
+        at.into_iter().filter(|at| counts(*at, now)).flat_map(|at| new.clone().map(move |tag| TagChange::Use(tag, at))),
     );
     let is_all = changes.len() <= TAGS_AT_ONCE;
     changes.truncate(TAGS_AT_ONCE);
@@ -73,12 +73,12 @@ pub(super) async fn uses(app: &App, id: PostId, post: Option<&Post>, mut noted: 
     let mut ops = Vec::new();
     for (change, known) in changes.iter().zip(known) {
         match *change {
-            Change::Use(tag, at) => {
+            TagChange::Use(tag, at) => {
                 let (hour, writes) = begin_or_join(id.author, tag, at, known)?;
                 ops.extend(writes);
                 noted.insert(tag.to_owned(), hour);
             }
-            Change::TakeBack(tag, hour) => {
+            TagChange::TakeBack(tag, hour) => {
                 // One that counts no more is left to its time's end.
                 let known = known.filter(|known| known.hour == hour && counts(hour, now));
                 ops.extend(known.map(|known| take_back(id.author, tag, known)).unwrap_or_default());

@@ -33,13 +33,13 @@ pub struct NewAccount {
     pub known_network: Option<String>,
 }
 
-/// Why an account can't be made.
+/// Why an account was not created.
 #[derive(Debug)]
 pub enum CreateAccountError {
     UsernameTaken,
     EmailTaken,
     Both,
-    /// One of the caller's own operations, by its place, or something else.
+    /// Something else.
     Other(Error),
     IdempotencyKeyUsed,
 }
@@ -83,10 +83,10 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
     (profile, account, followers, credentials)
 }
 
-/// Makes an account, and in the same transaction whatever `first` says, which stands before the rest.
+/// Creates an account, in one transaction with, first, the idempotency operation and, last, the caller's operations.
 ///
 /// # Errors
-/// What was taken, or that `first` was refused.
+/// What was taken, or that the idempotency key is used already.
 pub async fn create(
     app: &App,
     new: &NewAccount,

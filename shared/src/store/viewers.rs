@@ -26,7 +26,7 @@ pub async fn load(app: &App, id: UserId, session: SessionId) -> Result<Viewer> {
     }
 }
 
-/// The same of somebody for whom a worker reads what they see, signed in or not.
+/// Loads a viewer without requiring a session, for workers.
 pub async fn without_session(app: &App, id: UserId) -> Result<Viewer> {
     let rows = app.table().query(&key::viewer(id), Order::OldestFirst, Read::Strong, LIMIT, None).await?;
     let (mut sessions, mut merged, mut relationships) = (Vec::new(), Vec::new(), HashMap::new());

@@ -19,9 +19,9 @@ use std::sync::{Arc, OnceLock};
 
 type Result<T, E = TableError> = std::result::Result<T, E>;
 
-/// A transaction may hold so many operations (DynamoDB developer guide, "Service quotas").
+/// Operations that a transaction may hold (DynamoDB developer guide, "Service quotas").
 pub(crate) const TRANSACTION_OPS: usize = 100;
-/// A batch may read so many items, and write so many (same page).
+/// Items that a batch may read, and write (same page).
 const BATCH_READS: usize = 100;
 const BATCH_WRITES: usize = 25;
 
@@ -30,7 +30,7 @@ const BATCH_WRITES: usize = 25;
 pub enum Read {
     /// What was there a moment ago; what is new may be missing.
     Eventual,
-    /// The same, but nothing is said to be missing before a strong read missed it too: for what decides whether
+    /// An eventual read that is repeated strongly before anything is said to be missing: for what decides whether
     /// somebody is refused. Costs more only where nothing is found.
     Confirmed,
     Strong,
@@ -196,13 +196,13 @@ impl Table {
         items.into_iter().map(|item| item.map(|item| item.read()).transpose()).collect()
     }
 
-    /// The same for lists: an item that is no `T` is as one that is not there.
+    /// Many items by their keys, for lists: an item that is no `T` counts as missing.
     pub async fn batch_get_readable<T: DeserializeOwned>(&self, keys: &[Key], read: Read) -> Result<Vec<Option<T>>> {
         let items = self.batch_items(keys, read).await?;
         Ok(items.into_iter().map(|item| item.and_then(|item| item.readable())).collect())
     }
 
-    /// The items themselves, for whoever asks for several kinds at once.
+    /// The items themselves, for callers that read several kinds at once.
     pub async fn batch_items(&self, keys: &[Key], read: Read) -> Result<Vec<Option<Item>>> {
         let mut wanted: Vec<&Key> = keys.iter().collect();
         wanted.sort_unstable_by_key(|key| (key.pk(), key.sk()));
@@ -254,7 +254,7 @@ impl Table {
 
     /// One write. Answers the item after an update, or before a delete.
     ///
-    /// A conditional one, and one that counts, is named, for when its answer is lost and it is sent again: what it did
+    /// A conditional one, and one that counts, has a write token, for when its answer is lost and it is sent again: what it did
     /// itself may be what its condition does not hold for any more, and it must not count twice.
     ///
     /// # Errors

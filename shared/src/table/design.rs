@@ -133,7 +133,7 @@
 //! | 61 | which accounts are being removed? | DEL | S | store::deletions::due |
 //! | 62 | all of one's own partition | U#u | S | store::deletions::own |
 //! | 63 | which posts mention an account? | W#~u | S | store::search::mentioning |
-//! | 64 | what did moderators do in a month? | ML#month | S | store::moderators::forget |
+//! | 64 | what did moderators do in a month? | ML#month | S | store::moderators::purge |
 //! | 65 | whom do I mute? | U#u, begins_with H#3# | S | store::relationships::muted |
 //! | 66 | what of one kind did I leave elsewhere? | GSI1: O#u, SK beginning so | E | store::exports::elsewhere |
 //! | 67 | whom does somebody follow, by their ids? | U#u, begins_with F# | S | store::follows::followed |

@@ -71,7 +71,7 @@ pub struct Op {
     pub(super) key: Key,
     pub(super) change: Change,
     pub(super) condition: Option<Condition>,
-    /// Leaves no name.
+    /// Leaves no write token.
     without_write_token: bool,
 }
 
@@ -128,16 +128,16 @@ impl Op {
         self
     }
 
-    /// Of a write that may be done twice, and whose caller takes a refusal for what was done before: it leaves no name, and
-    /// so takes no other write's away.
+    /// Of a write that may be done twice, and whose caller takes a refusal for what was done before: it leaves no
+    /// token, and so takes no other write's away.
     #[must_use]
     pub const fn without_write_token(mut self) -> Self {
         self.without_write_token = true;
         self
     }
 
-    /// With a name of its own in the item that it leaves, if to write it twice would not be to write it once: it has a
-    /// condition or counts. What counts is held to the name too, for its condition may hold again.
+    /// With a token of its own in the item that it leaves, if the write is not idempotent: it has a condition or counts.
+    /// What counts is held to the token too, for its condition may hold again.
     pub(super) fn with_write_token(mut self) -> (Self, Option<AttributeValue>) {
         let counts = matches!(&self.change, Change::Update(steps) if steps.iter().any(Step::counts));
         if self.without_write_token || self.condition.is_none() && !counts {

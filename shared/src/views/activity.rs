@@ -81,7 +81,7 @@ pub async fn page(
 pub async fn messages(app: &App, user: UserId, ids: &[ActivityId]) -> Result<Vec<Message>> {
     let mut rows = activity::load(app, user, ids).await?;
     rows.sort_unstable_by_key(|row| row.id);
-    let last = activity::told(app, user, rows.len()).await?;
+    let last = activity::count_sent(app, user, rows.len()).await?;
     let first = last.saturating_sub(rows.len() as u64) + 1;
     let message = |(row, seq): (Activity, u64)| {
         let view = ActivityView::from(row);

@@ -122,7 +122,7 @@ struct Shown {
 }
 
 /// Name cards; who is gone or suspended is left out.
-async fn shown<T>(app: &App, viewer: &Viewer, people: Vec<(UserId, T)>) -> Result<Vec<(Shown, T)>> {
+async fn visible<T>(app: &App, viewer: &Viewer, people: Vec<(UserId, T)>) -> Result<Vec<(Shown, T)>> {
     let ids = || people.iter().map(|(user, _)| *user).collect::<Vec<_>>();
     let visibility = visibility::load(app, Some(viewer), ids());
     let (visibility, cards) = try_join(visibility, store::user_cards::load(app, ids())).await?;
@@ -156,14 +156,14 @@ pub async fn members(
     let after = query.after(app, &list)?;
     let (found, next) = store::groups::members(app, group, query.limit, after.as_deref()).await?;
     let staff = role.is_some_and(Role::moderates);
-    let found = shown(app, viewer, found).await?;
+    let found = visible(app, viewer, found).await?;
     let items = found.into_iter().map(|(user, member)| MemberView::new(user, &member, staff)).collect();
     query.page(app, &list, items, next.as_deref())
 }
 
 /// One member, for an owner or a moderator. None for somebody who is gone or suspended.
 pub async fn member(app: &App, viewer: &Viewer, user: UserId, member: Member) -> Result<Option<MemberView>> {
-    let found = shown(app, viewer, vec![(user, member)]).await?;
+    let found = visible(app, viewer, vec![(user, member)]).await?;
     Ok(found.into_iter().next().map(|(user, member)| MemberView::new(user, &member, true)))
 }
 
@@ -179,7 +179,7 @@ pub async fn requests(app: &App, viewer: &Viewer, group: GroupId, query: &PageQu
         let at = crate::clock::Timestamp::from_millis(request.created_at.timestamp_ms());
         JoinRequestView { user, blocked, requested_at: at.rfc3339() }
     };
-    let items = shown(app, viewer, found).await?.into_iter().map(view).collect();
+    let items = visible(app, viewer, found).await?.into_iter().map(view).collect();
     query.page(app, &list, items, next.as_deref())
 }
 

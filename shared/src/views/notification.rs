@@ -1,6 +1,6 @@
 //! Notifications as their owner sees them.
 
-mod shown;
+mod visible;
 
 use super::media::Links;
 use super::user::UserCard;
@@ -17,9 +17,9 @@ use crate::store::{notifications, user_cards};
 use crate::visibility::{self, ContentOwner, Visibility};
 use futures::future::{try_join, try_join3};
 use serde::Serialize;
-use shown::Shown;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use visible::VisibleNotification;
 
 /// Rows read at once in search of unread ones, and how often that is done for one page.
 const SEARCHED: usize = 100;
@@ -103,7 +103,7 @@ fn subjects(actors: &[UserId], post: Option<PostId>, group: Option<GroupId>) -> 
 
 impl NotificationView {
     fn new(
-        Shown { notification, actors, actors_count, comment }: Shown,
+        VisibleNotification { notification, actors, actors_count, comment }: VisibleNotification,
         mark: &ReadMark,
         cards: &Cards,
         links: &Links,
@@ -131,7 +131,7 @@ pub async fn unread_count(app: &App, viewer: &Viewer, mark: &ReadMark) -> Result
         return Ok(0);
     }
     let (_, found, _) = unread(app, viewer.id, MOST_UNREAD, None).await?;
-    shown::count(app, viewer, found).await
+    visible::count(app, viewer, found).await
 }
 
 /// A page of the list, newest first, and where the next one starts.
@@ -175,8 +175,8 @@ async fn present(
     found: Vec<Notification>,
     links: &Links,
 ) -> Result<Vec<NotificationView>> {
-    let (shown, cards) = shown::shown(app, viewer, found).await?;
-    Ok(shown.into_iter().map(|one| NotificationView::new(one, mark, &cards, links)).collect())
+    let (visible, cards) = visible::visible(app, viewer, found).await?;
+    Ok(visible.into_iter().map(|one| NotificationView::new(one, mark, &cards, links)).collect())
 }
 
 /// Looks for unread ones, a bounded number of rows: a page may come out short, its cursor goes on all the same.
@@ -220,16 +220,16 @@ pub async fn events(
     let (viewer, (found, next)) = try_join(bearer.viewer(app), found).await?;
     let groups: HashSet<_> = found.iter().map(|event| event.group).collect();
     let groups: Vec<_> = groups.into_iter().collect();
-    let (mark, groups, (shown, cards)) = try_join3(
+    let (mark, groups, (visible, cards)) = try_join3(
         notifications::read_mark(app, owner),
         notifications::load(app, owner, &groups),
-        shown::events(app, &viewer, &found),
+        visible::events(app, &viewer, &found),
     )
     .await?;
     let read: HashSet<_> = groups.iter().filter(|group| group.is_read(&mark)).map(|group| group.id).collect();
     let links = Links::new(app)?;
     let view = |event: NotificationEvent| {
-        shown.contains(&shown::act_of(&event)).then_some(())?;
+        visible.contains(&visible::act_of(&event)).then_some(())?;
         Some(NotificationEventView {
             id: event.id,
             notification_id: event.group,

@@ -35,7 +35,7 @@ pub async fn cards(app: &App, viewer: Option<&Viewer>, people: &[UserId]) -> Res
     linked_cards(app, viewer, people, &Links::new(app)?).await
 }
 
-/// The same, with these addresses.
+/// User cards of these people, with links made by the caller.
 pub async fn linked_cards(
     app: &App,
     viewer: Option<&Viewer>,

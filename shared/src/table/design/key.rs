@@ -94,7 +94,7 @@ pub fn relationship(user_id: UserId, other: UserId) -> Key {
     Key::new(user(user_id), format!("{RELATIONSHIP}{}", other.ulid()))
 }
 
-/// What stands between somebody and all others.
+/// A user's relationships.
 pub fn relationships(user_id: UserId) -> Range {
     Range::starting(user(user_id), RELATIONSHIP)
 }

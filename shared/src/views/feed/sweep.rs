@@ -163,7 +163,7 @@ impl FeedReader<'_> {
         self.answer(sweep, posts, limit).await
     }
 
-    /// The same where all lists are known and few.
+    /// Sweeps all lists at once, where they are known and few.
     pub(super) async fn sweep_all(
         &self,
         below: PostId,

@@ -98,7 +98,7 @@ pub fn moderations(month: &str) -> Range {
     Range::starting(format!("ML#{month}"), "")
 }
 
-/// The same when that account is gone: a keyed hash of the name, so that its next holder is not made one.
+/// That a deleted account's name was appointed: a keyed hash of the name, so that its next holder is not made a moderator.
 pub fn held_moderator(hash: &str) -> Key {
     Key::new(format!("MOD#{hash}"), "MOD")
 }

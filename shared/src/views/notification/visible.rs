@@ -16,7 +16,7 @@ use std::collections::HashSet;
 const EVENTS: usize = 100;
 
 /// A notification with those who are shown.
-pub(super) struct Shown {
+pub(super) struct VisibleNotification {
     pub(super) notification: Notification,
     pub(super) actors: Vec<UserId>,
     pub(super) actors_count: u64,
@@ -78,16 +78,20 @@ pub(super) async fn events(
 }
 
 /// Those of these notifications that are shown, and the cards of whom they name.
-pub(super) async fn shown(app: &App, viewer: &Viewer, found: Vec<Notification>) -> Result<(Vec<Shown>, Cards)> {
+pub(super) async fn visible(
+    app: &App,
+    viewer: &Viewer,
+    found: Vec<Notification>,
+) -> Result<(Vec<VisibleNotification>, Cards)> {
     let acts: Vec<NotifiedAct> = found.iter().flat_map(named).collect();
     let known = Known::of(app, viewer, &acts).await?;
     let readable = found.into_iter().filter(|one| may_read(&known.visibility, one.kind, one.post, one.group));
-    let (mut shown, mut unclear) = (Vec::new(), Vec::new());
+    let (mut visible, mut unclear) = (Vec::new(), Vec::new());
     for (place, one) in readable.enumerate() {
         match by_names(&known, &one) {
             Some((actors, actors_count)) if actors_count > 0 => {
                 let comment = one.comment;
-                shown.push((place, Shown { notification: one, actors, actors_count, comment }));
+                visible.push((place, VisibleNotification { notification: one, actors, actors_count, comment }));
             }
             Some(_) => {}
             None => unclear.push((place, one)),
@@ -96,11 +100,11 @@ pub(super) async fn shown(app: &App, viewer: &Viewer, found: Vec<Notification>) 
     let mut cards = known.cards;
     if !unclear.is_empty() {
         let (more, their_cards) = by_events(app, viewer, unclear).await?;
-        shown.extend(more);
+        visible.extend(more);
         cards.extend(their_cards);
-        shown.sort_by_key(|(place, _)| *place);
+        visible.sort_by_key(|(place, _)| *place);
     }
-    Ok((shown.into_iter().map(|(_, one)| one).collect(), cards))
+    Ok((visible.into_iter().map(|(_, one)| one).collect(), cards))
 }
 
 /// Who is shown, and how many, where whom the notification names tells it; None where its events must be asked.
@@ -121,17 +125,17 @@ fn by_names(known: &Known<'_>, one: &Notification) -> Option<(Vec<UserId>, u64)>
     }
 }
 
-/// The same by the latest events of each.
+/// Those of these notifications that are shown, judged by the latest events of each.
 async fn by_events(
     app: &App,
     viewer: &Viewer,
     found: Vec<(usize, Notification)>,
-) -> Result<(Vec<(usize, Shown)>, Cards)> {
+) -> Result<(Vec<(usize, VisibleNotification)>, Cards)> {
     let events = found.iter().map(|(_, one)| notifications::latest_events(app, viewer.id, one, EVENTS));
     let events: Vec<Vec<NotificationEvent>> = try_join_all(events).await?;
     let acts: Vec<NotifiedAct> = events.iter().flatten().map(act_of).collect();
     let known = Known::of(app, viewer, &acts).await?;
-    let mut shown = Vec::new();
+    let mut visible = Vec::new();
     for ((place, notification), events) in found.into_iter().zip(events) {
         let looked_at: HashSet<UserId> = events.iter().map(|event| event.actor).collect();
         let (mut actors, mut comment) = (Vec::new(), None);
@@ -149,12 +153,12 @@ async fn by_events(
         let rest = if events.len() < EVENTS { 0 } else { people.saturating_sub(looked_at.len() as u64) };
         let actors_count = actors.len() as u64 + rest;
         actors.truncate(NAMED_ACTORS);
-        shown.push((place, Shown { notification, actors, actors_count, comment }));
+        visible.push((place, VisibleNotification { notification, actors, actors_count, comment }));
     }
-    Ok((shown, known.cards))
+    Ok((visible, known.cards))
 }
 
 /// How many of these are shown.
 pub(super) async fn count(app: &App, viewer: &Viewer, found: Vec<Notification>) -> Result<u64> {
-    Ok(shown(app, viewer, found).await?.0.len() as u64)
+    Ok(visible(app, viewer, found).await?.0.len() as u64)
 }

@@ -23,7 +23,7 @@ fn id(user: &User) -> UserId {
     user.id.parse().expect("an id")
 }
 
-/// What stands between them for one of them, and whether it has an end.
+/// A user's relationship to another, and whether it has an end.
 async fn between(app: &TestApp, users: &App, of: &User, other: &User) -> (Relationship, bool) {
     let key = shared::table::design::key::relationship(id(of), id(other));
     let item = app.table().await.remove(&(key.pk().to_owned(), key.sk().to_owned())).unwrap_or_default();
@@ -245,7 +245,7 @@ async fn a_socket_that_closes_late_takes_no_place_from_another() {
     let ann = app.user("ann").await;
     let _socket = ann.listen(&app).await;
     let open = sockets::of_user(&realtime, id(&ann)).await.unwrap();
-    sockets::forget(&realtime, id(&ann), open[0].slot, "another").await.unwrap();
+    sockets::purge(&realtime, id(&ann), open[0].slot, "another").await.unwrap();
     assert_eq!(sockets::of_user(&realtime, id(&ann)).await.unwrap(), open);
 }
 
