@@ -3,7 +3,7 @@
 use crate::support::bulk::app_of;
 use crate::support::{PASSWORD, TestApp, User, token_in};
 use serde_json::{Value, json};
-use shared::backpressure::{KEYS_KEPT, KEYS_RENEWED};
+use shared::limits::{KEYS_KEPT, KEYS_RENEWED};
 use shared::secrets::{ACCESS_TOKEN_LIFETIME, Keys, from_base64url};
 
 /// The name of the key that signed an access token.

@@ -120,7 +120,7 @@ async fn a_new_password_ends_an_address_that_waits() {
     app.audit().await;
 }
 
-/// Whoever has the password may change it, and must not end the way back by that.
+/// A holder of the password may change it, and must not end the way back by that.
 #[tokio::test]
 async fn a_new_password_leaves_the_link_that_undoes_a_change() {
     let app = TestApp::start().await;

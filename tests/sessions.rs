@@ -128,7 +128,7 @@ async fn tabs_get_one_successor_while_the_signing_keys_are_replaced() {
     let gull = app.user("gull").await;
     let old = app.signing_keys().await["current"].clone();
     app.put_signing_keys(&json!({"current": old, "next": "b".repeat(64)})).await;
-    app.advance(shared::backpressure::KEYS_KEPT);
+    app.advance(shared::limits::KEYS_KEPT);
     let successor = rotated(&app, &gull.refresh_token).await;
     app.put_signing_keys(&json!({"current": "b".repeat(64), "previous": old})).await;
     // A token of the new key has the keys read at once.
@@ -140,7 +140,7 @@ async fn tabs_get_one_successor_while_the_signing_keys_are_replaced() {
         users.now(),
         users.now() + ACCESS_TOKEN_LIFETIME,
     );
-    app.advance(shared::backpressure::KEYS_RENEWED);
+    app.advance(shared::limits::KEYS_RENEWED);
     app.anon().with_token(&unknown).get("/users").await.expect(401);
     assert_eq!(rotated(&app, &gull.refresh_token).await, successor);
 }
@@ -238,7 +238,7 @@ async fn sessions_are_listed_and_ended() {
     tern.get("/users").await.expect(200);
 }
 
-/// Whoever has a token alone ends that session, and no other.
+/// A holder of a token alone ends that session, and no other.
 #[tokio::test]
 async fn to_end_another_session_takes_the_password() {
     let app = TestApp::start().await;

@@ -327,7 +327,7 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(ask: impl FnMut() ->
     until_within(PATIENCE, ask).await
 }
 
-/// The same with a patience of its own.
+/// [`until`] with a patience of its own.
 pub(crate) async fn until_within<T, F: Future<Output = Option<T>>>(limit: Duration, mut ask: impl FnMut() -> F) -> T {
     let started = Instant::now();
     loop {

@@ -4,7 +4,7 @@ use crate::event::{Answer, Event};
 use shared::App;
 use shared::error::{Error, Result};
 use shared::http::Bearer;
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::models::socket::Channel;
 use shared::store::sockets;
 

@@ -151,7 +151,7 @@ impl Report {
         self.handled.and_then(|handled| handled.action)
     }
 
-    /// The same once it is decided.
+    /// The report with a decision.
     #[must_use]
     pub fn decided(&self, decision: Decision, by: UserId, at: Timestamp) -> Self {
         let handled = Some(Handled { by: Some(by), at, action: decision.action });
@@ -177,7 +177,7 @@ pub struct Reported {
 pub struct Moderation {
     pub id: Ulid,
     pub act: Act,
-    /// None for whoever runs the service, and for a moderator whose account is deleted.
+    /// None for the operator of the service, and for a moderator whose account is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<UserId>,
     /// Whom it concerns; None once that account is deleted.

@@ -136,7 +136,7 @@ impl MailAction {
     }
 }
 
-/// A token in a mail. The text is derived from the id, for whoever sends the mail sees only the table's stream;
+/// A token in a mail. The text is derived from the id, for the mailer sees only the table's stream;
 /// the item alone is worth nothing without a signing key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailToken {
@@ -194,7 +194,7 @@ pub fn read_unsubscribe_token(keys: &Keys, token: &str) -> Option<(UserId, Strin
     Some((user.parse().ok()?, kind.to_owned()))
 }
 
-/// What the table knows a network by: a name under each signing key, the current one's first. Whoever reads the table
+/// What the table knows a network by: a name under each signing key, the current one's first. A reader of the table
 /// alone can't tell whose it is.
 #[derive(Clone, Debug)]
 pub struct NetworkNames(Vec<String>);

@@ -1,13 +1,13 @@
 //! The only user of the DynamoDB SDK: few verbs, retries in one place.
 
-use super::design::{INDEXES, Key, PARTITION_KEY, Range, SORT_KEY, WRITE, key};
+use super::design::{INDEXES, Key, PARTITION_KEY, Range, SORT_KEY, WRITE_TOKEN, key};
 use super::expression::{Change, Expression, Op};
 use super::failure::{Failure, Outcome, classify};
 use super::item::Item;
 use super::{TableError, meter};
 use crate::aws::{Aws, sdk_config};
-use crate::backpressure::{BATCHES_AT_ONCE, TABLE_FIRST_WAIT, TABLE_LONGEST_WAIT, TABLE_TRIES, full_jitter};
 use crate::clock::Clock;
+use crate::limits::{BATCHES_AT_ONCE, TABLE_FIRST_WAIT, TABLE_LONGEST_WAIT, TABLE_TRIES, full_jitter};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types as sdk;
@@ -19,9 +19,9 @@ use std::sync::{Arc, OnceLock};
 
 type Result<T, E = TableError> = std::result::Result<T, E>;
 
-/// A transaction may hold so many operations (DynamoDB developer guide, "Service quotas").
+/// Operations that a transaction may hold (DynamoDB developer guide, "Service quotas").
 pub(crate) const TRANSACTION_OPS: usize = 100;
-/// A batch may read so many items, and write so many (same page).
+/// Items that a batch may read, and write (same page).
 const BATCH_READS: usize = 100;
 const BATCH_WRITES: usize = 25;
 
@@ -30,7 +30,7 @@ const BATCH_WRITES: usize = 25;
 pub enum Read {
     /// What was there a moment ago; what is new may be missing.
     Eventual,
-    /// The same, but nothing is said to be missing before a strong read missed it too: for what decides whether
+    /// An eventual read that is repeated strongly before anything is said to be missing: for what decides whether
     /// somebody is refused. Costs more only where nothing is found.
     Confirmed,
     Strong,
@@ -83,7 +83,7 @@ impl Table {
     /// One item by its key; an expired one is gone.
     ///
     /// # Errors
-    /// Unavailable, or an item that is no `T`.
+    /// The table does not answer, or an item is no `T`.
     pub async fn get<T: DeserializeOwned>(&self, key: &Key, read: Read) -> Result<Option<T>> {
         let found = self.get_once(key, read).await?;
         if found.is_none() && read == Read::Confirmed {
@@ -109,9 +109,6 @@ impl Table {
     }
 
     /// Neighbours, at most `limit`, from after the sort key `after`. Expired items are left out.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn query(
         &self,
         range: &Range,
@@ -153,9 +150,6 @@ impl Table {
 
     /// The keys that the index lists under a value, all of them or those whose sort key begins so, and where the next page
     /// starts. An index is read eventually: what was written in the last moments may be missing.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn listed(
         &self,
         under: &str,
@@ -196,25 +190,19 @@ impl Table {
     /// Many items by their keys, in the keys' order; each item costs as a read of its own.
     ///
     /// # Errors
-    /// Unavailable, also when some items stay unread after retries, or an item that is no `T`.
+    /// The table does not answer, items stay unread after retries, or an item is no `T`.
     pub async fn batch_get<T: DeserializeOwned>(&self, keys: &[Key], read: Read) -> Result<Vec<Option<T>>> {
         let items = self.batch_items(keys, read).await?;
         items.into_iter().map(|item| item.map(|item| item.read()).transpose()).collect()
     }
 
-    /// The same for lists: an item that is no `T` is as one that is not there.
-    ///
-    /// # Errors
-    /// Unavailable.
+    /// Many items by their keys, for lists: an item that is no `T` counts as missing.
     pub async fn batch_get_readable<T: DeserializeOwned>(&self, keys: &[Key], read: Read) -> Result<Vec<Option<T>>> {
         let items = self.batch_items(keys, read).await?;
         Ok(items.into_iter().map(|item| item.and_then(|item| item.readable())).collect())
     }
 
-    /// The items themselves, for whoever asks for several kinds at once.
-    ///
-    /// # Errors
-    /// Unavailable.
+    /// The items themselves, for callers that read several kinds at once.
     pub async fn batch_items(&self, keys: &[Key], read: Read) -> Result<Vec<Option<Item>>> {
         let mut wanted: Vec<&Key> = keys.iter().collect();
         wanted.sort_unstable_by_key(|key| (key.pk(), key.sk()));
@@ -266,16 +254,16 @@ impl Table {
 
     /// One write. Answers the item after an update, or before a delete.
     ///
-    /// A conditional one, and one that counts, is named, for when its answer is lost and it is sent again: what it did
+    /// A conditional one, and one that counts, has a write token, for when its answer is lost and it is sent again: what it did
     /// itself may be what its condition does not hold for any more, and it must not count twice.
     ///
     /// # Errors
     /// [`TableError::Refused`] when its condition does not hold.
     pub async fn write(&self, op: Op) -> Result<Option<Item>> {
-        let (op, name) = op.named();
+        let (op, token) = op.with_write_token();
         match self.write_named(op).await {
             Err(TableError::Refused(refused)) => match refused.item(0) {
-                Some(item) if name.is_some() && item.0.get(WRITE) == name.as_ref() => Ok(Some(item.clone())),
+                Some(item) if token.is_some() && item.0.get(WRITE_TOKEN) == token.as_ref() => Ok(Some(item.clone())),
                 _ => Err(TableError::Refused(refused)),
             },
             result => result,
@@ -422,7 +410,7 @@ impl Table {
     /// Puts and deletes without conditions, each on its own.
     ///
     /// # Errors
-    /// Unavailable when some stay unwritten after retries; the caller's job goes back to its queue.
+    /// Some items stay unwritten after retries; the caller's job returns to its queue.
     pub async fn batch_write(&self, ops: Vec<Op>) -> Result<()> {
         let requests: Vec<sdk::WriteRequest> = ops.into_iter().map(write_request).collect::<Result<_>>()?;
         let chunks: Vec<Vec<_>> = requests.chunks(BATCH_WRITES).map(<[_]>::to_vec).collect();
@@ -451,9 +439,6 @@ impl Table {
     }
 
     /// Whether the table answers; reads an item that is not there, for half a unit.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn ping(&self) -> Result<()> {
         self.get::<serde::de::IgnoredAny>(&super::design::key::ping(), Read::Eventual).await.map(|_| ())
     }

@@ -1,6 +1,6 @@
 //! Writes and their conditions, as DynamoDB's expressions.
 
-use super::design::{INDEXES, Key, WRITE, owner};
+use super::design::{INDEXES, Key, WRITE_TOKEN, owner};
 use super::{Item, TableError};
 use crate::ids::UserId;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -71,8 +71,8 @@ pub struct Op {
     pub(super) key: Key,
     pub(super) change: Change,
     pub(super) condition: Option<Condition>,
-    /// Leaves no name.
-    repeatable: bool,
+    /// Leaves no write token.
+    without_write_token: bool,
 }
 
 impl Op {
@@ -82,7 +82,7 @@ impl Op {
     /// When the value is no map.
     pub fn put(key: Key, value: &impl Serialize) -> Result<Self, TableError> {
         let item = serde_dynamo::to_item(value).map_err(|error| TableError::Broken(error.into()))?;
-        Ok(Self { key, change: Change::Put(Item(item)), condition: None, repeatable: false })
+        Ok(Self { key, change: Change::Put(Item(item)), condition: None, without_write_token: false })
     }
 
     /// Writes the whole item where none is.
@@ -107,16 +107,16 @@ impl Op {
 
     /// Changes single attributes; without a condition a missing item is made.
     pub fn update(key: Key) -> Self {
-        Self { key, change: Change::Update(Vec::new()), condition: None, repeatable: false }
+        Self { key, change: Change::Update(Vec::new()), condition: None, without_write_token: false }
     }
 
     pub fn delete(key: Key) -> Self {
-        Self { key, change: Change::Delete, condition: None, repeatable: false }
+        Self { key, change: Change::Delete, condition: None, without_write_token: false }
     }
 
     /// Writes nothing; in a transaction, holds the others to a condition.
     pub fn check(key: Key, condition: Condition) -> Self {
-        Self { key, change: Change::Check, condition: Some(condition), repeatable: false }
+        Self { key, change: Change::Check, condition: Some(condition), without_write_token: false }
     }
 
     #[must_use]
@@ -128,31 +128,34 @@ impl Op {
         self
     }
 
-    /// Of a write that may be done twice, and whose caller takes a refusal for what was done before: it leaves no name, and
-    /// so takes no other write's away.
+    /// Of a write that may be done twice, and whose caller takes a refusal for what was done before: it leaves no
+    /// token, and so takes no other write's away.
     #[must_use]
-    pub const fn repeatable(mut self) -> Self {
-        self.repeatable = true;
+    pub const fn without_write_token(mut self) -> Self {
+        self.without_write_token = true;
         self
     }
 
-    /// With a name of its own in the item that it leaves, if to write it twice would not be to write it once: it has a
-    /// condition or counts. What counts is held to the name too, for its condition may hold again.
-    pub(super) fn named(mut self) -> (Self, Option<AttributeValue>) {
+    /// With a token of its own in the item that it leaves, if the write is not idempotent: it has a condition or counts.
+    /// What counts is held to the token too, for its condition may hold again.
+    pub(super) fn with_write_token(mut self) -> (Self, Option<AttributeValue>) {
         let counts = matches!(&self.change, Change::Update(steps) if steps.iter().any(Step::counts));
-        if self.repeatable || self.condition.is_none() && !counts {
+        if self.without_write_token || self.condition.is_none() && !counts {
             return (self, None);
         }
-        let name = AttributeValue::S(crate::secrets::base64url(&crate::secrets::random_bytes::<12>()));
+        let token = AttributeValue::S(crate::secrets::base64url(&crate::secrets::random_bytes::<12>()));
         if counts {
-            self = self.when(Condition::Any(vec![Condition::Without(WRITE), Condition::Differs(WRITE, name.clone())]));
+            self = self.when(Condition::Any(vec![
+                Condition::Without(WRITE_TOKEN),
+                Condition::Differs(WRITE_TOKEN, token.clone()),
+            ]));
         }
         match &mut self.change {
-            Change::Put(item) => drop(item.0.insert(WRITE.to_owned(), name.clone())),
-            Change::Update(steps) => steps.push(Step::Set(WRITE.to_owned(), name.clone())),
+            Change::Put(item) => drop(item.0.insert(WRITE_TOKEN.to_owned(), token.clone())),
+            Change::Update(steps) => steps.push(Step::Set(WRITE_TOKEN.to_owned(), token.clone())),
             Change::Delete | Change::Check => return (self, None),
         }
-        (self, Some(name))
+        (self, Some(token))
     }
 
     fn step(mut self, step: Step) -> Self {

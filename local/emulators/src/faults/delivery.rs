@@ -54,11 +54,11 @@ impl Delivery {
 }
 
 /// The faults of the queues.
-pub struct Post {
+pub struct MessageFaults {
     pub(super) dice: Dice,
 }
 
-impl Post {
+impl MessageFaults {
     /// Messages with their delays as they are to be sent: first these, late, then copies of some.
     pub(crate) fn spread(&self, messages: &mut Vec<NewMessage>) {
         let mut copies = Vec::new();
