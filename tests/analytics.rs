@@ -352,7 +352,10 @@ fn session(user: UserId, now: Timestamp) -> Session {
 }
 
 fn token(app: &shared::App, session: &Session, now: Timestamp) -> String {
-    app.keys().unwrap().access_token(&app.config().issuer, (session.user, session.id), now, now + ACCESS_TOKEN_LIFETIME)
+    app.keys()
+        .unwrap()
+        .access_token(&app.config().issuer, (session.user, session.id), now, now + ACCESS_TOKEN_LIFETIME)
+        .unwrap()
 }
 
 /// Has all of them read the post, each as often as `times` says, in an order of chance; how many reads that was. What a

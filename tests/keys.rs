@@ -73,12 +73,15 @@ async fn a_token_of_a_key_that_is_not_known_yet_has_the_keys_read() {
     let keys = json!({"current": key("b"), "previous": first});
     let users = app_of(&app, "users");
     // As another function signs it that has read the keys already.
-    let signed = Keys::parse(&keys.to_string()).unwrap().access_token(
-        &users.config().issuer,
-        (ann.id.parse().unwrap(), session),
-        users.now(),
-        users.now() + ACCESS_TOKEN_LIFETIME,
-    );
+    let signed = Keys::parse(&keys.to_string())
+        .unwrap()
+        .access_token(
+            &users.config().issuer,
+            (ann.id.parse().unwrap(), session),
+            users.now(),
+            users.now() + ACCESS_TOKEN_LIFETIME,
+        )
+        .unwrap();
     app.put_signing_keys(&keys).await;
     app.advance(KEYS_RENEWED);
     app.anon().with_token(&signed).get("/users").await.expect(200);

@@ -134,12 +134,11 @@ async fn tabs_get_one_successor_while_the_signing_keys_are_replaced() {
     // A token of the new key has the keys read at once.
     let users = crate::support::bulk::app_with_keys(&app, "users").await;
     let (user, session) = (gull.id.parse().unwrap(), shared::ids::SessionId::new(users.now()));
-    let unknown = users.keys().unwrap().access_token(
-        &users.config().issuer,
-        (user, session),
-        users.now(),
-        users.now() + ACCESS_TOKEN_LIFETIME,
-    );
+    let unknown = users
+        .keys()
+        .unwrap()
+        .access_token(&users.config().issuer, (user, session), users.now(), users.now() + ACCESS_TOKEN_LIFETIME)
+        .unwrap();
     app.advance(shared::limits::KEYS_RENEWED);
     app.anon().with_token(&unknown).get("/users").await.expect(401);
     assert_eq!(rotated(&app, &gull.refresh_token).await, successor);
@@ -305,8 +304,11 @@ async fn a_session_of_an_earlier_version_has_a_longest_life_too() {
     let ttl = (now + 29 * DAY).seconds();
     let row = Session { user, id: session, hash, generation: 0, rotated: now, agent, ttl };
     users.table().write(Op::put(key::session(user, session), &row).unwrap()).await.unwrap();
-    let access =
-        users.keys().unwrap().access_token(&users.config().issuer, (user, session), now, now + ACCESS_TOKEN_LIFETIME);
+    let access = users
+        .keys()
+        .unwrap()
+        .access_token(&users.config().issuer, (user, session), now, now + ACCESS_TOKEN_LIFETIME)
+        .unwrap();
     app.anon().with_token(&access).get("/users").await.expect(401).problem("unauthorized");
     assert_eq!(gull.get("/users/sessions").await.expect(200).items().len(), 1);
     refresh(&app, &token).await.expect(401).problem("unauthorized");

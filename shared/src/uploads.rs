@@ -9,7 +9,7 @@ use crate::media::Uploaded;
 use crate::models::fields::Upload;
 use crate::models::media::{MAX_DIRECT, Media, ORIGINAL, Shape};
 use crate::store;
-use crate::store::posts::CreateError;
+use crate::store::creation::CreateError;
 use crate::table::Op;
 use bytes::Bytes;
 use formats::{Failure, FileType, Picture, Redaction, Refusal};

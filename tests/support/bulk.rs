@@ -89,10 +89,9 @@ async fn sign_in(users: &App, user: UserId) -> String {
     let here = NetworkNames::new(&users.keys().expect("keys"), "127.0.0.1");
     let started = store::sessions::start(users, &found, "", &here, None).await.expect("an answer");
     let (session, _) = started.expect("a session");
-    users.keys().expect("keys").access_token(
-        &users.config().issuer,
-        (user, session.id),
-        users.now(),
-        users.now() + ACCESS_TOKEN_LIFETIME,
-    )
+    users
+        .keys()
+        .expect("keys")
+        .access_token(&users.config().issuer, (user, session.id), users.now(), users.now() + ACCESS_TOKEN_LIFETIME)
+        .expect("a token")
 }

@@ -11,8 +11,8 @@ use shared::jobs::FilesJob;
 use shared::lambda::each_message;
 use shared::limits::GROUPS_AT_ONCE;
 use shared::models::media::{FailureReason, LOOSE_LIFETIME, Status};
+use shared::store::creation::CreateError;
 use shared::store::media::{self, CleanupCursor};
-use shared::store::posts::CreateError;
 use shared::table::design::key;
 use shared::{App, uploads};
 

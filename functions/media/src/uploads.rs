@@ -15,7 +15,7 @@ use shared::http::{Bearer, View};
 use shared::ids::MediaId;
 use shared::models::fields::{FILE, Fields, Forms, FromFields};
 use shared::models::media::{AltText, MAX_DIRECT, Media, Status, UPLOAD_LIFETIME, max_size};
-use shared::store::posts::CreateError;
+use shared::store::creation::CreateError;
 use shared::views::media::{Links, Upload};
 use shared::{App, store, uploads, views};
 use std::collections::BTreeMap;

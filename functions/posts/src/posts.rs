@@ -20,7 +20,7 @@ use shared::models::post::{Content, Draft, Mention, Post};
 use shared::models::scheduled::{PublishAt, Scheduled};
 use shared::models::user::Profile;
 use shared::models::viewer::Viewer;
-use shared::store::posts::CreateError;
+use shared::store::creation::CreateError;
 use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::{Own, PostView};

@@ -98,7 +98,7 @@ pub(crate) struct SignedIn {
 fn tokens(app: &App, user: UserId, session: SessionId, refresh_token: String) -> Result<Tokens> {
     let now = app.now();
     let until = (now + ACCESS_TOKEN_LIFETIME).min(session.created_at() + app.config().session_life);
-    let access_token = app.keys()?.access_token(&app.config().issuer, (user, session), now, until);
+    let access_token = app.keys()?.access_token(&app.config().issuer, (user, session), now, until)?;
     let expires_in = until.seconds().saturating_sub(now.seconds());
     Ok(Tokens { access_token, token_type: "Bearer", expires_in, refresh_token })
 }

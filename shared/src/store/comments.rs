@@ -3,8 +3,8 @@
 //!
 //! Until then a pending count under the viewer's prefix, which each request reads, adds the viewer's own acts to the counts.
 
+use super::creation::{CreateError, creation};
 use super::edges::Edge;
-use super::posts::CreateError;
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
@@ -66,25 +66,17 @@ pub async fn edge(app: &App, comment: PostId) -> Result<Option<Edge>> {
 /// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already.
 pub async fn create(app: &App, comment: &Post, idempotency_op: Option<Op>) -> Result<(), CreateError> {
     let author = comment.id.author;
-    let has_idempotency_op = idempotency_op.is_some();
     let edge = Edge { created_at: comment.id.ulid, counted: false, deleted: false };
     let item = Comment { post: comment, edge };
-    let mut ops: Vec<Op> = idempotency_op.into_iter().collect();
-    ops.push(Op::create(key::post(comment.id), &item).map_err(Error::from)?.owned_by(author));
-    ops.push(pending_count_op(app, author, comment.id, 1)?);
-    let unchecked = ops.len();
     // A user who was removed from a private group a moment ago writes nothing in it.
     let private = comment.id.group().filter(|group| group.is_private());
-    ops.extend(private.map(|group| Op::check(key::membership(author, group), Condition::Exists)));
-    let Err(error) = app.table().transact(ops).await else { return Ok(()) };
-    let refused = error.refused()?;
-    if has_idempotency_op && refused.has(0) {
-        return Err(CreateError::IdempotencyKeyUsed);
-    }
-    if refused.has(unchecked) {
-        return Err(CreateError::Error(Error::not_found()));
-    }
-    Err(CreateError::Error(Error::internal("a comment of this id is there")))
+    let membership = private.map(|group| Op::check(key::membership(author, group), Condition::Exists));
+    creation(idempotency_op)
+        .op(Op::create(key::post(comment.id), &item)?.owned_by(author))
+        .op(pending_count_op(app, author, comment.id, 1)?)
+        .ops_or(membership, || Error::not_found().into())
+        .commit(app.table())
+        .await
 }
 
 fn pending_count_op(app: &App, user: UserId, comment: PostId, n: i64) -> Result<Op> {

@@ -5,7 +5,7 @@
 //! the very next request on. The row with the group is an edge, too (see `edges`): the stream's consumer counts it.
 //! No request that only joins or leaves names the group's own item; who moderates a group stands there, so those acts do.
 
-use super::posts::CreateError;
+use super::creation::{CreateError, creation};
 use super::{edges, users};
 use crate::App;
 use crate::error::{Error, Kind, Result};
@@ -152,18 +152,14 @@ pub async fn requests(
 /// # Errors
 /// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already.
 pub async fn create(app: &App, group: &Group, maker: UserId, idempotency_op: Option<Op>) -> Result<(), CreateError> {
-    let has_idempotency_op = idempotency_op.is_some();
-    let mut ops: Vec<Op> = idempotency_op.into_iter().collect();
-    ops.push(Op::create(key::group(group.id), group).map_err(Error::from)?);
-    ops.extend(joined(app, group.id, maker, Role::Owner, None)?);
+    let mut transaction = creation(idempotency_op).op(Op::create(key::group(group.id), group)?);
+    for op in joined(app, group.id, maker, Role::Owner, None)? {
+        transaction = transaction.op(op);
+    }
     if !group.id.is_private() {
-        ops.push(Op::put(key::discoverable(group.id), &json!({})).map_err(Error::from)?);
+        transaction = transaction.op(Op::put(key::discoverable(group.id), &json!({}))?);
     }
-    let Err(error) = app.table().transact(ops).await else { return Ok(()) };
-    match error.refused()? {
-        refused if has_idempotency_op && refused.has(0) => Err(CreateError::IdempotencyKeyUsed),
-        _ => Err(CreateError::Error(Error::internal("a group of this id is there"))),
-    }
+    transaction.commit(app.table()).await
 }
 
 /// The writes by which somebody comes to be a member, who is none.

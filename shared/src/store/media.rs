@@ -1,7 +1,7 @@
 //! Pictures and videos. One that is attached to nothing lies in its hour's list too, in the same transactions, so that
 //! the clean-up finds what is left there without a scan.
 
-use super::posts::CreateError;
+use super::creation::{CreateError, creation};
 use crate::App;
 use crate::error::{self, Error, FieldError, Result};
 use crate::ids::{MediaId, PostId, UserId};
@@ -36,28 +36,20 @@ pub async fn load(app: &App, ids: &[MediaId]) -> Result<Vec<Option<Media>>> {
 /// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already; 422, of this field, beyond the account's quota.
 pub async fn create(app: &App, media: &Media, field: &str, idempotency_op: Option<Op>) -> Result<(), CreateError> {
     let quota = app.config().media_quota;
-    let has_idempotency_op = idempotency_op.is_some();
-    let kept = |size: i64| Op::update(key::account(media.id.owner)).add("stored", size).when(super::users::live());
+    if media.size > quota {
+        return Err(beyond_quota(field, quota).into());
+    }
     let room = Condition::Any(vec![
         Condition::Without("stored"),
         Condition::less("stored", quota.saturating_sub(media.size).saturating_add(1)),
     ]);
-    let ops = || -> Result<Vec<Op>> {
-        let mut ops: Vec<Op> = idempotency_op.into_iter().collect();
-        ops.push(kept(signed(media.size)?).when(room));
-        ops.push(Op::create(key::media(media.id), media)?);
-        ops.push(Op::put(key::unattached_media(media.id), &json!({}))?);
-        Ok(ops)
-    };
-    if media.size > quota {
-        return Err(CreateError::Error(beyond_quota(field, quota)));
-    }
-    let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
-    let refused = error.refused()?;
-    if has_idempotency_op && refused.has(0) {
-        return Err(CreateError::IdempotencyKeyUsed);
-    }
-    Err(CreateError::Error(beyond_quota(field, quota)))
+    let account = Op::update(key::account(media.id.owner)).add("stored", signed(media.size)?);
+    creation(idempotency_op)
+        .op_or(account.when(super::users::live()).when(room), beyond_quota(field, quota).into())
+        .op(Op::create(key::media(media.id), media)?)
+        .op(Op::put(key::unattached_media(media.id), &json!({}))?)
+        .commit(app.table())
+        .await
 }
 
 fn beyond_quota(field: &str, quota: u64) -> Error {
@@ -87,14 +79,9 @@ pub async fn ready(
 ) -> Result<Media, CreateError> {
     let shape = Some(shape);
     let new = Media { content_type, status: Status::Ready, shape, todo: false, ver: old.ver + 1, ..old.clone() };
-    let has_idempotency_op = idempotency_op.is_some();
-    let mut ops: Vec<Op> = idempotency_op.into_iter().collect();
-    ops.push(Op::put(key::media(old.id), &new).map_err(Error::from)?.when(still(old)));
-    let Err(error) = app.table().transact(ops).await else { return Ok(new) };
-    match error.refused()? {
-        refused if has_idempotency_op && refused.has(0) => Err(CreateError::IdempotencyKeyUsed),
-        _ => Err(CreateError::Error(meanwhile())),
-    }
+    let op = Op::put(key::media(old.id), &new)?.when(still(old));
+    creation(idempotency_op).op_or(op, meanwhile().into()).commit(app.table()).await?;
+    Ok(new)
 }
 
 fn meanwhile() -> Error {

@@ -9,6 +9,7 @@ pub mod addresses;
 pub mod analytics;
 pub mod audience;
 pub mod comments;
+pub mod creation;
 pub mod deletions;
 pub mod delivery;
 pub mod edges;

@@ -7,8 +7,9 @@ use crate::limits::EDGE_REFUSALS;
 use crate::models::following::Followers;
 use crate::models::names::{Change, Named, Names, NamesIndexed, Rank};
 use crate::models::user::Profile;
-use crate::table::client::{TRANSACTION_OPS, back_off};
+use crate::table::client::back_off;
 use crate::table::design::key;
+use crate::table::writes::TRANSACTION_OPS;
 use crate::table::{Condition, Op, Order, Read, Rows};
 use futures::future::try_join3;
 

@@ -9,8 +9,9 @@ use crate::error::{Error, Result};
 use crate::ids::{NotificationId, PostId, UserId};
 use crate::limits::MARK_REFUSALS;
 use crate::models::notification::{NAMED_ACTORS, Notification, NotificationEvent, NotificationKind, Topic};
-use crate::table::client::{TRANSACTION_OPS, back_off};
+use crate::table::client::back_off;
 use crate::table::design::key;
+use crate::table::writes::TRANSACTION_OPS;
 use crate::table::{Condition, Op, Order, Read};
 use std::collections::HashSet;
 

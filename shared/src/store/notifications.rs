@@ -16,8 +16,9 @@ use crate::models::notification::{
     NotificationKind, Notified, ReadMark, Topic,
 };
 use crate::models::settings::Ways;
-use crate::table::client::{TRANSACTION_OPS, back_off};
+use crate::table::client::back_off;
 use crate::table::design::{Key, key};
+use crate::table::writes::TRANSACTION_OPS;
 use crate::table::{Condition, Op, Order, Read};
 use futures::future::{try_join, try_join3};
 use std::collections::HashMap;

@@ -1,5 +1,6 @@
 //! Posts.
 
+use super::creation::{CreateError, creation};
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{GroupId, PostId, UserId, parse_ulid};
@@ -189,27 +190,19 @@ pub async fn newest(
 /// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already.
 pub async fn create(app: &App, post: &Post, idempotency_op: Option<Op>) -> Result<(), CreateError> {
     let author = post.id.author;
-    let has_idempotency_op = idempotency_op.is_some();
-    let ops = || -> Result<Vec<Op>> {
-        let mut ops: Vec<Op> = idempotency_op.into_iter().collect();
-        ops.extend(create_ops(post)?);
-        ops.push(match post.id.group() {
-            None => count_op(author, 1),
-            // Nobody shares anything in a group that they have left, or were removed from, at the same moment.
-            Some(group) => Op::check(key::membership(author, group), Condition::Exists),
-        });
-        ops.extend(media::attach(&post.media, Use::Post(post.id)));
-        Ok(ops)
+    let counted = match post.id.group() {
+        None => count_op(author, 1),
+        // Nobody shares anything in a group that they have left, or were removed from, at the same moment.
+        Some(group) => Op::check(key::membership(author, group), Condition::Exists),
     };
-    let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
-    let refused = error.refused()?;
-    if has_idempotency_op && refused.has(0) {
-        return Err(CreateError::IdempotencyKeyUsed);
-    }
-    // Only the author's account, or membership, can be missing, or something of the media be otherwise.
-    let error =
-        if refused.has(usize::from(has_idempotency_op) + 2) { Error::not_found() } else { media::not_attachable() };
-    Err(CreateError::Error(error))
+    let [item, row] = create_ops(post)?;
+    creation(idempotency_op)
+        .op(item)
+        .op(row)
+        .op_or(counted, Error::not_found().into())
+        .ops_or(media::attach(&post.media, Use::Post(post.id)), || media::not_attachable().into())
+        .commit(app.table())
+        .await
 }
 
 /// The writes that make a post, but for its count.
@@ -225,20 +218,6 @@ pub(super) fn create_ops(post: &Post) -> Result<[Op; 2]> {
 pub(super) fn count_op(author: UserId, n: i64) -> Op {
     let op = Op::update(key::account(author)).add("posts", n);
     op.when(if n > 0 { users::live() } else { Condition::Exists })
-}
-
-/// Why something was not created.
-#[derive(Debug)]
-pub enum CreateError {
-    /// Its idempotency key was used already: the operation that stores the response was refused.
-    IdempotencyKeyUsed,
-    Error(Error),
-}
-
-impl From<Error> for CreateError {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
 }
 
 /// Puts what a post is to say over the version it was made from. None when the post changed meanwhile or is gone.

@@ -4,8 +4,9 @@
 //! and no scan. One transaction takes it out of there and makes the post, so that it is published once, whatever else is
 //! at it. Runs take turns by a lease, for two at once would mix up the order.
 
+use super::creation::{CreateError, creation};
 use super::media::{self, Changes};
-use super::posts::{self, CreateError};
+use super::posts;
 use super::users;
 use crate::App;
 use crate::error::{Error, FieldError, Result};
@@ -14,8 +15,8 @@ use crate::limits::{EDGE_REFUSALS, PUBLISH_LEASE};
 use crate::models::media::Use;
 use crate::models::post::{Mention, Post, mentioned};
 use crate::models::scheduled::{DueEntry, KEPT, MAX_WAITING, Publisher, Scheduled};
-use crate::table::client::TRANSACTION_OPS;
 use crate::table::design::{Key, key};
+use crate::table::writes::TRANSACTION_OPS;
 use crate::table::{Condition, Item, Op, Order, Read};
 use crate::visibility;
 use serde_json::json;
@@ -88,27 +89,18 @@ pub async fn create(
     scheduled: &Scheduled,
     idempotency_op: Option<Op>,
 ) -> Result<(), CreateError> {
-    let has_idempotency_op = idempotency_op.is_some();
-    let ops = || -> Result<Vec<Op>> {
-        let mut ops: Vec<Op> = idempotency_op.into_iter().collect();
-        ops.push(Op::create(key::scheduled(user, scheduled.id), &kept(scheduled))?);
-        ops.push(Op::put(due_key(user, scheduled), &json!({}))?);
-        let attached = &scheduled.draft.media;
-        let room = Condition::Any(vec![Condition::Without("waiting"), Condition::less("waiting", MAX_WAITING)]);
-        ops.push(Op::update(key::account(user)).add("waiting", 1).when(super::users::live()).when(room));
-        ops.extend(media::attach(attached, Use::Scheduled(scheduled.id)));
-        Ok(ops)
-    };
-    let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
-    let refused = error.refused()?;
-    if has_idempotency_op && refused.has(0) {
-        return Err(CreateError::IdempotencyKeyUsed);
-    }
-    if !refused.has(usize::from(has_idempotency_op) + 2) {
-        return Err(CreateError::Error(media::not_attachable()));
-    }
+    let room = Condition::Any(vec![Condition::Without("waiting"), Condition::less("waiting", MAX_WAITING)]);
+    let account = Op::update(key::account(user)).add("waiting", 1).when(super::users::live()).when(room);
+    let attached = media::attach(&scheduled.draft.media, Use::Scheduled(scheduled.id));
     let detail = format!("At most {MAX_WAITING} posts may wait.");
-    Err(CreateError::Error(Error::invalid(vec![FieldError::new("publish_at", "too_many", detail)])))
+    let too_many = Error::invalid(vec![FieldError::new("publish_at", "too_many", detail)]);
+    creation(idempotency_op)
+        .op(Op::create(key::scheduled(user, scheduled.id), &kept(scheduled))?)
+        .op(Op::put(due_key(user, scheduled), &json!({}))?)
+        .op_or(account, too_many.into())
+        .ops_or(attached, || media::not_attachable().into())
+        .commit(app.table())
+        .await
 }
 
 /// Whether it waits still, in the version that was read.

@@ -12,7 +12,7 @@ use crate::models::settings::Settings;
 use crate::models::user::{Account, Avatar, Credentials, Email, FormerName, Guard, Profile, Username};
 use crate::secrets::{Purpose, base64url};
 use crate::table::design::{Key, key};
-use crate::table::{Condition, Op, Order, Read, Refused};
+use crate::table::{Condition, Op, Order, Read, TableError, Transaction};
 use std::time::Duration;
 use ulid::Ulid;
 
@@ -42,6 +42,18 @@ pub enum CreateAccountError {
     /// Something else.
     Other(Error),
     IdempotencyKeyUsed,
+}
+
+impl From<TableError> for CreateAccountError {
+    fn from(error: TableError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<Error> for CreateAccountError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
 }
 
 /// What a new account looks like.
@@ -95,45 +107,37 @@ pub async fn create(
 ) -> Result<(), CreateAccountError> {
     let (profile, account, followers, credentials) = entities(new);
     let guard = Guard::new(new.id);
-    let offset = usize::from(idempotency_op.is_some());
-    let ops = (|| -> Result<Vec<Op>> {
-        let mut ops: Vec<Op> = idempotency_op.into_iter().collect();
-        ops.push(take_name(app, &new.username, &guard)?);
-        ops.push(addresses::take(app, &new.email, new.id)?);
-        ops.push(Op::create(key::profile(new.id), &profile)?);
-        ops.push(Op::create(key::account(new.id), &account)?);
-        ops.push(Op::create(key::followers(new.id), &followers)?);
-        ops.push(Op::create(key::credentials(new.id), &credentials)?);
-        ops.extend(last);
-        Ok(ops)
-    })()
-    .map_err(CreateAccountError::Other)?;
-    let held = ops.len();
-    let ops: Vec<Op> =
-        ops.into_iter().chain(not_held(app, &new.username).map_err(CreateAccountError::Other)?).collect();
-    let places = ops.len();
-    match app.table().transact(ops).await {
-        Ok(()) => {
+    let mut transaction = Transaction::new()
+        .ops_or(idempotency_op, || Taken::IdempotencyKey)
+        .op_or(take_name(app, &new.username, &guard)?, Taken::Username)
+        .op_or(addresses::take(app, &new.email, new.id)?, Taken::Email)
+        .op(Op::create(key::profile(new.id), &profile)?)
+        .op(Op::create(key::account(new.id), &account)?)
+        .op(Op::create(key::followers(new.id), &followers)?)
+        .op(Op::create(key::credentials(new.id), &credentials)?);
+    for op in last {
+        transaction = transaction.op(op);
+    }
+    let refusals = transaction.ops_or(not_held(app, &new.username)?, || Taken::Username).refusals(app.table()).await?;
+    let has = |taken| refusals.contains(&taken);
+    match (has(Taken::Username), has(Taken::Email)) {
+        _ if has(Taken::IdempotencyKey) => Err(CreateAccountError::IdempotencyKeyUsed),
+        (true, true) => Err(CreateAccountError::Both),
+        (true, false) => Err(CreateAccountError::UsernameTaken),
+        (false, true) => Err(CreateAccountError::EmailTaken),
+        (false, false) => {
             Metric::SignUps.record(1);
             Ok(())
-        }
-        Err(error) => {
-            let refused = error.refused().map_err(CreateAccountError::Other)?;
-            Err(why_not(&refused, offset, (held..places).any(|place| refused.has(place))))
         }
     }
 }
 
-fn why_not(refused: &Refused, offset: usize, is_held: bool) -> CreateAccountError {
-    match (is_held || refused.has(offset), refused.has(offset + 1)) {
-        _ if offset == 1 && refused.has(0) => CreateAccountError::IdempotencyKeyUsed,
-        (true, true) => CreateAccountError::Both,
-        (true, false) => CreateAccountError::UsernameTaken,
-        (false, true) => CreateAccountError::EmailTaken,
-        (false, false) => {
-            CreateAccountError::Other(Error::internal("an account was refused for no reason that is known"))
-        }
-    }
+/// What a new account needs and somebody has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    IdempotencyKey,
+    Username,
+    Email,
 }
 
 impl From<CreateAccountError> for Error {

@@ -16,13 +16,13 @@ pub enum Condition {
     Exists,
     /// The item has no such attribute (or there is no item).
     Without(&'static str),
-    Equal(&'static str, AttributeValue),
+    Equal(&'static str, Attribute),
     /// The attribute is there and has another value.
-    Differs(&'static str, AttributeValue),
-    Less(&'static str, AttributeValue),
+    Differs(&'static str, Attribute),
+    Less(&'static str, Attribute),
     /// The attribute, which counts as nothing where it is missing, is less.
     Below(String, u64),
-    Greater(&'static str, AttributeValue),
+    Greater(&'static str, Attribute),
     All(Vec<Condition>),
     Any(Vec<Condition>),
 }
@@ -41,9 +41,18 @@ impl Condition {
     }
 }
 
-/// A value as DynamoDB holds it; what can't be one (nothing of ours) becomes null.
-fn attribute(value: impl Serialize) -> AttributeValue {
-    serde_dynamo::to_attribute_value(value).unwrap_or(AttributeValue::Null(true))
+/// A value as DynamoDB holds it, or why there is none; then the write fails.
+#[derive(Clone, Debug)]
+pub struct Attribute(Result<AttributeValue, String>);
+
+fn attribute(value: impl Serialize) -> Attribute {
+    Attribute(serde_dynamo::to_attribute_value(value).map_err(|error| error.to_string()))
+}
+
+impl From<AttributeValue> for Attribute {
+    fn from(value: AttributeValue) -> Self {
+        Self(Ok(value))
+    }
 }
 
 pub(super) enum Change {
@@ -54,8 +63,8 @@ pub(super) enum Change {
 }
 
 pub(super) enum Step {
-    Set(String, AttributeValue),
-    SetIfAbsent(&'static str, AttributeValue),
+    Set(String, Attribute),
+    SetIfAbsent(&'static str, Attribute),
     Add(String, AttributeValue),
     Remove(&'static str),
 }
@@ -99,7 +108,7 @@ impl Op {
         let (name, value) = (INDEXES[0].partition_key.to_owned(), AttributeValue::S(owner(user)));
         match &mut self.change {
             Change::Put(item) => drop(item.0.insert(name, value)),
-            Change::Update(steps) => steps.push(Step::Set(name, value)),
+            Change::Update(steps) => steps.push(Step::Set(name, value.into())),
             Change::Delete | Change::Check => {}
         }
         self
@@ -147,12 +156,12 @@ impl Op {
         if counts {
             self = self.when(Condition::Any(vec![
                 Condition::Without(WRITE_TOKEN),
-                Condition::Differs(WRITE_TOKEN, token.clone()),
+                Condition::Differs(WRITE_TOKEN, token.clone().into()),
             ]));
         }
         match &mut self.change {
             Change::Put(item) => drop(item.0.insert(WRITE_TOKEN.to_owned(), token.clone())),
-            Change::Update(steps) => steps.push(Step::Set(WRITE_TOKEN.to_owned(), token.clone())),
+            Change::Update(steps) => steps.push(Step::Set(WRITE_TOKEN.to_owned(), token.clone().into())),
             Change::Delete | Change::Check => return (self, None),
         }
         (self, Some(token))
@@ -187,27 +196,74 @@ impl Op {
     }
 }
 
+/// An operation as the SDK takes it.
+pub(super) struct Expressed {
+    pub(super) key: Key,
+    pub(super) write: Write,
+    pub(super) condition: Option<String>,
+    pub(super) names: Option<HashMap<String, String>>,
+    pub(super) values: Option<HashMap<String, AttributeValue>>,
+}
+
+pub(super) enum Write {
+    Put(Item),
+    /// With its update expression.
+    Update(String),
+    Delete,
+    Check,
+}
+
+impl Op {
+    /// # Errors
+    /// [`TableError::Broken`] when a value is none that DynamoDB can hold.
+    pub(super) fn expressed(self) -> Result<Expressed, TableError> {
+        let mut expression = Expression::default();
+        let condition = self.condition.map(|condition| expression.condition(condition));
+        let write = match self.change {
+            Change::Put(item) => Write::Put(item),
+            Change::Update(steps) => Write::Update(expression.update(steps)),
+            Change::Delete => Write::Delete,
+            Change::Check => Write::Check,
+        };
+        let Expression { names, values, unwritable } = expression;
+        match unwritable {
+            Some(error) => Err(TableError::Broken(error.into())),
+            None => Ok(Expressed { key: self.key, write, condition, names: some(names), values: some(values) }),
+        }
+    }
+}
+
+/// DynamoDB takes no empty map.
+fn some<K, V>(map: HashMap<K, V>) -> Option<HashMap<K, V>> {
+    (!map.is_empty()).then_some(map)
+}
+
 /// An expression with the names and values it uses.
 #[derive(Default)]
-pub(super) struct Expression {
-    pub(super) names: HashMap<String, String>,
-    pub(super) values: HashMap<String, AttributeValue>,
+struct Expression {
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+    /// Why a value is none that DynamoDB can hold.
+    unwritable: Option<String>,
 }
 
 impl Expression {
-    pub(super) fn name(&mut self, name: &str) -> String {
+    fn name(&mut self, name: &str) -> String {
         let placeholder = format!("#{}", self.names.len());
         self.names.insert(placeholder.clone(), name.to_owned());
         placeholder
     }
 
-    pub(super) fn value(&mut self, value: AttributeValue) -> String {
+    fn value(&mut self, value: impl Into<Attribute>) -> String {
         let placeholder = format!(":{}", self.values.len());
-        self.values.insert(placeholder.clone(), value);
+        match value.into().0 {
+            Ok(value) => drop(self.values.insert(placeholder.clone(), value)),
+            Err(error) => self.unwritable = Some(error),
+        }
         placeholder
     }
 
-    pub(super) fn condition(&mut self, condition: Condition) -> String {
+    fn condition(&mut self, condition: Condition) -> String {
         let list = |this: &mut Self, all: Vec<Condition>, word: &str| {
             let parts: Vec<String> = all.into_iter().map(|one| this.condition(one)).collect();
             format!("({})", parts.join(word))
@@ -229,7 +285,7 @@ impl Expression {
         }
     }
 
-    pub(super) fn update(&mut self, steps: Vec<Step>) -> String {
+    fn update(&mut self, steps: Vec<Step>) -> String {
         let (mut sets, mut adds, mut removes) = (Vec::new(), Vec::new(), Vec::new());
         for step in steps {
             match step {
@@ -256,17 +312,30 @@ mod tests {
 
     #[test]
     fn expressions_name_every_attribute_and_value() {
-        let mut expression = Expression::default();
         let op = Op::update(super::super::design::key::read_mark(crate::ids::UserId::from_ulid(ulid::Ulid::nil())))
             .set("a", 1)
             .add("n", -1)
             .remove("r")
             .when(Condition::Exists)
             .when(Condition::Any(vec![Condition::Without("x"), Condition::less("x", 5)]));
-        let Change::Update(steps) = op.change else { unreachable!() };
-        assert_eq!(expression.update(steps), "SET #0 = :0 ADD #1 :1 REMOVE #2");
-        let condition = expression.condition(op.condition.unwrap());
-        assert_eq!(condition, "(attribute_exists(#3) AND (attribute_not_exists(#4) OR #5 < :2))");
-        assert_eq!(expression.names["#3"], "PK");
+        let op = op.expressed().unwrap();
+        assert_eq!(op.condition.unwrap(), "(attribute_exists(#0) AND (attribute_not_exists(#1) OR #2 < :0))");
+        let Write::Update(update) = op.write else { unreachable!() };
+        assert_eq!(update, "SET #3 = :1 ADD #4 :2 REMOVE #5");
+        assert_eq!(op.names.unwrap()["#0"], "PK");
+    }
+
+    #[test]
+    fn a_value_that_dynamodb_cannot_hold_fails_the_write() {
+        struct Unwritable;
+        impl Serialize for Unwritable {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("no value"))
+            }
+        }
+        let key = || super::super::design::key::read_mark(crate::ids::UserId::from_ulid(ulid::Ulid::nil()));
+        for op in [Op::update(key()).set("a", Unwritable), Op::delete(key()).when(Condition::equal("a", Unwritable))] {
+            assert!(matches!(op.expressed(), Err(TableError::Broken(_))));
+        }
     }
 }
