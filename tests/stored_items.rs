@@ -343,6 +343,7 @@ async fn story() -> Map<String, Value> {
 
     // Followers come back below the limit; a post comes out.
     cleo.unfollow(&ann).await;
+    story.app.settle().await;
     bob.unfollow(&ann).await;
     story.app.settle().await;
     story.app.advance(25 * MINUTE);

@@ -25,7 +25,7 @@ pub enum FanoutJob {
     /// A post or comment is gone; its likes and comments go too.
     PostDeleted {
         post: PostId,
-        /// Whom it mentioned.
+        /// The users it mentioned.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         mentioned: Vec<UserId>,
     },
@@ -93,9 +93,9 @@ pub enum NotifyJob {
         topic: Topic,
         acts: Vec<Act>,
     },
-    /// Whom a post mentions is to be told.
+    /// The users that a post mentions are to be notified.
     Mentioned { post: PostId },
-    /// Who moderates a group is to be told that somebody asks to join.
+    /// A group's moderators are to be notified of a join request.
     JoinRequested { group: GroupId, user: UserId },
     /// A mail with a token is to be sent.
     MailToken { id: Ulid },
@@ -271,7 +271,7 @@ impl Jobs {
         }
     }
 
-    /// Tells of a view. One that the queue does not take, or not within [`VIEW_TIMEOUT`], is dropped and counted: a read
+    /// Sends a view. One that the queue does not take, or not within [`VIEW_TIMEOUT`], is dropped and counted: a read
     /// neither fails nor waits for it.
     pub async fn viewed(&self, view: ViewsJob) {
         let sent = async { self.send_to(&self.0.views_queue, vec![body(&view)?]).await };

@@ -84,7 +84,7 @@ pub const PUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 // ---------------------------------------------------------------- workers
 
-/// A worker's function: the longest message, and room to give back or bury what failed (two calls).
+/// A worker's function: the longest message, and room to retry later or dead-letter what failed (two calls).
 pub const WORKER_TIMEOUT: Duration = Duration::from_secs(60);
 /// One message. Longer than a call or two that fail; shorter than the function, so that the message fails with a
 /// reason in place of taking its whole batch with it.
@@ -109,11 +109,12 @@ pub const MAIL_LEASE: Duration = Duration::from_secs(20);
 pub const VISIBILITY: Duration = Duration::from_secs(360);
 /// The wait after a message's first failure; doubled with each next, up to [`VISIBILITY`].
 pub const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
-/// A message that was received so often and fails again is buried with its reason. Its eleven waits take 616 s at
-/// least: an outage of ten minutes buries nothing.
+/// Receives after which a message that fails again is dead-lettered with its reason. Its eleven waits take 616 s at
+/// least: an outage of ten minutes dead-letters nothing.
 pub const RECEIVES: u32 = 12;
-/// The queue itself buries what was received so often: what kills its worker each time, and so has no reason. Higher
-/// than [`RECEIVES`], so that the worker comes first where it lives, even when it could not send now and then.
+/// Receives after which the queue itself dead-letters a message: one that kills its worker each time, and so has no
+/// reason. Higher than [`RECEIVES`], so that the worker comes first where it lives, even when it could not send now and
+/// then.
 pub const REDRIVE_RECEIVES: u32 = 15;
 
 /// A run of the publisher that has said nothing for so long is dead, and the next may begin: it says so with each batch
@@ -238,7 +239,7 @@ mod tests {
         assert!(CONNECT_TIMEOUT < TRY_TIMEOUT && TRY_TIMEOUT * 2 < CALL_TIMEOUT);
         assert!(CALL_TIMEOUT < REQUEST_TIMEOUT && REQUEST_TIMEOUT < API_FUNCTION_TIMEOUT);
         assert!(API_FUNCTION_TIMEOUT < Duration::from_secs(30), "API Gateway waits no longer");
-        // To give back and to bury, or to set aside: two calls at most.
+        // To retry later and to dead-letter, or to requeue: two calls at most.
         assert!(MESSAGE_TIMEOUT + CALL_TIMEOUT * 2 < WORKER_TIMEOUT);
         assert!(SETTLE_TIMEOUT + CALL_TIMEOUT * 2 < WORKER_TIMEOUT);
         assert!(CALL_TIMEOUT * 2 < MAIL_LEASE);

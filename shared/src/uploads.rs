@@ -117,12 +117,12 @@ impl Received {
         self.made.shape()
     }
 
-    /// Stores it; with it becoming ready goes, first, an answer to be kept.
+    /// Stores it and marks it ready, in one transaction with, first, the idempotency operation.
     ///
     /// # Errors
     /// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already; 422 beyond the quota.
     pub async fn store(self, app: &App, media: &Media, idempotency_op: Option<Op>) -> Result<Media, CreateError> {
-        // Its item stands before its files do, so that the sweeper knows of them whatever happens.
+        // Its item stands before its files do, so that the clean-up finds them whatever happens.
         store::media::create(app, media, &self.field, None).await?;
         let shape = self.shape();
         let stored = match self.made {

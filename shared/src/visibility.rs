@@ -1,8 +1,8 @@
-//! Visibility: what a viewer can see. Every answer that names a user, or shows what is theirs, asks here, and
-//! nothing else decides it.
+//! Visibility: what a viewer can see. Every answer that names a user, or shows what is theirs, asks here, and nothing
+//! else decides it.
 //!
-//! Reading goes: skeleton (ids), hydrate (one batch), **visibility**, present. A post belongs to its author, to the authors of
-//! what it stands below, and to the group that it is shared in: who can't see one of them doesn't see it.
+//! Reading goes: skeleton (ids), hydrate (one batch), **visibility**, present. A post belongs to its author, to the
+//! authors of its ancestors, and to its group: a viewer who can't see one of them doesn't see the post.
 //!
 //! Authority beats a block: where somebody acts by a role, or by owning what something stands below, it shows, marked as
 //! blocked, and may be removed and reported. That is so in its place alone (`in_place`), not in feeds, search or lists of
@@ -44,13 +44,13 @@ impl From<GroupId> for ContentOwner {
 pub struct Visibility<'a> {
     viewer: Option<&'a Viewer>,
     /// What the viewer's prefix had no room for, of all who were asked for.
-    more: HashMap<UserId, Relationship>,
+    beyond_prefix: HashMap<UserId, Relationship>,
     /// Roles in groups that the viewer's prefix had no room for.
     groups: HashMap<GroupId, Role>,
     authority: Authority,
 }
 
-/// What of the reader's beats a block.
+/// The viewer's authority that beats a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Authority {
     /// Nothing: outside of the place that they answer for.
@@ -70,28 +70,29 @@ enum Authority {
 pub async fn load<'a, S: Into<ContentOwner>>(
     app: &App,
     viewer: Option<&'a Viewer>,
-    subjects: impl IntoIterator<Item = S>,
+    owners: impl IntoIterator<Item = S>,
 ) -> Result<Visibility<'a>> {
-    Visibility { viewer, ..Visibility::default() }.and(app, subjects).await
+    Visibility { viewer, ..Visibility::default() }.and(app, owners).await
 }
 
 /// Loads what a user may see of these, for workers: read strongly, a unit each.
 pub async fn load_for_user<S: Into<ContentOwner>>(
     app: &App,
     user: UserId,
-    subjects: impl IntoIterator<Item = S>,
+    owners: impl IntoIterator<Item = S>,
 ) -> Result<Visibility<'static>> {
-    let (mut people, private) = split(subjects);
+    let (mut people, private) = split(owners);
     people.remove(&user);
-    let (more, groups) = try_join(relationships::among(app, user, people), groups::roles(app, user, private)).await?;
-    Ok(Visibility { viewer: None, more, groups, authority: Authority::None })
+    let (beyond_prefix, groups) =
+        try_join(relationships::among(app, user, people), groups::roles(app, user, private)).await?;
+    Ok(Visibility { viewer: None, beyond_prefix, groups, authority: Authority::None })
 }
 
 /// People, and groups, each once.
-fn split<S: Into<ContentOwner>>(subjects: impl IntoIterator<Item = S>) -> (BTreeSet<UserId>, BTreeSet<GroupId>) {
+fn split<S: Into<ContentOwner>>(owners: impl IntoIterator<Item = S>) -> (BTreeSet<UserId>, BTreeSet<GroupId>) {
     let (mut people, mut groups) = (BTreeSet::new(), BTreeSet::new());
-    for subject in subjects {
-        match subject.into() {
+    for owner in owners {
+        match owner.into() {
             ContentOwner::Person(person) => drop(people.insert(person)),
             ContentOwner::Group(group) => drop(groups.insert(group)),
         }
@@ -106,19 +107,15 @@ fn split<S: Into<ContentOwner>>(subjects: impl IntoIterator<Item = S>) -> (BTree
 pub async fn ensure_visible<'a, S: Into<ContentOwner>>(
     app: &App,
     viewer: Option<&'a Viewer>,
-    subjects: impl IntoIterator<Item = S>,
+    owners: impl IntoIterator<Item = S>,
 ) -> Result<Visibility<'a>> {
-    let subjects: Vec<ContentOwner> = subjects.into_iter().map(Into::into).collect();
-    let visibility = load(app, viewer, subjects.iter().copied()).await?;
-    if subjects.iter().all(|subject| visibility.can_see_owner(*subject)) {
-        Ok(visibility)
-    } else {
-        Err(Error::not_found())
-    }
+    let owners: Vec<ContentOwner> = owners.into_iter().map(Into::into).collect();
+    let visibility = load(app, viewer, owners.iter().copied()).await?;
+    if owners.iter().all(|owner| visibility.can_see_owner(*owner)) { Ok(visibility) } else { Err(Error::not_found()) }
 }
 
-/// For a post that is read, removed or reported where it stands: a block does not hide it from the moderators of its group
-/// or the service, or owns what it stands below.
+/// Answers 404 unless the viewer can see a post in its place, to read, remove or report it: there a block hides it neither
+/// from moderators of its group or of the service, nor from the authors of its ancestors.
 ///
 /// # Errors
 /// 404.
@@ -158,18 +155,16 @@ pub async fn role_in(app: &App, viewer: &Viewer, group: GroupId) -> Result<Optio
 
 impl Visibility<'_> {
     /// Loads what is needed to decide about these, too.
-    pub async fn and<S: Into<ContentOwner>>(
-        mut self,
-        app: &App,
-        subjects: impl IntoIterator<Item = S>,
-    ) -> Result<Self> {
+    pub async fn and<S: Into<ContentOwner>>(mut self, app: &App, owners: impl IntoIterator<Item = S>) -> Result<Self> {
         let Some(viewer) = self.viewer.filter(|viewer| viewer.overflow) else { return Ok(self) };
-        let (mut people, mut groups) = split(subjects);
-        people.retain(|id| *id != viewer.id && !viewer.relationships.contains_key(id) && !self.more.contains_key(id));
+        let (mut people, mut groups) = split(owners);
+        people.retain(|id| {
+            *id != viewer.id && !viewer.relationships.contains_key(id) && !self.beyond_prefix.contains_key(id)
+        });
         groups.retain(|id| !viewer.groups.contains_key(id) && !self.groups.contains_key(id));
         let found = relationships::among(app, viewer.id, people.iter().copied());
         let (mut found, roles) = try_join(found, groups::roles(app, viewer.id, groups)).await?;
-        self.more.extend(people.into_iter().map(|id| (id, found.remove(&id).unwrap_or_default())));
+        self.beyond_prefix.extend(people.into_iter().map(|id| (id, found.remove(&id).unwrap_or_default())));
         self.groups.extend(roles);
         Ok(self)
     }
@@ -177,10 +172,10 @@ impl Visibility<'_> {
     /// What the viewer and a user have set towards each other.
     pub fn towards(&self, other: UserId) -> Relationship {
         let known = self.viewer.and_then(|viewer| viewer.relationships.get(&other));
-        known.or_else(|| self.more.get(&other)).cloned().unwrap_or_default()
+        known.or_else(|| self.beyond_prefix.get(&other)).cloned().unwrap_or_default()
     }
 
-    /// The reader's role in a group; None for somebody who is no member, or a group that was not asked for.
+    /// The viewer's role in a group; None for somebody who is no member, or a group that was not asked for.
     pub fn role_in(&self, group: GroupId) -> Option<Role> {
         let known = self.viewer.and_then(|viewer| viewer.groups.get(&group));
         known.or_else(|| self.groups.get(&group)).copied()
@@ -200,8 +195,8 @@ impl Visibility<'_> {
         !group.is_private() || self.role_in(group).is_some()
     }
 
-    fn can_see_owner(&self, subject: ContentOwner) -> bool {
-        match subject {
+    fn can_see_owner(&self, owner: ContentOwner) -> bool {
+        match owner {
             ContentOwner::Person(person) => self.can_see(person),
             ContentOwner::Group(group) => self.can_see_group(group),
         }
@@ -231,7 +226,7 @@ impl Visibility<'_> {
         self
     }
 
-    /// How many of a post's authors, from its own on, no block hides from the reader.
+    /// How many of a post's authors, from its own on, no block hides from the viewer.
     fn block_exempt(&self, id: PostId, authors: &[UserId]) -> usize {
         let moderates = || id.group().and_then(|group| self.role_in(group)).is_some_and(Role::moderates);
         match (self.authority, self.viewer) {

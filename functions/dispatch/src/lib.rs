@@ -173,7 +173,7 @@ fn person(user: UserId, is_deleted: bool) -> Vec<Job> {
     std::iter::once(Job::Index(IndexJob::Person { user })).chain(reaped).collect()
 }
 
-/// Whom one's own acts are told: one's open sockets, if there are any. Few have one, so that is looked at before a job is
+/// Sends a user's own acts to their open sockets, if there are any. Few have one, so that is looked at before a job is
 /// made.
 async fn did(app: &App, by: UserId, acts: Vec<ActivityId>) -> Result<Vec<Job>> {
     let open = store::sockets::of_user(app, by).await?;
@@ -426,7 +426,7 @@ async fn follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Ve
 }
 
 /// Few messages that tell of others' acts, oldest first. Undone ones too, for the worker looks which stand: one that is
-/// undone and done again at once gives no other record, and may have been found undone before.
+/// deleted and created again at once gives no other record, and may have been found deleted before.
 fn notify(topic: Topic, edges: &[(UserId, Edge)]) -> impl Iterator<Item = Job> {
     let others = edges.iter().filter(|(actor, _)| *actor != topic.owner);
     let mut acts: Vec<_> = others.map(|(actor, edge)| Act { actor: *actor, event: edge.created_at }).collect();

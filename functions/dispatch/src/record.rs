@@ -15,7 +15,7 @@ use ulid::Ulid;
 pub(crate) struct Record {
     pub(crate) subject: RecordSubject,
     image: Option<Item>,
-    /// Whom a post or comment that is gone mentioned.
+    /// Users whom a removed post or comment mentioned.
     pub(crate) mentioned: Vec<UserId>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) enum RecordSubject {
     Follow { to: UserId, by: UserId },
     /// A post appeared, or was edited.
     Post { id: PostId, appeared: bool },
-    /// A comment appeared, was edited or is undone.
+    /// A comment appeared, was edited or was deleted.
     Comment { on: PostId, id: PostId },
     /// Somebody is in a group, or not any more.
     Member { group: GroupId, user: UserId },

@@ -1,4 +1,4 @@
-//! Who is in a group.
+//! Members of groups.
 
 use crate::{acting, owns, reading};
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! Who asks to join a private group.
+//! Requests to join private groups.
 
 use crate::members::{MemberPath, named};
 use crate::{Asked, acting, reading};

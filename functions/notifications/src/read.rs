@@ -55,7 +55,7 @@ pub(crate) struct Unread {
 
 /// Mark notifications as read
 ///
-/// Ids that name none of mine do nothing. Doing it twice is the same as once.
+/// Ids that name none of mine do nothing. Idempotent.
 #[utoipa::path(
     post, path = "/notifications/read", tag = "notifications", request_body = MarkRead, security(("bearer" = [])),
     extensions(("x-limit" = json!("mark-read"))),

@@ -10,7 +10,7 @@ use shared::push::Pushed;
 use shared::store::sockets;
 use shared::views;
 
-/// Tells the owner's sockets what was told. A repeated message tells the same again, under the same ids.
+/// Sends notifications to the owner's sockets. A repeated message sends them again, under the same ids.
 pub(crate) async fn notifications(app: &App, topic: &Topic, notified: &[Notified]) -> Result<()> {
     if notified.is_empty() {
         return Ok(());
@@ -23,7 +23,7 @@ pub(crate) async fn notifications(app: &App, topic: &Topic, notified: &[Notified
     deliver(app, &open, &messages).await
 }
 
-/// Tells somebody's sockets what they did themselves.
+/// Sends a user's own acts to their sockets.
 pub(crate) async fn acts(app: &App, user: UserId, acts: &[ActivityId]) -> Result<()> {
     let open = open(app, user, Channel::ActivityLog).await?;
     if open.is_empty() {

@@ -34,7 +34,7 @@ impl OwnerLocks {
     }
 }
 
-/// Tells of acts. Who let somebody into a group is kept until then alone.
+/// Notifies the topic's owner of acts. The approver of a join request is stored only until then.
 pub(crate) async fn acts(app: &App, locks: &OwnerLocks, topic: &Topic, acts: Vec<Act>) -> Result<()> {
     notify(app, locks, topic, acts.clone()).await?;
     let Some(group) = topic.group.filter(|_| topic.kind == NotificationKind::GroupAccepted) else { return Ok(()) };
@@ -42,7 +42,7 @@ pub(crate) async fn acts(app: &App, locks: &OwnerLocks, topic: &Topic, acts: Vec
     try_join_all(notified).await.map(|_| ())
 }
 
-/// Tells the owner of acts that still stand, in the ways they want. A repeated message changes nothing and sends no
+/// Notifies the owner of acts that are still active, in the ways they want. A repeated message changes nothing and sends no
 /// second mail, unless the process died between the mail and the note of it.
 async fn notify(app: &App, locks: &OwnerLocks, topic: &Topic, acts: Vec<Act>) -> Result<()> {
     let about = acts
@@ -70,7 +70,7 @@ async fn notify(app: &App, locks: &OwnerLocks, topic: &Topic, acts: Vec<Act>) ->
     live
 }
 
-/// Tells those whom a post mentions: not its author, nor those who are notified of it as a comment.
+/// Notifies the users that a post mentions: not its author, nor those who are notified of it as a comment.
 pub(crate) async fn mentions(app: &App, locks: &OwnerLocks, id: PostId) -> Result<()> {
     let Some((post, _)) = store::posts::get_visible(app, id, Read::Strong).await? else { return Ok(()) };
     let notified = [Some(id.author), id.parent().map(|on| on.author)];
@@ -83,7 +83,7 @@ pub(crate) async fn mentions(app: &App, locks: &OwnerLocks, id: PostId) -> Resul
     try_join_all(notified).await.map(|_| ())
 }
 
-/// Tells those who moderate a group that somebody asks to join.
+/// Notifies a group's moderators of a join request.
 pub(crate) async fn join_requested(app: &App, locks: &OwnerLocks, group: GroupId, user: UserId) -> Result<()> {
     let request = store::groups::request_of(app, group, user);
     let (request, found) = try_join(request, store::groups::get(app, group, Read::Strong)).await?;
@@ -99,7 +99,7 @@ pub(crate) async fn join_requested(app: &App, locks: &OwnerLocks, group: GroupId
     try_join_all(notified).await.map(|_| ())
 }
 
-/// Those that were not undone since. A deleted post's likes may lie there for a while yet: the post itself tells.
+/// Those that were not deleted since. A deleted post's likes may lie there for a while yet: the post itself tells.
 async fn active(app: &App, topic: &Topic, mut acts: Vec<Act>) -> Result<Vec<Act>> {
     let actors: Vec<UserId> = acts.iter().map(|act| act.actor).collect();
     match (topic.kind, topic.post) {

@@ -1,4 +1,4 @@
-//! Who reads a post, as far as its author may know.
+//! Analytics of a post, for its author.
 
 use axum::extract::{FromRequestParts, State};
 use futures::future::{OptionFuture, try_join3};

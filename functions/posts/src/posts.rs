@@ -103,7 +103,7 @@ impl FromFields for PostText {
     }
 }
 
-/// Who of those a text names exists.
+/// The existing users that a text names.
 pub(crate) async fn mentions(app: &App, content: Option<&Content>) -> Result<Vec<Mention>> {
     let names = content.map(Content::mentioned).unwrap_or_default();
     if names.is_empty() {

@@ -222,7 +222,7 @@ pub(crate) async fn verify_email(
     Ok(View(Verified { email_verified: true }))
 }
 
-/// Makes the account that waited for its address.
+/// Creates the account that waited for its address.
 async fn open_pending(app: &App, token: &MailToken, pending: &PendingAccount) -> Result<bool> {
     for attempt in 0..6 {
         // The name asked for, unless somebody took it meanwhile.

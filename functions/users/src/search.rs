@@ -14,7 +14,7 @@ use shared::views::suggestions::SuggestionView;
 use shared::views::user::{UserCard, cards};
 use shared::{App, store, views};
 
-/// Whom to look for, for the documentation.
+/// The search parameters, for the documentation.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "documentation")]

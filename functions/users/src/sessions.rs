@@ -52,7 +52,7 @@ impl FromFields for Login {
 }
 
 impl Login {
-    /// Whom the name means; None for one that nobody can have.
+    /// The user that a name belongs to; None for an impossible name.
     async fn holder(&self, app: &App) -> Result<Option<UserId>> {
         let name = self.name();
         let parsed = json!(name);
@@ -165,7 +165,7 @@ async fn second_factor(
     }
 }
 
-/// Tells the account's owner of a failed sign-in. With a name that nobody has it leaves nothing in a log, at the same cost.
+/// Logs a failed sign-in for the account's owner. With a name that nobody has it leaves nothing in a log, at the same cost.
 async fn failed(app: &App, id: UserId, is_somebody: bool, address: &Address) {
     let row = Activity::failed_sign_in(app.now(), address.origin(), app.config().activity_kept);
     if is_somebody {

@@ -28,7 +28,7 @@ pub(crate) async fn show_unsubscribe_page(State(app): State<App>, Query(query): 
 
 /// Unsubscribe from an e-mail
 ///
-/// What mail programs call by themselves (RFC 8058), and the page's button. Doing it twice is the same as once.
+/// What mail programs call by themselves (RFC 8058), and the page's button. Idempotent.
 #[utoipa::path(
     post, path = "/users/unsubscribe", tag = "profiles", params(TokenQuery),
     extensions(("x-limit" = json!("mail-token")), ("x-problems" = json!("invalid-token"))),

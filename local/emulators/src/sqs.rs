@@ -401,7 +401,7 @@ fn receive(
             transaction.commit()?;
             return Ok(messages);
         }
-        // What was buried leaves room for more.
+        // What was dead-lettered leaves room for more.
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who asks. A handler's signature says whether it needs to know.
+//! Authentication. A handler's signature says whether it needs a user.
 
 use super::Notes;
 use super::rate_limits::{self, Action};
@@ -38,7 +38,7 @@ impl Bearer {
         Ok(Self { claims: claims.ok_or_else(refused)?, notes: Notes::default() })
     }
 
-    /// Whom the token names.
+    /// The user that the token names.
     pub fn id(&self) -> UserId {
         self.claims.sub
     }

@@ -155,12 +155,12 @@ impl Action {
         Self::MailToAddress.check(app, notes, &recipient(app, email)?).await
     }
 
-    /// Takes one back that came to no mail.
+    /// Uncounts one that sent no mail.
     pub async fn take_back_mail_to(app: &App, email: &Email) -> Result<()> {
         Self::MailToAddress.take_back(app, &recipient(app, email)?).await
     }
 
-    /// Takes one call of `subject` back that came to nothing.
+    /// Uncounts one call of `subject` that did nothing.
     pub async fn take_back(self, app: &App, subject: &str) -> Result<()> {
         if !app.config().rate_limits {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Who has read a post: how many different viewers, and how often.
+//! Audiences of posts: the number of different viewers, and of views.
 //!
 //! A view is counted once per viewer and hour. So the views of an hour are its different viewers, and both are sets, to
 //! which nothing is added by what comes again.
@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for Sketch {
     }
 }
 
-/// Who has read a post, and its views by day.
+/// A post's viewers, as a sketch, and its views by day.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Audience {
     /// Raised by each write.
@@ -157,7 +157,7 @@ impl Audience {
     }
 }
 
-/// Who has read a post in an hour.
+/// A post's viewers in an hour.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct HourAudience {
     /// Raised by each write.

@@ -161,7 +161,7 @@ pub struct DailyCounts {
 }
 
 impl DailyCounts {
-    /// How many by day; undone ones are taken out.
+    /// How many by day; deleted ones are taken out.
     pub fn of(&self, what: Counted) -> impl Iterator<Item = (Day, u64)> {
         let count = move |(name, value): (&String, &Value)| {
             Some((Day::parse(name.strip_prefix(what.letter())?)?, u64::try_from(value.as_i64()?).unwrap_or(0)))

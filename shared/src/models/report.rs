@@ -92,7 +92,7 @@ choice! {
         RemovePost = "remove_post",
         /// The author can't sign in and is seen nowhere, with all posts and comments.
         SuspendAuthor = "suspend_author",
-        /// Takes a suspension back.
+        /// Lifts a suspension.
         ReinstateAuthor = "reinstate_author",
     }
 }
@@ -172,7 +172,7 @@ pub struct Reported {
     pub id: ReportId,
 }
 
-/// Who did what as a moderator, and when, which is the id's time.
+/// An act of a moderator; its time is the id's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moderation {
     pub id: Ulid,

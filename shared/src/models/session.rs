@@ -102,15 +102,15 @@ pub fn hashed(text: &str) -> String {
 pub enum MailAction {
     VerifyEmail,
     ResetPassword,
-    /// Tells the holder of an address that somebody tried to sign up with it.
+    /// Warns the holder of an address that somebody tried to sign up with it.
     AlreadyRegistered,
-    /// Tells the old address of a change, which its link undoes.
+    /// Informs the old address of a change, which its link undoes.
     EmailChanged,
-    /// Tells of a second factor that was turned on.
+    /// Informs of a second factor that was enabled.
     SecondFactorOn,
-    /// Tells of one that was turned off.
+    /// Informs of one that was disabled.
     SecondFactorOff,
-    /// Tells of a recovery code that was used.
+    /// Informs of a recovery code that was used.
     RecoveryCodeUsed,
     /// Leads to an archive of all that is the account's; its mail is sent once that is made.
     Export,

@@ -1,4 +1,4 @@
-//! Whom somebody may want to follow, and why.
+//! Suggested users, each with its reason.
 
 use crate::clock::Timestamp;
 use crate::ids::UserId;

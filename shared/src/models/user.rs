@@ -214,7 +214,7 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// Who holds a username or an address.
+/// The holder of a username or an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
     pub id: UserId,

@@ -16,7 +16,7 @@ pub async fn add(app: &App, user: UserId, activity: &Activity) {
     finish(put).await;
 }
 
-/// Tells nobody: what [`add`] takes, without a row. For a sign-in with a name that nobody has, which must cost and last as
+/// Costs what [`add`] costs, without a row. For a sign-in with a name that nobody has, which must cost and last as
 /// long as one with a name that somebody has.
 pub async fn add_to_dummy(app: &App, dummy: UserId, activity: &Activity) {
     finish(app.table().write(Op::delete(key::activity(dummy, activity.id)))).await;

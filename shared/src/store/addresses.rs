@@ -16,7 +16,7 @@ use futures::future::try_join;
 /// Changes whose links can undo them at the same time: each keeps an address from others.
 const MOST_FORMER: usize = 5;
 
-/// Takes an address that is free, one's own, or given up long enough ago.
+/// Claims an address that is free, the account's own, or given up long enough ago.
 pub(super) fn take(app: &App, email: &Email, id: UserId) -> Result<Op> {
     Ok(Op::put(key::email_guard(email), &Guard::new(id))?.when(users::is_free(app, id)))
 }

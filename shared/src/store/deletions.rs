@@ -134,7 +134,7 @@ async fn written(app: &App, op: Op) -> Result<bool> {
     }
 }
 
-/// Has nobody begin to follow the account from now on.
+/// Closes the account to new followers.
 pub async fn close_following(app: &App, user: UserId) -> Result<()> {
     // A new epoch: a transaction that counts a follower at this moment reads it again.
     let op = Op::update(key::followers(user)).set("gone", true).add("epoch", 1);

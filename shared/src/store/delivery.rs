@@ -132,7 +132,7 @@ async fn start_merging_together(app: &App, author: UserId, epoch: u64, mut left:
     while !left.is_empty() {
         let mut ops = vec![Op::check(key::followers(author), same_epoch(epoch))];
         for (from, row) in &left {
-            // Counted, whether undone or not: if it is uncounted, the row goes with it; if it is made again, it stays.
+            // Counted, whether deleted or not: if it is uncounted, the row goes with it; if it is created again, it stays.
             ops.push(Op::check(key::follow(*from, author), Condition::equal("counted", true)));
             ops.push(Op::put(row.clone(), &MergedRow { epoch })?.when(older_than(epoch)));
         }

@@ -1,4 +1,4 @@
-//! Who follows whom. The request writes the edge; the stream's consumer keeps the ledgers and counters (see
+//! Follows. The request writes the edge; the stream's consumer keeps the ledgers and counters (see
 //! `ledgers`).
 
 use super::edges::{self, Edge};
@@ -54,7 +54,7 @@ pub async fn followed(
     Ok((found, rows.next.as_deref().and_then(author)))
 }
 
-/// Follows, in one transaction with the end of an earlier unfollow's tombstone. Twice is the same as once. `known` is
+/// Follows, in one transaction with the end of an earlier unfollow's tombstone. Idempotent. `known` is
 /// what stood between them when it was read.
 ///
 /// # Errors
@@ -97,12 +97,12 @@ pub async fn unfollow(app: &App, from: UserId, to: UserId, mut known: Relationsh
     Err(relationships::changed_each_time())
 }
 
-/// Ends a follow of somebody whose account is deleted. Twice is the same as once.
+/// Ends a follow of somebody whose account is deleted. Idempotent.
 pub async fn end(app: &App, from: UserId, to: UserId) -> Result<()> {
     edges::write(app, edges::delete_op(key::follow(from, to))).await.map(|_| ())
 }
 
-/// Who follows them, newest first. Access pattern 8.
+/// A user's followers, newest first. Access pattern 8.
 pub async fn followers(app: &App, of: UserId, limit: usize, after: Option<&str>) -> Result<Rows> {
     page(app, &key::follower_rows(of), limit, after).await
 }
@@ -113,7 +113,7 @@ pub async fn follower_rows(app: &App, of: UserId, limit: usize, after: Option<&s
     app.table().query(&range, Order::OldestFirst, Read::Strong, limit, after).await.map_err(Error::from)
 }
 
-/// Whom they follow, newest first. Access pattern 8.
+/// The users that a user follows, newest first. Access pattern 8.
 pub async fn following(app: &App, of: UserId, limit: usize, after: Option<&str>) -> Result<Rows> {
     page(app, &key::following_rows(of), limit, after).await
 }

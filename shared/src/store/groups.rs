@@ -134,7 +134,7 @@ pub async fn requests_of(app: &App, user: UserId, groups: &[GroupId]) -> Result<
     Ok(groups.iter().copied().zip(found).filter_map(|(group, request)| request.map(|_| group)).collect())
 }
 
-/// Who asks to join, and where the next page starts. Access pattern 55.
+/// Join requests, and where the next page starts. Access pattern 55.
 pub async fn requests(
     app: &App,
     group: GroupId,
@@ -147,7 +147,7 @@ pub async fn requests(
     Ok((items.iter().filter_map(entry).collect(), next))
 }
 
-/// The group's item and its maker's membership, in one transaction with, first, an answer to be kept.
+/// The group's item and its maker's membership, in one transaction with, first, the idempotency operation.
 ///
 /// # Errors
 /// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already.
@@ -206,7 +206,7 @@ pub async fn has_room(app: &App, viewer: &Viewer) -> Result<()> {
     if mine(app, viewer).await?.len() < MAX_GROUPS { Ok(()) } else { Err(too_many_groups()) }
 }
 
-/// Joins. Twice is the same as once. Answers the role.
+/// Joins. Idempotent. Answers the role.
 pub async fn join(app: &App, group: GroupId, user: UserId) -> Result<Role> {
     for attempt in 0..STAFF_REFUSALS {
         let mut ops: Vec<Op> = joined(app, group, user, Role::Member, None)?.into();
@@ -223,7 +223,7 @@ pub async fn join(app: &App, group: GroupId, user: UserId) -> Result<Role> {
     Err(changed_each_time())
 }
 
-/// Asks to join. Twice is the same as once. Answers the role of somebody who is a member by now.
+/// Asks to join. Idempotent. Answers the role of somebody who is a member by now.
 pub async fn ask(app: &App, group: GroupId, user: UserId) -> Result<Option<Role>> {
     let request = JoinRequest { created_at: new_ulid(app.now()) };
     let ops = vec![
@@ -237,12 +237,12 @@ pub async fn ask(app: &App, group: GroupId, user: UserId) -> Result<Option<Role>
     Ok(member(app, group, user).await?.filter(|member| !member.deleted).map(|member| member.role))
 }
 
-/// Takes back the request to join, where there is one.
+/// Withdraws the join request, where there is one.
 pub async fn withdraw(app: &App, group: GroupId, user: UserId) -> Result<()> {
     app.table().write(Op::delete(key::join_request(group, user))).await.map(|_| ()).map_err(Error::from)
 }
 
-/// Lets somebody in who asks to. Twice is the same as once. Answers the role.
+/// Approves a join request. Idempotent. Answers the role.
 ///
 /// # Errors
 /// 404 when they don't ask, 409 when they are in as many groups as one may be, 403 when the acting user may no longer.
@@ -301,7 +301,7 @@ pub async fn deny(app: &App, group: GroupId, user: UserId, by: (UserId, Role)) -
     Err(if error.refused()?.has(0) { Error::not_found() } else { no_longer() })
 }
 
-/// Leaves, or is removed by somebody in a role. Twice is the same as once: false where they were no member.
+/// Leaves, or is removed by somebody in a role. Idempotent: false where they were no member.
 ///
 /// # Errors
 /// 403 when the acting user may not remove somebody in this role; 409 for the last owner.
@@ -349,7 +349,7 @@ async fn staff(app: &App, group: GroupId, user: UserId, role: Option<Role>) -> R
     Ok(Some(op.when(Condition::equal("sver", found.sver)).when(Condition::Without(DELETED))))
 }
 
-/// Gives a member another role. Twice is the same as once.
+/// Gives a member another role. Idempotent.
 ///
 /// # Errors
 /// 404 for somebody who is no member; 403 when the acting user is no owner any more; 409 for the last owner, and where too

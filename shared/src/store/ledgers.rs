@@ -291,7 +291,7 @@ impl<I: Copy + PartialEq, K: Fn(I) -> Key> Work<I, K> {
     }
 }
 
-/// Whether an edge is to be counted, uncounted or, undone before it was counted, only removed.
+/// Whether an edge is to be counted, uncounted or, deleted before it was counted, only removed.
 const fn needs_work(edge: Edge) -> bool {
     edge.deleted || !edge.counted
 }

@@ -1,4 +1,4 @@
-//! Who likes what. The request writes the edge in the liker's own partition, so a hot post never slows a liker; the
+//! Likes. The request writes the edge in the liker's own partition, so a hot post never slows a liker; the
 //! stream's consumer keeps the ledger and the counter (see `ledgers`).
 
 use super::edges::{self, Edge};
@@ -106,7 +106,7 @@ pub async fn purge(app: &App, post: PostId, rows: &Rows) -> Result<()> {
     app.table().batch_write(ledger.collect()).await.map_err(Error::from)
 }
 
-/// Who likes this post, newest first? Access pattern 15.
+/// A post's likes, newest first. Access pattern 15.
 pub async fn of_post(app: &App, post: PostId, limit: usize, after: Option<&str>, read: Read) -> Result<Rows> {
     let range = key::like_rows(post);
     app.table().query(&range, Order::NewestFirst, read, limit, after).await.map_err(Error::from)

@@ -27,7 +27,7 @@ pub fn issue(
     Ok((token.id, Op::create(key::mail_token(token.id), &token)?.owned_by(user)))
 }
 
-/// Makes a token, and so sends its mail.
+/// Creates a token, which sends its mail.
 pub async fn send(
     app: &App,
     user: UserId,
@@ -94,7 +94,7 @@ pub fn redeem(token: &MailToken) -> Op {
     Op::delete(key::mail_token(token.id)).when(Condition::Exists)
 }
 
-/// Takes the token's mail upon oneself. None when it was sent, or the token is used.
+/// Claims the token's mail. None when it was sent, or the token is used.
 ///
 /// # Errors
 /// The table does not answer, or another writer changed the item at each attempt.

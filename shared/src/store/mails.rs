@@ -1,4 +1,4 @@
-//! Who sends a mail. A job may come twice at the same moment; the item that the mail belongs to says who is at it.
+//! Claims of mails. A job may come twice at the same moment; the item that the mail belongs to says who sends it.
 
 use crate::App;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ struct Mailed {
     mailed: bool,
 }
 
-/// Takes a mail upon oneself. None when it was sent, or nobody waits for it any more.
+/// Claims a mail. None when it was sent, or nobody waits for it any more.
 ///
 /// # Errors
 /// The table does not answer, or another worker is sending it: nothing is left to do only once it was sent.

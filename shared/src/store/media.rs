@@ -30,7 +30,7 @@ pub async fn load(app: &App, ids: &[MediaId]) -> Result<Vec<Option<Media>>> {
     Ok(found.into_iter().map(|media| media.filter(|media| !media.deleted)).collect())
 }
 
-/// Makes one whose bytes are to come, in one transaction with, first, an answer to be kept.
+/// Creates one whose bytes are to come, in one transaction with, first, the idempotency operation.
 ///
 /// # Errors
 /// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already; 422, of this field, beyond the account's quota.
@@ -66,8 +66,8 @@ fn still(old: &Media) -> Condition {
     Condition::All(vec![Condition::equal("ver", old.ver), Condition::Without(DELETED)])
 }
 
-/// It can be shown now, as a file of a type, in one transaction with, first, an answer to be kept. [`CreateError::Error`] (412) when it was
-/// changed meanwhile.
+/// Marks it ready, as a file of a type, in one transaction with, first, the idempotency operation.
+/// [`CreateError::Error`] (412) when it was changed meanwhile.
 ///
 /// # Errors
 /// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already.

@@ -51,7 +51,7 @@ pub async fn appoint_named(app: &App, me: UserId) -> Result<bool> {
     Ok(true)
 }
 
-/// Makes somebody a moderator, or one no longer, for the operator. False when that is so already, or nobody
+/// Appoints or dismisses a moderator, for the operator. False when that is so already, or nobody
 /// has this id.
 pub async fn appoint(app: &App, id: UserId, is_moderator: bool) -> Result<bool> {
     let moderation = change(app, id, is_moderator);
@@ -77,7 +77,7 @@ fn role(id: UserId, is_moderator: bool) -> Op {
     }
 }
 
-/// Takes a deleted account out of the log of a month: what was done stays, without whom it was done to, or by. Access
+/// Removes a deleted account from the log of a month: acts stay, without the account they were done to, or by. Access
 /// pattern 64.
 pub async fn purge(app: &App, user: UserId, month: &str, after: Option<&str>) -> Result<Option<String>> {
     let range = key::moderations(month);
@@ -112,7 +112,7 @@ pub(super) fn logged(moderation: &Moderation) -> Result<Op> {
     Ok(Op::create(key::moderation(moderation.id), moderation)?)
 }
 
-/// Tells the log of it, once it is done.
+/// Logs an act, once it is done.
 pub(super) fn log(moderation: &Moderation) {
     let Moderation { id, act, by, user, post, report } = moderation;
     let text = |id: Option<String>| id.unwrap_or_default();

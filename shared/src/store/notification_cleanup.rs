@@ -84,7 +84,7 @@ fn pointer(topic: &Topic) -> Op {
     Op::delete(key::notification_group(topic.owner, topic.kind, topic))
 }
 
-/// Who did the latest of these, each once.
+/// The actors of the latest events, each once.
 fn newest(events: &[NotificationEvent]) -> Vec<UserId> {
     let mut actors: Vec<UserId> = Vec::new();
     for event in events.iter().rev() {

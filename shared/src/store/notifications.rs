@@ -38,7 +38,7 @@ pub const fn most_acts(kind: NotificationKind) -> usize {
     (TRANSACTION_OPS - 4) / operations
 }
 
-/// Tells the topic's owner of acts, at most [`most_acts`]: each once per kind, target and actor (a comment is a target of
+/// Notifies the topic's owner of acts, at most [`most_acts`]: each once per kind, target and actor (a comment is a target of
 /// its own), and in the list if they want one of such. Answers those told now, and those that an earlier delivery of the
 /// same message told: what else tells of them may not have been done yet.
 ///
@@ -101,7 +101,7 @@ fn joined_key(topic: &Topic, actor: UserId) -> Key {
     key::notification_done(topic.owner, topic.kind, topic, actor)
 }
 
-/// Who joined which group last.
+/// The newest join of a notification.
 async fn find_joined(app: &App, topic: &Topic, acts: &[Act]) -> Result<HashMap<UserId, Ulid>> {
     if topic.kind != NotificationKind::Comment {
         return Ok(HashMap::new());
@@ -198,7 +198,7 @@ pub(super) fn unchanged(name: &'static str, value: Option<NotificationId>) -> Co
     value.map_or(Condition::Without(name), |value| Condition::equal(name, value))
 }
 
-/// Takes the mail that tells of the act upon oneself. None when it was sent.
+/// Claims the mail about an act. None when it was sent.
 ///
 /// # Errors
 /// The table does not answer, or another writer changed the item at each attempt.

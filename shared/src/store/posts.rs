@@ -183,8 +183,8 @@ pub async fn newest(
     Ok((posts.filter(newer).collect(), stopped))
 }
 
-/// Makes a post, in one transaction with the author's own timeline row, the count of posts and, first, an answer to be
-/// kept.
+/// Creates a post, in one transaction with the author's own timeline row, the count of posts and, first, the idempotency
+/// operation.
 ///
 /// # Errors
 /// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already.

@@ -27,7 +27,7 @@ pub async fn count_by(app: &App, scope: &str, window: u64, length: Duration, by:
     }
 }
 
-/// Takes one back that came to nothing.
+/// Uncounts one.
 pub async fn uncount(app: &App, scope: &str, window: u64) -> Result<()> {
     app.table().write(Op::update(key::rate_limit(scope, window)).add("n", -1)).await?;
     Ok(())

@@ -67,7 +67,7 @@ pub(super) fn unfollowed(from: UserId, to: UserId, known: &Relationship, until: 
     as_known(if known.mute { op } else { op.set(TTL, until.seconds()) }, known)
 }
 
-/// Has the item end with its tombstone, where nothing else is left of it.
+/// Expires the item with its tombstone, where nothing else is left in it.
 fn ending(op: Op, left: &Relationship, now: Timestamp) -> Op {
     match left.is_block() || left.mute {
         true => op,
@@ -75,7 +75,7 @@ fn ending(op: Op, left: &Relationship, now: Timestamp) -> Op {
     }
 }
 
-/// Blocks somebody, and ends follows both ways. Twice is the same as once.
+/// Blocks a user, and ends follows both ways. Idempotent.
 pub async fn block(app: &App, user: UserId, other: UserId) -> Result<()> {
     let follows = [key::follow(user, other), key::follow(other, user)];
     for attempt in 0..EDGE_REFUSALS {
@@ -111,7 +111,7 @@ pub async fn block(app: &App, user: UserId, other: UserId) -> Result<()> {
     Err(changed_each_time())
 }
 
-/// Takes a block back. Follows that it ended stay ended. Twice is the same as once.
+/// Unblocks a user. Follows that it ended stay ended. Idempotent.
 pub async fn unblock(app: &App, user: UserId, other: UserId) -> Result<()> {
     for attempt in 0..EDGE_REFUSALS {
         let keys = [key::relationship(user, other), key::relationship(other, user)];
@@ -161,13 +161,13 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Hears no more of somebody. Twice is the same as once.
+/// Mutes a user. Idempotent.
 pub async fn mute(app: &App, user: UserId, other: UserId) -> Result<()> {
     let op = Op::update(key::relationship(user, other)).set("mute", true).remove(TTL).owned_by(other);
     app.table().write(op).await.map(|_| ()).map_err(Error::from)
 }
 
-/// Hears of somebody again. Twice is the same as once. `known` is what stood between them when it was read.
+/// Unmutes a user. Idempotent. `known` is the relationship as it was read.
 pub async fn unmute(app: &App, user: UserId, other: UserId, mut known: Relationship) -> Result<()> {
     for attempt in 0..EDGE_REFUSALS {
         if !known.mute {
@@ -184,13 +184,13 @@ pub async fn unmute(app: &App, user: UserId, other: UserId, mut known: Relations
     Err(changed_each_time())
 }
 
-/// Whom this user blocks, newest first. Access pattern 35.
+/// The users that a user blocks, newest first. Access pattern 35.
 pub async fn blocked(app: &App, user: UserId, limit: usize, after: Option<&str>) -> Result<Rows> {
     let range = key::blocks(user);
     app.table().query(&range, Order::NewestFirst, Read::Strong, limit, after).await.map_err(Error::from)
 }
 
-/// Some of those whom this user mutes, and where the next page starts: a page looks at `limit`
+/// Some of the users that a user mutes, and where the next page starts: a page looks at `limit`
 /// relationships, and may come out short. Access pattern 65.
 pub async fn muted(
     app: &App,

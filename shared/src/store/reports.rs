@@ -10,7 +10,7 @@ use crate::models::report::{Decision, Handled, Moderation, Report, ReportAction,
 use crate::table::design::key;
 use crate::table::{Condition, Item, Op, Order, Read};
 
-/// Makes a report, unless this person has reported the post before.
+/// Creates a report, unless this user has reported the post before.
 pub async fn create(app: &App, report: &Report) -> Result<()> {
     let Some(reporter) = report.reporter else { return Err(Error::internal("a report by nobody")) };
     let reported = Op::create(key::reported(report.post, reporter), &Reported { id: report.id })?;
@@ -88,7 +88,7 @@ fn moved(old: &Report, new: &Report) -> Result<Vec<Op>> {
     Ok(vec![Op::delete(key::report(old.status, old.id)).when(as_read), put])
 }
 
-/// Takes a deleted account out of the reports of a status, by the page: those of what it wrote, or what stood below that,
+/// Removes a deleted account from the reports of a status, by the page: those of what it wrote, or what stood below that,
 /// go; of those it made, and of those it decided on as a moderator, it goes.
 ///
 /// # Errors

@@ -79,7 +79,7 @@ pub async fn page(
     Ok((named, rows.next))
 }
 
-/// Has a post wait, in one transaction with, first, an answer to be kept.
+/// Schedules a post, in one transaction with, first, the idempotency operation.
 ///
 /// # Errors
 /// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already; 422 when too many wait.
@@ -129,7 +129,7 @@ pub async fn edit(app: &App, user: UserId, old: &Scheduled, new: &Scheduled) -> 
     }
 }
 
-/// Has it wait no longer. False when it is out, gone or changed meanwhile.
+/// Cancels a scheduled post. False when it is published, gone or changed meanwhile.
 pub async fn cancel(app: &App, user: UserId, old: &Scheduled) -> Result<bool> {
     let waiting = Op::delete(key::scheduled(user, old.id)).when(waits(old));
     let counted = Op::update(key::account(user)).add("waiting", -1).when(Condition::Exists);
@@ -288,7 +288,7 @@ fn publishing(app: &App, batch: &[(DueEntry, Scheduled)], ids: &[PostId]) -> Res
     Ok((ops, subjects))
 }
 
-/// Has these be due no longer.
+/// Removes these from what is due.
 async fn drop_due(app: &App, dues: impl IntoIterator<Item = DueEntry>, why: &str) -> Result<()> {
     let dues: Vec<DueEntry> = dues.into_iter().collect();
     for due in &dues {

@@ -96,7 +96,7 @@ pub async fn turn_off(app: &App, account: &Account) -> Result<bool> {
     }
 }
 
-/// Tells the account's address of it, if it was ever verified: it may be a stranger's else.
+/// Informs the account's address, if it was ever verified: it may be a stranger's else.
 fn notice(app: &App, account: &Account, action: MailAction) -> Result<Option<Op>> {
     let mail = account.verified.then(|| mail_tokens::issue(app, account.id, &account.email, action, None));
     Ok(mail.transpose()?.map(|(_, op)| op))

@@ -59,7 +59,7 @@ pub async fn open(app: &App, user: UserId, session: SessionId, channel: Channel,
     Err(Error::unavailable("sockets open faster than they get places"))
 }
 
-/// Forgets a socket that has closed. Twice is the same as once. Access pattern 40.
+/// Forgets a socket that has closed. Idempotent. Access pattern 40.
 pub async fn closed(app: &App, id: &str) -> Result<()> {
     match app.table().get::<SocketOwner>(&key::socket_owner(id), Read::Strong).await? {
         Some(owner) => purge(app, owner.user, owner.slot, id).await,

@@ -119,7 +119,7 @@ fn spread(all: &[UserId], most: usize) -> impl Iterator<Item = UserId> {
     all.iter().copied().step_by(all.len().div_ceil(most).max(1))
 }
 
-/// Whom somebody follows since lately, as far as it is counted.
+/// A user's newest follows, as far as they are counted.
 #[derive(Debug, Default)]
 pub struct NewestFollows {
     pub ids: HashSet<UserId>,

@@ -70,7 +70,7 @@ pub async fn fill(app: &App, owner: UserId, posts: impl IntoIterator<Item = Post
     app.table().batch_write(rows.collect::<Result<_, _>>()?).await.map_err(Error::from)
 }
 
-/// Takes an author's posts out of a timeline, by the page.
+/// Removes an author's posts from a timeline, by the page.
 pub async fn purge(app: &App, owner: UserId, author: UserId) -> Result<()> {
     let mut after = None;
     loop {

@@ -175,30 +175,30 @@ pub async fn is_held(app: &App, name: &Username) -> Result<bool> {
     Ok(found.into_iter().flatten().any(|held| held.free_at > app.now()))
 }
 
-/// Takes a name that is free, one's own, or given up long enough ago.
+/// Claims a name that is free, the account's own, or given up long enough ago.
 fn take_name(app: &App, name: &Username, guard: &Guard) -> Result<Op> {
     Ok(Op::put(key::name_guard(name), guard)?.when(is_free(app, guard.id)))
 }
 
-/// That somebody may take what a guard is of. TTL is no help here: it deletes days late.
+/// The condition that a guarded name or address is free for a user. TTL is no help here: it deletes days late.
 pub(super) fn is_free(app: &App, id: UserId) -> Condition {
     Condition::Any(vec![Condition::Missing, Condition::equal("id", id), Condition::less("free_at", app.now())])
 }
 
-/// Who has this name? Access pattern 2.
+/// The holder of a name. Access pattern 2.
 pub async fn by_name(app: &App, name: &Username, read: Read) -> Result<Option<UserId>> {
     let guard = app.table().get::<Guard>(&key::name_guard(name), read).await?;
     Ok(guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id))
 }
 
-/// Who of these names exists? Half a unit each, and a whole one more for a name that nobody has. Access pattern 2.
+/// The holders of these names: half a unit each, and a whole one more for a name that nobody has. Access pattern 2.
 pub async fn by_names(app: &App, names: &[Username]) -> Result<Vec<Option<UserId>>> {
     let keys: Vec<_> = names.iter().map(key::name_guard).collect();
     let guards = app.table().batch_get::<Guard>(&keys, Read::Confirmed).await?;
     Ok(guards.into_iter().map(|guard| guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id)).collect())
 }
 
-/// Who has this address? Read strongly: found or not, it costs and takes the same. Access pattern 2.
+/// The holder of an address. Read strongly: found or not, it costs and takes the same. Access pattern 2.
 pub async fn by_email(app: &App, email: &Email) -> Result<Option<UserId>> {
     let guard = app.table().get::<Guard>(&key::email_guard(email), Read::Strong).await?;
     Ok(guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id))

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 /// More rows than these are asked for by key.
 const LIMIT: usize = 150;
 
-/// Who asks, and what may they see? One strong query: 1 unit up to 4 KB. Access pattern 1.
+/// Loads a viewer by one strong query: 1 unit up to 4 KB. Access pattern 1.
 ///
 /// # Errors
 /// 401 when the session has ended.

@@ -20,11 +20,11 @@ const HOUR: u64 = 3_600;
 /// … and the one before holds for as long again.
 const HOURS: u64 = 2;
 
-/// Makes addresses.
+/// Makes links to files.
 #[derive(Clone, Debug)]
 pub struct Links(LinkReader);
 
-/// Who follows them.
+/// Who the links are for.
 #[derive(Clone, Debug)]
 enum LinkReader {
     /// A client, within an hour or two.

@@ -1,4 +1,4 @@
-//! Whom to follow: `GET /users/suggestions`, and `GET /posts/suggestions`.
+//! Suggested users: `GET /users/suggestions`, and `GET /posts/suggestions`.
 
 use super::media::Links;
 use super::user::UserCard;

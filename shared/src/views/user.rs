@@ -10,7 +10,7 @@ use crate::{App, store, visibility};
 use futures::future::try_join;
 use serde::Serialize;
 
-/// Who somebody is, in lists.
+/// A user, in lists.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct UserCard {
     pub id: UserId,

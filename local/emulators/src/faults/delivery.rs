@@ -17,7 +17,7 @@ const LATE: Duration = Duration::from_millis(300);
 const COPY_LATE: Duration = Duration::from_millis(600);
 /// Copies besides the message itself.
 const COPIES: usize = 2;
-/// From the next receive on a message is spared: what is received too often is buried.
+/// From the next receive on a message is spared: what is received too often is dead-lettered.
 const RECEIVES: u32 = 2;
 
 /// The faults of one trigger, or of one shard of it.

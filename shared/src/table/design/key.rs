@@ -123,7 +123,7 @@ pub fn blocks(user_id: UserId) -> Range {
     Range::starting(user(user_id), BLOCK)
 }
 
-/// Who is blocked, by the sort key.
+/// The blocked user, by the sort key.
 pub fn blocked(sk: &str) -> Option<UserId> {
     other_end(sk.strip_prefix(BLOCK)?)
 }
@@ -148,7 +148,7 @@ pub fn like(user_id: UserId, post: PostId) -> Key {
     Key::new(user(user_id), format!("{LIKE}{}", post.suffix()))
 }
 
-/// Whom somebody follows, by their ids.
+/// A user's follows, by their ids.
 pub fn follows(from: UserId) -> Range {
     Range::starting(user(from), FOLLOW)
 }
@@ -257,7 +257,7 @@ pub fn deletions() -> Range {
     Range::starting("DEL".to_owned(), "")
 }
 
-/// Who was made a moderator for having the name that the configuration tells.
+/// The moderator who was appointed for having the configured name.
 pub fn moderator_named(name: &Username) -> Key {
     Key::new(format!("MOD#{}", name.folded()), "MOD")
 }

@@ -107,7 +107,7 @@ pub(super) async fn visible(
     Ok((visible.into_iter().map(|(_, one)| one).collect(), cards))
 }
 
-/// Who is shown, and how many, where whom the notification names tells it; None where its events must be asked.
+/// The visible actors and their number, where the notification's own actors suffice; None where its events must be read.
 fn by_names(known: &Known<'_>, one: &Notification) -> Option<(Vec<UserId>, u64)> {
     let people = one.n.saturating_sub(one.again);
     let actors: Vec<UserId> = named(one).filter(|act| known.shows(act)).map(|act| act.actor).collect();

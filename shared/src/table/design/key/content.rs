@@ -139,7 +139,7 @@ pub fn names(beginning: &str) -> Range {
     Range::starting(format!("US#{beginning}"), "")
 }
 
-/// Whom a row under a beginning is of.
+/// The user of a row under a beginning.
 pub fn named(sk: &str) -> Option<UserId> {
     other_end(sk)
 }
