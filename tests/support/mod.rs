@@ -170,6 +170,8 @@ impl TestApp {
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::default();
         set(&mut options, "RateLimits", "off");
+        // As the local host has it; a stack would count reads.
+        set(&mut options, "ReadLimit", "0");
         change(&mut options);
         let http = Http::default().repeating(options.faults.is_some());
         let host = match stack::control() {
