@@ -233,7 +233,7 @@ async fn an_account_that_waits_for_its_address_loses_no_race() {
         let token = token_in(&app.mail_to(email, "verify").await);
         app.anon().post("/users/verify", json!({ "token": token })).await
     };
-    // Two ask for one name, and one address is asked for twice: whoever verifies first has it.
+    // Two ask for one name, and one address is asked for twice: the first to verify has it.
     for (username, email) in [("ann", "a@example.com"), ("ann", "b@example.com")] {
         let body = json!({"username": username, "email": email, "password": PASSWORD});
         app.anon().post("/users", body).await.expect(202);

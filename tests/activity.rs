@@ -155,7 +155,7 @@ async fn accounts(app: &TestApp, walk: &mut Walk, ann: &User) {
     let set_up = walk
         .logged(ann, ann.post("/users/otp", json!({ "password": password })), "set_up_second_factor", Target::None)
         .await;
-    let code = Authenticator::reading(&set_up.json()).code(&app);
+    let code = Authenticator::reading(&set_up.json()).code(app);
     let confirm = ann.post("/users/otp/confirm", json!({ "code": code }));
     let on = walk.logged(ann, confirm, "turn_on_second_factor", Target::None).await.json();
     let off = json!({"password": password, "code": on["recovery_codes"][0]});

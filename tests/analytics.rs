@@ -10,9 +10,9 @@ use futures::StreamExt;
 use futures::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
-use shared::backpressure::VIEW_TIMEOUT;
 use shared::clock::{Clock, Timestamp};
 use shared::ids::{PostId, SessionId, UserId, new_ulid};
+use shared::limits::VIEW_TIMEOUT;
 use shared::models::days::Day;
 use shared::models::session::Session;
 use shared::secrets::ACCESS_TOKEN_LIFETIME;
@@ -352,7 +352,10 @@ fn session(user: UserId, now: Timestamp) -> Session {
 }
 
 fn token(app: &shared::App, session: &Session, now: Timestamp) -> String {
-    app.keys().unwrap().access_token(&app.config().issuer, (session.user, session.id), now, now + ACCESS_TOKEN_LIFETIME)
+    app.keys()
+        .unwrap()
+        .access_token(&app.config().issuer, (session.user, session.id), now, now + ACCESS_TOKEN_LIFETIME)
+        .unwrap()
 }
 
 /// Has all of them read the post, each as often as `times` says, in an order of chance; how many reads that was. What a

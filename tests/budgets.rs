@@ -39,7 +39,7 @@ fn assert_success(answer: Response) -> Response {
     answer
 }
 
-/// The same of one that may be refused, or of something else that is done.
+/// The cost of a call that may be refused, or of something else that is done.
 async fn cost_of_any(app: &TestApp, request: impl IntoFuture) -> String {
     app.pause_workers().await;
     let wire = app.wire().expect("the wire is recorded");

@@ -6,16 +6,16 @@ use http::Method;
 use local::Pattern;
 use serde_json::{Value, json};
 use shared::Config;
-use shared::backpressure::Reading;
 use shared::config::{ENDPOINTS, GIVEN_TO_ALL, OWN_QUEUE};
 use shared::http::openapi;
 use shared::http::paths::ALIASES;
 use shared::ids::{ActivityId, GroupId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId};
+use shared::limits::QueueConcurrency;
 use shared::models::days::Hour;
 use shared::models::names::NameRow;
 use shared::models::notification::NotificationKind;
 use shared::models::report::ReportStatus;
-use shared::models::scheduled::Due;
+use shared::models::scheduled::DueEntry;
 use shared::models::search::Term;
 use shared::models::user::{RESERVED_USERNAMES, Username};
 use shared::table::design::{EntityKey, INDEXES, Key, PARTITION_KEY, SORT_KEY, TTL, key};
@@ -142,7 +142,7 @@ fn the_table_is_defined_alike_in_code_and_template() {
     let attributes: Vec<_> = attributes.map(|one| (text(&one["AttributeName"]), text(&one["AttributeType"]))).collect();
     assert_eq!(attributes.iter().map(|(name, kind)| (name.as_str(), kind.as_str())).collect::<BTreeSet<_>>(), keys);
     assert_eq!(properties["TimeToLiveSpecification"], json!({"AttributeName": TTL, "Enabled": true}));
-    // Whoever reads the stream looks at both images.
+    // Readers of the stream look at both images.
     assert_eq!(properties["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
 }
 
@@ -189,12 +189,12 @@ async fn nothing_asynchronous_is_lost_silently() {
     assert_eq!(alarmed(&model.resources), dead_letters.iter().map(|name| (*name).to_owned()).collect());
 }
 
-/// The limits that code and template must share; their reasons stand in `backpressure.rs`.
+/// The limits that code and template must share; their reasons stand in `limits.rs`.
 #[test]
 fn the_limits_in_force_are_those_set_on_purpose() {
-    use shared::backpressure as limits;
+    use shared::limits;
     let model = template();
-    let read = |trigger: &QueueTrigger| Reading {
+    let read = |trigger: &QueueTrigger| QueueConcurrency {
         batch: trigger.batch_size,
         concurrency: trigger.maximum_concurrency().unwrap(),
     };
@@ -512,19 +512,19 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::followers(ann),
         key::failures(ann),
         key::credentials(ann),
-        key::merged(ann, bob),
-        key::uncounted(ann, post.comment(ulid, ann).unwrap()),
-        key::negative(ann, bob),
+        key::merged_author(ann, bob),
+        key::pending_count(ann, post.comment(ulid, ann).unwrap()),
+        key::relationship(ann, bob),
         key::membership(ann, GroupId::from_ulid(ulid)),
         key::group(GroupId::from_ulid(ulid)),
         key::discoverable(GroupId::from_ulid(bob.ulid())),
         key::block(ann, ulid, bob),
         key::follower_row(bob, ulid, ann),
         key::following_row(ann, ulid, bob),
-        key::overflow(bob, ann),
+        key::pushed_follower(bob, ann),
         key::like_row(post, ulid, ann),
         key::scheduled(ann, ScheduledId::from_ulid(ulid)),
-        key::due(Due { at: post.created_at(), user: ann, id: ScheduledId::from_ulid(ulid) }),
+        key::due(DueEntry { at: post.created_at(), user: ann, id: ScheduledId::from_ulid(ulid) }),
         key::publisher(),
         key::posting(&Term::hashtag("tide"), post),
         key::indexed(post),
@@ -533,8 +533,8 @@ fn others(ann: UserId, bob: UserId, post: PostId, ulid: Ulid) -> Vec<Key> {
         key::suggestions(ann),
         key::socket(ann, 3),
         key::socket_owner("c"),
-        key::loose(MediaId { ulid, owner: ann }),
-        key::sweeper(),
+        key::unattached_media(MediaId { ulid, owner: ann }),
+        key::cleanup_cursor(),
         key::audience(post),
         key::hour_audience(post, Hour::of(post.created_at())),
         key::days(post, Hour::of(post.created_at()).day().month()),

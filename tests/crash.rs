@@ -245,7 +245,7 @@ async fn kills_under_load(kills: usize, acknowledged_before_kill: usize) {
     nothing_lost_or_doubled(&mut story, folder.path()).await;
 }
 
-/// The same data in this process, where it can be told when all has settled.
+/// The data folder in this process, where settling can be waited for.
 async fn nothing_lost_or_doubled(story: &mut Story, folder: &Path) {
     let app = TestApp::with(|options| options.data = Data::Dir(folder.to_owned())).await;
     let started = Instant::now();

@@ -47,8 +47,7 @@ fn the_drawing_has_every_dependency() {
     // The diagram of the parts has edges of the same form.
     let declared = declared();
     let crates: BTreeSet<&String> = declared.iter().flat_map(|(from, to)| [from, to]).collect();
-    let drawn: Edges =
-        drawn.into_iter().filter(|(from, to)| crates.contains(from) && crates.contains(to)).collect();
+    let drawn: Edges = drawn.into_iter().filter(|(from, to)| crates.contains(from) && crates.contains(to)).collect();
     assert_eq!(drawn, declared);
     assert!(!has_circle, "{drawn:?}");
 }

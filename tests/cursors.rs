@@ -70,7 +70,7 @@ async fn a_cursor_is_good_for_its_own_list_alone() {
         answer.problem("invalid-cursor");
     }
     tern.get(&format!("/posts/liked?cursor={liked}")).await.expect(400).problem("invalid-cursor");
-    // One list has one cursor, whoever reads it, under whatever name.
+    // One list has one cursor, for every reader, under whatever name.
     tern.get(&format!("/users/{}/posts?cursor={mine}", gull.id)).await.expect(200);
     gull.get("/users/gull/posts?cursor=").await.expect(200);
 }

@@ -182,7 +182,7 @@ pub(crate) async fn world(app: &TestApp, flock: &[Person]) -> World {
 
     // What I write and upload.
     let picture = files::upload(&me, "image/png", files::png()).await;
-    let loose = files::upload(&me, "image/png", files::png()).await;
+    let unattached = files::upload(&me, "image/png", files::png()).await;
     let avatar = files::upload(&me, "image/png", files::png()).await;
     me.call(http::Method::PATCH, "/users").json(&json!({"avatar_media_id": avatar})).await.expect(200);
     let with_picture = json!({"content": "Low #tideline with @cat.", "media_ids": [picture]});
@@ -258,7 +258,7 @@ pub(crate) async fn world(app: &TestApp, flock: &[Person]) -> World {
     // Not counted yet.
     app.pause_workers().await;
     me.comment(&theirs, "One more.").await;
-    let media = [picture, loose, avatar].iter().map(|id| id.trim_start_matches("med_").to_owned()).collect();
+    let media = [picture, unattached, avatar].iter().map(|id| id.trim_start_matches("med_").to_owned()).collect();
     World { me, bob, cat, own, media }
 }
 
@@ -276,7 +276,7 @@ impl User {
 }
 
 /// Not somebody's, or there only once an account is deleted.
-const NOBODYS: [&str; 5] = ["Publisher", "Sweeper", "TagCount", "Top", "Deletion"];
+const NOBODYS: [&str; 5] = ["Publisher", "CleanupCursor", "TagCount", "TrendingSnapshot", "Deletion"];
 
 fn entities(items: &Items) -> BTreeSet<String> {
     items.keys().filter_map(|(pk, sk)| Some(EntityKey::read(pk, sk)?.name().to_owned())).collect()
@@ -288,7 +288,7 @@ fn charted() -> BTreeSet<String> {
     rows.into_iter().skip(2).map(|row| row[0].clone()).collect()
 }
 
-/// What is mine, or names me, in the table: each item by its keys, without what others wrote in so many words.
+/// What is mine, or names me, in the table: each item by its keys, without what others wrote word by word.
 fn traces(items: &Items, needles: &[String], now: u64) -> Vec<String> {
     let named = |text: &str| needles.iter().any(|needle| text.to_lowercase().contains(&needle.to_lowercase()));
     let mut found = Vec::new();
@@ -381,7 +381,7 @@ async fn nothing_is_left_of_every_kind_of_item() {
     assert_eq!(said["mentions"], json!([]));
     assert_eq!((&said["likes_count"], &said["comments_count"]), (&json!(0), &json!(0)));
     assert_eq!(ids(&posts).len(), 2);
-    // Whoever takes the name is no moderator for it.
+    // The next holder of the name is no moderator for it.
     app.advance(Duration::from_secs(29 * 24 * 3_600));
     let next = app.user(NAME).await;
     next.get("/reports").await.expect(403);

@@ -9,7 +9,7 @@ use shared::App;
 use shared::ids::{PostId, UserId, new_ulid};
 use shared::models::fields::FieldValue;
 use shared::models::post::{Content, Draft, Post};
-use shared::models::viewer::Negative;
+use shared::models::viewer::Relationship;
 use shared::store;
 use shared::store::sessions::SignIn;
 use shared::store::users::UserPage;
@@ -164,7 +164,7 @@ async fn what_names_a_deleted_account_is_refused_and_nobody_follows_it() {
     assert!(!has(&app, &key::post(post.id)).await);
     assert!(!store::users::change_settings(&users, id(&ann), &settings, &settings).await.unwrap());
     app.settle().await;
-    store::follows::follow(&users, id(&bob), id(&ann), Negative::default()).await.unwrap();
+    store::follows::follow(&users, id(&bob), id(&ann), Relationship::default()).await.unwrap();
     app.settle().await;
     assert!(!has(&app, &key::follow(id(&bob), id(&ann))).await);
     assert_eq!(bob.get("/users").await.expect(200).json()["following_count"], 0);

@@ -109,15 +109,15 @@ async fn a_form_brings_several_pictures_and_an_edit_adds_and_removes_them() {
     assert_eq!((&now[..2], now.len(), &edited["content"]), (&first[..], 3, &json!("High tide.")));
     assert_ne!(edited["edited_at"], Value::Null);
     // In another order, with one less and one more.
-    let loose = upload(&ann, "image/png", png()).await;
-    let wanted = json!([now[2], loose, now[0]]);
+    let unattached = upload(&ann, "image/png", png()).await;
+    let wanted = json!([now[2], unattached, now[0]]);
     let edited = ann.patch(&path, json!({ "media_ids": wanted })).await.expect(200).json();
     assert_eq!(json!(ids(edited["media"].as_array().unwrap())), wanted);
     assert_eq!(ann.get(&path).await.expect(200).json()["media"], edited["media"]);
     app.settle().await;
     ann.get(&format!("/media/{}", now[1])).await.expect(404);
-    ann.get(&format!("/media/{loose}")).await.expect(200);
-    ann.delete(&format!("/media/{loose}")).await.expect(409);
+    ann.get(&format!("/media/{unattached}")).await.expect(200);
+    ann.delete(&format!("/media/{unattached}")).await.expect(409);
     // Another's, and one of another post.
     let bob = app.user("bob").await;
     let foreign = upload(&bob, "image/png", png()).await;

@@ -453,5 +453,5 @@ async fn an_archive_of_many_pages_and_parts_is_whole() {
     // More than a part, and none of it larger than a part has to be: what is in memory at once.
     let size: usize = kept.iter().map(|bytes| bytes.len()).sum();
     let parts = app.bucket_requests().into_iter().filter(|one| one.path.contains("/exports/") && one.method == "PUT");
-    assert_eq!(parts.count(), size / shared::backpressure::ARCHIVE_PART + 1, "{size}");
+    assert_eq!(parts.count(), size / shared::limits::ARCHIVE_PART + 1, "{size}");
 }

@@ -214,7 +214,7 @@ async fn a_post_deleted_before_it_was_pushed_shows_nowhere() {
     ann.follow(&bob).await;
     app.settle().await;
     app.pause_workers().await;
-    let (kept, gone) = (bob.post_text("Kept.").await, bob.post_text("Gone.").await);
+    let (kept, gone) = (bob.post_text("StoredResponse.").await, bob.post_text("Gone.").await);
     bob.delete(&format!("/posts/{gone}")).await.expect(204);
     app.resume_workers().await;
     app.settle().await;
@@ -320,7 +320,7 @@ async fn an_unfollow_hides_no_longer_than_it_says() {
     app.settle().await;
     let post = bob.post_text("Low tide.").await;
     app.settle().await;
-    let (now, row) = (Clock::default().now(), key::negative(ann.id.parse().unwrap(), bob.id.parse().unwrap()));
+    let (now, row) = (Clock::default().now(), key::relationship(ann.id.parse().unwrap(), bob.id.parse().unwrap()));
     let day = Duration::from_secs(24 * 3_600);
     let until = async |until: Timestamp| {
         let value = json!({"unf_until": until, "ttl": (now + day).seconds()});

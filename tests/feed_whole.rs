@@ -196,7 +196,7 @@ fn cost(app: &TestApp) -> (f64, usize) {
     (calls.iter().map(|call| call.read_units).sum(), calls.len())
 }
 
-/// A reader of so many authors, each with so many posts over two years, some of them in the timeline.
+/// A reader of `authors` authors, each with posts over two years, some of them in the timeline.
 async fn a_large_following(authors: usize, posts: u32, silent: usize) {
     let _alone = alone().await;
     let app = TestApp::with(|options| options.record_wire = true).await;

@@ -207,7 +207,7 @@ async fn a_private_group_is_joined_by_approval() {
     ann.post(&format!("{path}/requests/cid/deny"), None).await.expect(404);
     cid.get(&format!("{path}/members")).await.expect(404);
     assert_eq!(cid.get(&path).await.json()["status"], "none");
-    // Whoever asks may ask no more.
+    // A user whose request is open asks no more.
     cid.post(&format!("{path}/join"), None).await.expect(202);
     cid.post(&format!("{path}/leave"), None).await.expect(200);
     ann.post(&format!("{path}/requests/cid/approve"), None).await.expect(404);

@@ -168,14 +168,14 @@ async fn what_comes_while_a_group_is_removed_goes_with_it() {
     app.pause_workers().await;
     ann.delete(&format!("/groups/{being_removed}")).await.expect(204);
 
-    // What requests write that found the groups a moment ago. Whoever joins is not counted, but forgotten at once …
+    // What requests write that found the groups a moment ago. One who joins is not counted, but removed at once …
     let group: GroupId = being_removed.parse().expect("an id");
     store::groups::join(&groups, group, of(&cid)).await.expect("a member");
     app.dispatch(&app.stream().await, 100).await;
     let row = key::member(group, of(&cid));
     assert!(!app.table().await.contains_key(&(row.pk().to_owned(), row.sk().to_owned())), "{being_removed}");
 
-    // … also where the removal is over, and so is whoever asks, and what is shared.
+    // … also where the removal is over, and so are requests and posts.
     let group: GroupId = removed.parse().expect("an id");
     store::groups::join(&groups, group, of(&cid)).await.expect("a member");
     store::groups::ask(&groups, group, of(&dan)).await.expect("a request");

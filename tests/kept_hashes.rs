@@ -73,7 +73,7 @@ async fn an_answer_kept_under_the_key_before_is_found() {
     let first = post().await.expect(201).json();
     let old = app.signing_keys().await["current"].clone();
     app.put_signing_keys(&json!({"current": "b".repeat(64), "previous": old})).await;
-    app.advance(shared::backpressure::KEYS_KEPT);
+    app.advance(shared::limits::KEYS_KEPT);
     // Another's token has the function read the keys anew.
     app.user("tern").await;
     assert_eq!(post().await.expect(201).json()["id"], first["id"]);
@@ -88,7 +88,7 @@ async fn a_network_is_known_after_the_keys_were_replaced() {
     app.user("gull").await;
     let old = app.signing_keys().await["current"].clone();
     app.put_signing_keys(&json!({"current": "b".repeat(64), "previous": old})).await;
-    app.advance(shared::backpressure::KEYS_KEPT);
+    app.advance(shared::limits::KEYS_KEPT);
     for address in 10..20 {
         let stranger = app.anon_at(&format!("127.0.0.{address}"));
         for _ in 0..10 {

@@ -3,7 +3,7 @@
 use crate::support::bulk::app_of;
 use crate::support::{PASSWORD, TestApp, User, token_in};
 use serde_json::{Value, json};
-use shared::backpressure::{KEYS_KEPT, KEYS_RENEWED};
+use shared::limits::{KEYS_KEPT, KEYS_RENEWED};
 use shared::secrets::{ACCESS_TOKEN_LIFETIME, Keys, from_base64url};
 
 /// The name of the key that signed an access token.
@@ -73,12 +73,15 @@ async fn a_token_of_a_key_that_is_not_known_yet_has_the_keys_read() {
     let keys = json!({"current": key("b"), "previous": first});
     let users = app_of(&app, "users");
     // As another function signs it that has read the keys already.
-    let signed = Keys::parse(&keys.to_string()).unwrap().access_token(
-        &users.config().issuer,
-        (ann.id.parse().unwrap(), session),
-        users.now(),
-        users.now() + ACCESS_TOKEN_LIFETIME,
-    );
+    let signed = Keys::parse(&keys.to_string())
+        .unwrap()
+        .access_token(
+            &users.config().issuer,
+            (ann.id.parse().unwrap(), session),
+            users.now(),
+            users.now() + ACCESS_TOKEN_LIFETIME,
+        )
+        .unwrap();
     app.put_signing_keys(&keys).await;
     app.advance(KEYS_RENEWED);
     app.anon().with_token(&signed).get("/users").await.expect(200);

@@ -9,7 +9,7 @@ use shared::models::fields::FieldValue;
 use shared::models::following::{Delivery, Followers};
 use shared::models::post::TimelineRow;
 use shared::models::user::{Account, Email};
-use shared::models::viewer::Negative;
+use shared::models::viewer::Relationship;
 use shared::store::delivery;
 use shared::store::edges::Edge;
 use shared::table::design::key;
@@ -17,7 +17,7 @@ use shared::table::{Op, Read};
 use shared::{App, store};
 use std::time::Instant;
 
-/// So many of the followers look at their feeds.
+/// Followers who look at their feeds.
 const READERS: usize = 10;
 
 /// Followers of long ago, settled, as far as posts reach them: account, edge, both ledgers and counters.
@@ -28,11 +28,11 @@ async fn following(app: &App, author: UserId, count: usize) -> Vec<UserId> {
     let mut ops = Vec::with_capacity(4 * count);
     for (n, fan) in fans.iter().enumerate() {
         let account = Account { following: 1, ..Account::new(*fan, email.clone(), true) };
-        let edge = Edge { at: long_ago(n), counted: true, undone: false };
+        let edge = Edge { created_at: long_ago(n), counted: true, deleted: false };
         ops.push(Op::put(key::account(*fan), &account));
         ops.push(Op::put(key::follow(*fan, author), &edge));
-        ops.push(Op::put(key::follower_row(author, edge.at, *fan), &json!({})));
-        ops.push(Op::put(key::following_row(*fan, edge.at, author), &json!({})));
+        ops.push(Op::put(key::follower_row(author, edge.created_at, *fan), &json!({})));
+        ops.push(Op::put(key::following_row(*fan, edge.created_at, author), &json!({})));
     }
     let n = u64::try_from(count).expect("a number");
     ops.push(Op::put(key::followers(author), &Followers { n, ..Followers::new(author) }));
@@ -53,7 +53,7 @@ async fn pushed(app: &App, post: PostId, owners: &[UserId]) -> usize {
 
 /// How many of these merge the author with no end, and with one.
 async fn merging(app: &App, author: UserId, followers: &[UserId]) -> (usize, usize) {
-    let keys: Vec<_> = followers.iter().map(|follower| key::merged(*follower, author)).collect();
+    let keys: Vec<_> = followers.iter().map(|follower| key::merged_author(*follower, author)).collect();
     let rows = app.table().batch_get::<serde_json::Value>(&keys, Read::Strong).await.expect("rows");
     let (ending, lasting): (Vec<_>, Vec<_>) = rows.iter().flatten().partition(|row| row.get("ttl").is_some());
     (lasting.len(), ending.len())
@@ -123,7 +123,7 @@ async fn walks_of_more_than_one_message_reach_everybody_both_ways() {
 
     // Down to nine tenths.
     let (leaving, staying) = fans.split_at(121);
-    let leaves = leaving.iter().map(|fan| store::follows::unfollow(&fanout, *fan, author.id, Negative::default()));
+    let leaves = leaving.iter().map(|fan| store::follows::unfollow(&fanout, *fan, author.id, Relationship::default()));
     futures::future::try_join_all(leaves).await.expect("they leave");
     let started = Instant::now();
     app.settle().await;

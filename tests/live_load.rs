@@ -46,7 +46,7 @@ async fn five_hundred_sockets_hear_every_act_once() {
     each_act_is_heard_once(475, 30).await;
 }
 
-/// So many people with a socket each, and acts for so many seconds.
+/// People with a socket each, and acts for some seconds.
 async fn each_act_is_heard_once(count: usize, seconds: usize) {
     let _alone = alone().await;
     let app = TestApp::start().await;

@@ -9,7 +9,7 @@ use crate::support::{Response, TestApp, User, set, set_moderator};
 use http::Method;
 use serde_json::{Value, json};
 use shared::clock::Clock;
-use shared::http::limits::{self, Action, Quota};
+use shared::http::rate_limits::{self, Action, Quota};
 use shared::models::session::NetworkNames;
 use shared::table::Op;
 use shared::table::design::key;
@@ -377,7 +377,7 @@ impl World {
         let app = app_with_keys(&self.app, "users").await;
         let here = NetworkNames::new(&app.keys().unwrap(), "127.0.0.1").current().to_owned();
         let ann: shared::ids::UserId = self.ann.id.parse().unwrap();
-        let reads = Quota { name: limits::READ, limit: 999, window: 300 };
+        let reads = Quota { name: rate_limits::READ, limit: 999, window: 300 };
         for quota in Action::ALL.map(Action::quota).into_iter().chain([reads]) {
             let window = app.now().seconds() / quota.window;
             for subject in [ann.ulid().to_string(), here.clone()] {

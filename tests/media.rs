@@ -276,7 +276,7 @@ async fn files_go_with_what_needed_them() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let photo = || upload(&ann, "image/jpeg", files::photo());
-    let (posted, waiting, face, other, loose) =
+    let (posted, waiting, face, other, unattached) =
         (photo().await, photo().await, photo().await, photo().await, photo().await);
     let post = ann.post("/posts", json!({"media_ids": [posted]})).await.expect(201).json();
     let later = json!({"media_ids": [waiting], "publish_at": "2027-06-01T00:00:00Z"});
@@ -288,8 +288,8 @@ async fn files_go_with_what_needed_them() {
     ann.patch("/users", json!({"avatar_media_id": other})).await.expect(200);
     ann.delete(&format!("/posts/{}", post["id"].as_str().unwrap())).await.expect(204);
     ann.delete(&format!("/posts/scheduled/{}", later["id"].as_str().unwrap())).await.expect(204);
-    ann.delete(&format!("/media/{loose}")).await.expect(204);
-    ann.delete(&format!("/media/{loose}")).await.expect(404);
+    ann.delete(&format!("/media/{unattached}")).await.expect(204);
+    ann.delete(&format!("/media/{unattached}")).await.expect(404);
     app.settle().await;
     app.audit().await;
     assert_eq!(left(&app).await, std::slice::from_ref(&other));
@@ -318,13 +318,13 @@ async fn what_belongs_to_nothing_is_swept_after_a_day() {
     let ann = app.user("ann").await;
     // The first run begins with this hour.
     app.invoke("files", &json!({})).await.unwrap();
-    let (kept, loose) =
+    let (kept, unattached) =
         (upload(&ann, "image/jpeg", files::photo()).await, upload(&ann, "image/jpeg", files::photo()).await);
     send(&app, &ann, "video/mp4", 10, vec![0; 10]).await;
     ann.post("/posts", json!({"media_ids": [kept]})).await.expect(201);
     app.invoke("files", &json!({})).await.unwrap();
     app.settle().await;
-    ann.get(&format!("/media/{loose}")).await.expect(200);
+    ann.get(&format!("/media/{unattached}")).await.expect(200);
     app.advance(DAY + Duration::from_secs(2 * 3_600));
     app.invoke("files", &json!({})).await.unwrap();
     app.invoke("files", &json!({})).await.unwrap();

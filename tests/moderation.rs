@@ -122,7 +122,7 @@ async fn reports_are_for_moderators() {
         reader.get(&format!("/reports/{id}")).await.expect(status).problem(slug);
         decide(reader, &id, json!({"status": "dismissed"})).await.expect(status).problem(slug);
     }
-    // Whoever is reported learns nothing of it, a moderator no more than others.
+    // The reported user learns nothing of it, a moderator no more than others.
     let own = warden.post_text("I look after you.").await;
     report(&bob, &own, "harassment").await.expect(202);
     assert_eq!(page_ids(&warden, "/reports").await, std::slice::from_ref(&id));
@@ -324,7 +324,7 @@ fn warden_id(appointed: &Value) -> String {
     appointed["user"]["S"].as_str().unwrap().to_owned()
 }
 
-/// Whoever signs in at the moment of the suspension is in no session after it.
+/// A sign-in at the moment of the suspension leaves no session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_session_outlives_a_suspension() {
     let (app, warden) = world().await;
@@ -451,7 +451,7 @@ async fn a_suspension_holds_at_once_when_reads_are_stale() {
     bob.get(&format!("/posts/{post}")).await.expect(200);
 }
 
-/// One transaction: whoever dies at it, all of it is done or nothing.
+/// One transaction: whatever dies at it, all of it is done or nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_moderator_s_request_that_dies_leaves_all_or_nothing() {
     let app = TestApp::with(|options| {

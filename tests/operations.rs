@@ -10,7 +10,7 @@ fn template() -> Model {
     Model::parse(&read("template.yaml"), &BTreeMap::new()).unwrap()
 }
 
-/// What stands between backticks in a text, in its order.
+/// The backticked parts of a text, in its order.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }

@@ -4,7 +4,7 @@ use crate::support::bulk::app_with_keys;
 use crate::support::{Call, PASSWORD, TestApp, set};
 use futures::future::join_all;
 use serde_json::json;
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::models::session::NetworkNames;
 use shared::secrets::password;
 use shared::table::Op;

@@ -121,7 +121,7 @@ async fn a_reset_forgives_failures() {
     assert_eq!(answer["user"]["id"], gull.id.as_str());
 }
 
-/// Whoever signs in with the old password at the moment when it is replaced is in no session after it.
+/// A sign-in with the old password at the moment when it is replaced leaves no session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_session_of_the_old_password_outlives_its_change() {
     let app = TestApp::start().await;

@@ -161,7 +161,7 @@ async fn a_deleted_post_is_gone_for_everybody_at_once() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     bob.follow(&ann).await;
-    let (kept, gone) = (ann.post_text("Kept.").await, ann.post_text("Gone.").await);
+    let (kept, gone) = (ann.post_text("StoredResponse.").await, ann.post_text("Gone.").await);
     let path = format!("/posts/{gone}");
     bob.post(&format!("{path}/like"), None).await.expect(200);
     app.settle().await;

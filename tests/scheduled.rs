@@ -31,7 +31,7 @@ async fn publish(app: &TestApp) {
     app.invoke("publish", &event).await.expect("a run");
 }
 
-/// The same person, with a session that begins now: access tokens live for minutes.
+/// A user with a session that begins now: access tokens live for minutes.
 async fn again(app: &TestApp, user: &User) -> User {
     app.sign_in(&user.username, PASSWORD).await
 }
@@ -284,7 +284,7 @@ async fn a_due_post_that_is_not_there_is_passed_over() {
     assert!(!app.table().await.keys().any(|(pk, _)| pk.starts_with("DUE#")), "nothing is left to be looked at again");
 }
 
-/// Whatever the fault layer does, and whoever changes their mind at that moment.
+/// Whatever the fault layer does, and under concurrent changes of mind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_changed_while_it_is_published_is_published_once_or_not_at_all() {
     let app = TestApp::with(|options| options.faults = Some(Faults::new(Profile::Mixed))).await;
@@ -353,7 +353,7 @@ async fn five_hundred_in_a_minute_are_each_published_once_and_in_order() {
 }
 
 /// As many due in one minute, ten each by people whom one follows, while runs die at each of their first calls and two are
-/// at it at once; after the deaths so many wait.
+/// at it at once; after the deaths, how many wait.
 async fn publish_in_a_minute(count: usize, deaths: u32, waiting: Range<usize>) {
     let app = TestApp::with(|options| options.faults = Some(Faults::new(Profile::Stale))).await;
     let reader = app.user("reader").await;

@@ -228,7 +228,7 @@ async fn codes_can_t_be_guessed_and_nobody_without_the_password_locks_out() {
     assert_eq!(counts, [10, wrong.len() - 10]);
     let refused = login(&app, phone.code(&app)).await.expect(429);
     assert!((1..=900).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
-    // Whoever has no code is told so as ever.
+    // A sign-in without a code is told so as ever.
     login(&app, Value::Null).await.expect(401).problem("second-factor-required");
     app.advance(Duration::from_secs(15 * 60));
     login(&app, phone.code(&app)).await.expect(200);
@@ -305,7 +305,7 @@ async fn a_factor_outlives_the_key_it_was_sealed_with() {
     let (old, new) = (app.signing_keys().await["current"].clone(), "b".repeat(64));
     let put = async |keys: Value| {
         app.put_signing_keys(&keys).await;
-        app.advance(shared::backpressure::KEYS_KEPT);
+        app.advance(shared::limits::KEYS_KEPT);
         app.user(&format!("tern_{}", phone.code(&app))).await;
     };
     put(json!({"current": new, "previous": old})).await;

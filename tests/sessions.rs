@@ -128,19 +128,18 @@ async fn tabs_get_one_successor_while_the_signing_keys_are_replaced() {
     let gull = app.user("gull").await;
     let old = app.signing_keys().await["current"].clone();
     app.put_signing_keys(&json!({"current": old, "next": "b".repeat(64)})).await;
-    app.advance(shared::backpressure::KEYS_KEPT);
+    app.advance(shared::limits::KEYS_KEPT);
     let successor = rotated(&app, &gull.refresh_token).await;
     app.put_signing_keys(&json!({"current": "b".repeat(64), "previous": old})).await;
     // A token of the new key has the keys read at once.
     let users = crate::support::bulk::app_with_keys(&app, "users").await;
     let (user, session) = (gull.id.parse().unwrap(), shared::ids::SessionId::new(users.now()));
-    let unknown = users.keys().unwrap().access_token(
-        &users.config().issuer,
-        (user, session),
-        users.now(),
-        users.now() + ACCESS_TOKEN_LIFETIME,
-    );
-    app.advance(shared::backpressure::KEYS_RENEWED);
+    let unknown = users
+        .keys()
+        .unwrap()
+        .access_token(&users.config().issuer, (user, session), users.now(), users.now() + ACCESS_TOKEN_LIFETIME)
+        .unwrap();
+    app.advance(shared::limits::KEYS_RENEWED);
     app.anon().with_token(&unknown).get("/users").await.expect(401);
     assert_eq!(rotated(&app, &gull.refresh_token).await, successor);
 }
@@ -238,7 +237,7 @@ async fn sessions_are_listed_and_ended() {
     tern.get("/users").await.expect(200);
 }
 
-/// Whoever has a token alone ends that session, and no other.
+/// A holder of a token alone ends that session, and no other.
 #[tokio::test]
 async fn to_end_another_session_takes_the_password() {
     let app = TestApp::start().await;
@@ -305,8 +304,11 @@ async fn a_session_of_an_earlier_version_has_a_longest_life_too() {
     let ttl = (now + 29 * DAY).seconds();
     let row = Session { user, id: session, hash, generation: 0, rotated: now, agent, ttl };
     users.table().write(Op::put(key::session(user, session), &row).unwrap()).await.unwrap();
-    let access =
-        users.keys().unwrap().access_token(&users.config().issuer, (user, session), now, now + ACCESS_TOKEN_LIFETIME);
+    let access = users
+        .keys()
+        .unwrap()
+        .access_token(&users.config().issuer, (user, session), now, now + ACCESS_TOKEN_LIFETIME)
+        .unwrap();
     app.anon().with_token(&access).get("/users").await.expect(401).problem("unauthorized");
     assert_eq!(gull.get("/users/sessions").await.expect(200).items().len(), 1);
     refresh(&app, &token).await.expect(401).problem("unauthorized");

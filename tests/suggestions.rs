@@ -84,7 +84,7 @@ async fn each_has_a_reason_and_the_closest_come_first() {
     people["eve"].delete("/users/ann/block").await.expect(200);
     people["ann"].post("/users/eve/block", None).await.expect(200);
     app.resume_workers().await;
-    // Nor are they computed again, nor is whoever was unfollowed lately.
+    // Nor are they computed again, nor is one who was unfollowed lately.
     people["ann"].unfollow(&people["cid"]).await;
     let (_, found) = anew(&app, "ann").await;
     assert_eq!(found, pairs(&[expected[2], expected[4]]));

@@ -38,7 +38,7 @@ fn tag(name: &str, authors: u64, score: f64) -> (String, u64, f64) {
     (name.to_owned(), authors, score)
 }
 
-/// So many people who can sign in again.
+/// People who can sign in again.
 async fn birds(app: &TestApp, count: usize) -> Vec<User> {
     let mut birds = Vec::new();
     for n in 0..count {
@@ -47,7 +47,7 @@ async fn birds(app: &TestApp, count: usize) -> Vec<User> {
     birds
 }
 
-/// The same people, with sessions that begin now: access tokens live for minutes.
+/// People with sessions that begin now: access tokens live for minutes.
 async fn again(app: &TestApp, people: &[User]) -> Vec<User> {
     join_all(people.iter().map(|one| app.sign_in(&one.username, PASSWORD))).await
 }

@@ -10,7 +10,7 @@ use crate::mail::Mailer;
 use crate::media::Media;
 use crate::push::Push;
 use crate::secrets::Keys;
-use crate::store::cards::CardCache;
+use crate::store::user_cards::CardCache;
 use crate::table::Table;
 use std::sync::Arc;
 

@@ -5,8 +5,8 @@
 
 pub(crate) mod json;
 
-use crate::backpressure::{CALL_TIMEOUT, CONNECT_TIMEOUT, FIRST_TRY_WAIT, TRIES, TRY_TIMEOUT};
 use crate::config::Config;
+use crate::limits::{CALL_TIMEOUT, CONNECT_TIMEOUT, FIRST_TRY_WAIT, TRIES, TRY_TIMEOUT};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_sdk_dynamodb::config::retry::RetryConfig;

@@ -72,7 +72,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct OwnQueue {
     pub url: String,
-    /// Where the worker buries what can't be done.
+    /// Where the worker dead-letters what can't be done.
     pub dead_letters: String,
 }
 

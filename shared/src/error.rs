@@ -128,7 +128,7 @@ pub struct FieldError {
     /// A stable code that programs can act on.
     #[schema(example = "invalid_email")]
     pub code: String,
-    /// The same for people.
+    /// A message for people.
     #[schema(example = "This is not an e-mail address.")]
     pub detail: String,
 }

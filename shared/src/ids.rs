@@ -154,27 +154,28 @@ id!(
 );
 
 impl GroupId {
-    pub fn new(at: Timestamp, visibility: Visibility) -> Self {
+    pub fn new(at: Timestamp, visibility: GroupVisibility) -> Self {
         let ulid = new_ulid(at);
         Self(match visibility {
-            Visibility::Public => Ulid(ulid.0 & !1),
-            Visibility::Private => Ulid(ulid.0 | 1),
+            GroupVisibility::Public => Ulid(ulid.0 & !1),
+            GroupVisibility::Private => Ulid(ulid.0 | 1),
         })
     }
 
-    pub const fn visibility(self) -> Visibility {
-        if self.0.0 & 1 == 1 { Visibility::Private } else { Visibility::Public }
+    pub const fn visibility(self) -> GroupVisibility {
+        if self.0.0 & 1 == 1 { GroupVisibility::Private } else { GroupVisibility::Public }
     }
 
     pub const fn is_private(self) -> bool {
-        matches!(self.visibility(), Visibility::Private)
+        matches!(self.visibility(), GroupVisibility::Private)
     }
 }
 
 /// Who sees what is shared in a group: everybody, or its members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Visibility {
+#[schema(as = Visibility)]
+pub enum GroupVisibility {
     Public,
     Private,
 }
@@ -215,7 +216,7 @@ impl PostId {
         Self::shared_in(None, ulid, author)
     }
 
-    /// The same, shared in a group or in none.
+    /// A post that stands by itself, shared in a group or in none.
     pub const fn shared_in(group: Option<GroupId>, ulid: Ulid, author: UserId) -> Self {
         Self { ulid, author, below: Below::Nothing, group }
     }
@@ -387,7 +388,7 @@ mod tests {
     #[test]
     fn a_post_names_the_group_it_is_shared_in() {
         let at = Timestamp::from_millis(1_000);
-        for visibility in [Visibility::Public, Visibility::Private] {
+        for visibility in [GroupVisibility::Public, GroupVisibility::Private] {
             let group = GroupId::new(at, visibility);
             assert_eq!((group.visibility(), group.to_string().parse()), (visibility, Ok(group)));
             let ann = UserId::new(at);
@@ -396,7 +397,7 @@ mod tests {
             assert_eq!(reply.parents().last(), Some(post));
             for id in [post, reply] {
                 assert_eq!(id.to_string().parse(), Ok(id));
-                assert_eq!((id.group(), id.is_open()), (Some(group), visibility == Visibility::Public));
+                assert_eq!((id.group(), id.is_open()), (Some(group), visibility == GroupVisibility::Public));
             }
         }
     }

@@ -1,11 +1,11 @@
 //! The messages workers receive. Each may come twice, late and out of order; each is safe to do again.
 
 use crate::aws::{Aws, sdk_config};
-use crate::backpressure::VIEW_TIMEOUT;
 use crate::clock::Timestamp;
 use crate::config::{Config, OwnQueue};
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, GroupId, MediaId, PostId, SessionId, UserId};
+use crate::limits::VIEW_TIMEOUT;
 use crate::models::audience::ViewerHash;
 use crate::models::notification::{Act, Topic};
 use aws_sdk_sqs::Client;
@@ -25,7 +25,7 @@ pub enum FanoutJob {
     /// A post or comment is gone; its likes and comments go too.
     PostDeleted {
         post: PostId,
-        /// Whom it mentioned.
+        /// The users it mentioned.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         mentioned: Vec<UserId>,
     },
@@ -56,7 +56,8 @@ pub enum Stop {
     /// Among the members of the group that it is shared in.
     Members { after: String },
     /// Among those an author who is merged pushes to all the same, in this epoch.
-    Overflow { epoch: u64, after: String },
+    #[serde(rename = "overflow")]
+    PushedFollowers { epoch: u64, after: String },
 }
 
 /// Work for the `index` function.
@@ -92,9 +93,9 @@ pub enum NotifyJob {
         topic: Topic,
         acts: Vec<Act>,
     },
-    /// Whom a post mentions is to be told.
+    /// The users that a post mentions are to be notified.
     Mentioned { post: PostId },
-    /// Who moderates a group is to be told that somebody asks to join.
+    /// A group's moderators are to be notified of a join request.
     JoinRequested { group: GroupId, user: UserId },
     /// A mail with a token is to be sent.
     MailToken { id: Ulid },
@@ -115,11 +116,12 @@ pub enum ViewsJob {
 /// Work for the `reap` function: a pass over all that a deleted account left, a bounded part of it in each message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
-pub enum ReapJob {
-    Reap {
+pub enum PurgeJob {
+    #[serde(rename = "reap")]
+    Purge {
         user: UserId,
         pass: usize,
-        step: ReapStep,
+        step: PurgeStep,
         /// Where an earlier message stopped in the step.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
@@ -129,7 +131,7 @@ pub enum ReapJob {
 /// What a pass goes through, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ReapStep {
+pub enum PurgeStep {
     /// Nobody follows the account any more, or finds it.
     Close,
     /// Its posts, and with them all that stands below.
@@ -139,8 +141,9 @@ pub enum ReapStep {
     Followers,
     /// What it left in others' partitions.
     Elsewhere,
-    /// What it was told.
-    Told,
+    /// Its notifications.
+    #[serde(rename = "told")]
+    Notifications,
     /// Its activity log.
     Acts,
     Timeline,
@@ -157,10 +160,10 @@ pub enum ReapStep {
     End,
 }
 
-impl ReapJob {
+impl PurgeJob {
     /// A pass from its beginning.
     pub const fn pass(user: UserId, pass: usize) -> Self {
-        Self::Reap { user, pass, step: ReapStep::Close, after: None }
+        Self::Purge { user, pass, step: PurgeStep::Close, after: None }
     }
 }
 
@@ -180,7 +183,7 @@ pub enum Job {
     Files(FilesJob),
     Index(IndexJob),
     Notify(NotifyJob),
-    Reap(ReapJob),
+    Purge(PurgeJob),
 }
 
 /// Sends jobs. Cheap to clone; the client is made at first use.
@@ -202,7 +205,7 @@ struct Inner {
     client: OnceLock<Client>,
 }
 
-/// SQS takes so many messages a batch (SQS developer guide, "Message quotas").
+/// Messages in a batch of SQS (SQS developer guide, "Message quotas").
 const BATCH: usize = 10;
 /// Bytes a batch takes in all: SQS's limit until it grew to 1 MiB in 2025, which may not have reached every region.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -233,9 +236,6 @@ impl Jobs {
     }
 
     /// Sends all jobs, or fails: then some may have been sent, and sending all again is right.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn send(&self, jobs: Vec<Job>) -> Result<()> {
         let (mut fanout, mut files, mut index) = (Vec::new(), Vec::new(), Vec::new());
         let (mut notify, mut reap, mut export) = (Vec::new(), Vec::new(), Vec::new());
@@ -246,7 +246,7 @@ impl Jobs {
                 Job::Files(job) => files.push(body(&job)?),
                 Job::Index(job) => index.push(body(&job)?),
                 Job::Notify(job) => notify.push(body(&job)?),
-                Job::Reap(job) => reap.push(body(&job)?),
+                Job::Purge(job) => reap.push(body(&job)?),
             }
         }
         let to = [
@@ -260,7 +260,7 @@ impl Jobs {
         futures::future::try_join_all(to.map(|(queue, bodies)| self.send_to(queue, bodies))).await.map(|_| ())
     }
 
-    /// Has suggestions computed. Where the queue does not take it, or not within [`VIEW_TIMEOUT`], whoever asks for them
+    /// Has suggestions computed. Where the queue does not take it, or not within [`VIEW_TIMEOUT`], the next reader of them
     /// next has it done.
     pub async fn suggest(&self, user: UserId) {
         let sent = async { self.send_to(&self.0.index_queue, vec![body(&IndexJob::Suggest { user })?]).await };
@@ -271,7 +271,7 @@ impl Jobs {
         }
     }
 
-    /// Tells of a view. One that the queue does not take, or not within [`VIEW_TIMEOUT`], is dropped and counted: a read
+    /// Sends a view. One that the queue does not take, or not within [`VIEW_TIMEOUT`], is dropped and counted: a read
     /// neither fails nor waits for it.
     pub async fn viewed(&self, view: ViewsJob) {
         let sent = async { self.send_to(&self.0.views_queue, vec![body(&view)?]).await };
@@ -295,29 +295,23 @@ impl Jobs {
     }
 
     /// Sends messages to the function's own queue, or fails, as [`Self::send`] does.
-    ///
-    /// # Errors
-    /// Unavailable.
-    pub async fn set_aside(&self, bodies: Vec<String>) -> Result<()> {
+    pub async fn requeue(&self, bodies: Vec<String>) -> Result<()> {
         self.send_to(&self.own_queue()?.url, bodies).await
     }
 
-    /// Has a message of the function's own queue come again after a wait, in whole seconds.
+    /// Retries a message of the function's own queue after a wait, in whole seconds.
     ///
     /// # Errors
-    /// Unavailable: it comes again when the queue's visibility timeout is over.
-    pub async fn put_back(&self, receipt: &str, wait: Duration) -> Result<()> {
+    /// SQS does not answer; the message is delivered again after the visibility timeout.
+    pub async fn retry_later(&self, receipt: &str, wait: Duration) -> Result<()> {
         let seconds = i32::try_from(wait.as_secs()).unwrap_or(i32::MAX);
         let change = self.client().change_message_visibility().queue_url(&self.own_queue()?.url);
         let change = change.receipt_handle(receipt).visibility_timeout(seconds).send();
         change.await.map(|_| ()).map_err(Error::unavailable)
     }
 
-    /// Sends a message to the dead letters of the function's own queue, and says what there is to know of it.
-    ///
-    /// # Errors
-    /// Unavailable.
-    pub async fn bury(&self, body: &str, about: &[(&str, String)]) -> Result<()> {
+    /// Sends a message to the dead-letter queue of the function's own queue, with attributes that say why.
+    pub async fn dead_letter(&self, body: &str, about: &[(&str, String)]) -> Result<()> {
         let mut send = self.client().send_message().queue_url(&self.own_queue()?.dead_letters).message_body(body);
         for (name, value) in about {
             let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
@@ -342,9 +336,6 @@ impl Jobs {
     }
 
     /// Whether the queues answer.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn ping(&self) -> Result<()> {
         let name = QueueAttributeName::QueueArn;
         let call = self.client().get_queue_attributes().queue_url(&self.0.fanout_queue).attribute_names(name);

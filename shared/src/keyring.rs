@@ -3,9 +3,9 @@
 
 use crate::aws::Aws;
 use crate::aws::json::JsonService;
-use crate::backpressure::{KEYS_KEPT, KEYS_RENEWED, KEYS_RETRIED};
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Result};
+use crate::limits::{KEYS_KEPT, KEYS_RENEWED, KEYS_RETRIED};
 use crate::secrets::Keys;
 use serde_json::json;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -53,7 +53,7 @@ impl KeyRing {
     /// Reads the keys if there are none yet, or they were read some minutes ago. Each invocation begins with it.
     ///
     /// # Errors
-    /// Unavailable, where there are none yet: those that are held stay good while new ones can't be read.
+    /// No keys are loaded yet and Secrets Manager does not answer; loaded keys stay in use while new ones can't be read.
     pub async fn refresh(&self) -> Result<()> {
         self.read_unless(|held, now| now < held.next).await
     }

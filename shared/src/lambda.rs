@@ -1,7 +1,7 @@
 //! The Lambda runtime's glue, for each function's `main`, and the loop over a queue's messages.
 
-use crate::backpressure::{MESSAGE_TIMEOUT, MESSAGES_AT_ONCE, RECEIVES, back_off};
 use crate::clock::Clock;
+use crate::limits::{MESSAGE_TIMEOUT, MESSAGES_AT_ONCE, RECEIVES, back_off};
 use crate::metrics::{EmbeddedMetrics, TARGET};
 use crate::{App, Config};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
@@ -102,7 +102,7 @@ where
     each_message_within(app, event, MESSAGE_TIMEOUT, handle).await
 }
 
-/// The same, where a message may take longer than others do.
+/// [`each_message`] with a time-out of the caller's, for messages that take longer than others.
 pub async fn each_message_within<J, F>(
     app: &App,
     event: SqsEvent,
@@ -131,7 +131,7 @@ where
 }
 
 /// Handles the messages of the event of a worker's own queue in groups: those of one `key` by one call, `|key, jobs|
-/// do_it(app, key, jobs)`, with so many calls at once. A group that fails, fails with each of its messages, as in
+/// do_it(app, key, jobs)`, with `at_once` calls at a time. A group that fails, fails with each of its messages, as in
 /// [`each_message`].
 pub async fn each_group<J, K, F>(
     app: &App,
@@ -189,14 +189,14 @@ pub async fn guarded<T>(deadline: Instant, work: impl Future<Output = crate::Res
     }
 }
 
-/// Buries a message or has it come again; what this answers stays on the queue.
+/// Dead-letters a message or has it retried later; a message that this answers stays on the queue.
 async fn failed(app: &App, message: SqsMessage, error: &crate::Error) -> Option<BatchItemFailure> {
     let message_id = message.message_id.unwrap_or_default();
     let receives = message.attributes.get("ApproximateReceiveCount").and_then(|n| n.parse().ok()).unwrap_or(1);
     let reason = error.to_string();
     tracing::error!(message_id, receives, reason, "message failed");
     let next = if error.is_passing() && receives < RECEIVES {
-        app.jobs().put_back(message.receipt_handle.as_deref().unwrap_or_default(), back_off(receives)).await
+        app.jobs().retry_later(message.receipt_handle.as_deref().unwrap_or_default(), back_off(receives)).await
     } else {
         let about = [
             ("reason", attribute(&reason)),
@@ -204,13 +204,13 @@ async fn failed(app: &App, message: SqsMessage, error: &crate::Error) -> Option<
             ("receives", receives.to_string()),
             ("message_id", attribute(&message_id)),
         ];
-        match app.jobs().bury(message.body.as_deref().unwrap_or_default(), &about).await {
+        match app.jobs().dead_letter(message.body.as_deref().unwrap_or_default(), &about).await {
             Ok(()) => return None,
             Err(error) => Err(error),
         }
     };
     if let Err(error) = next {
-        // Then it comes again by itself, and the queue buries it in the end.
+        // SQS delivers it again by itself, and dead-letters it in the end.
         tracing::error!(message_id, %error, "a message that failed could not be moved");
     }
     let mut failure = BatchItemFailure::default();

@@ -1,13 +1,16 @@
 //! What two functions need. A guided tour, from the bottom up; each module uses only those above it.
+//!
+//! Every function that calls an AWS service fails with a passing error (503) when the service does not answer in time.
+//! `# Errors` tells of other failures alone.
 
-/// Every limit that is set on purpose.
-pub mod backpressure;
 /// The environment, read in one place.
 pub mod config;
 /// The one error: what the client sees and what the log sees.
 pub mod error;
 /// Prefixed ids that sort by creation.
 pub mod ids;
+/// Time-outs, retries and concurrency: every limit that is set on purpose. Rate limits are `http::rate_limits`.
+pub mod limits;
 /// Figures of the business, for CloudWatch.
 pub mod metrics;
 /// Secrets: signing keys, derived tokens, passwords.
@@ -38,12 +41,12 @@ pub mod push;
 /// The one value every handler gets.
 pub mod app;
 
-/// Whom a reader sees: the one place that decides it.
-pub mod rules;
 /// From bytes to a picture or video that can be shown.
 pub mod uploads;
 /// Response types and the read pipeline that more than one function uses.
 pub mod views;
+/// What a viewer can see: the one place that decides it.
+pub mod visibility;
 
 /// The HTTP manners every router gets.
 pub mod http;

@@ -51,7 +51,7 @@ impl Mailer {
     /// Sends a mail: SES v2, "SendEmail".
     ///
     /// # Errors
-    /// Unavailable; internal when SES refuses this mail or sender, and would again (SES API, "SendEmail", "Errors").
+    /// A passing error when SES does not answer; an internal one when it refuses this mail or sender, and would again (SES API, "SendEmail", "Errors").
     pub async fn send(&self, mail: Mail) -> Result<()> {
         let headers = [("content-type", "application/json")].as_slice();
         let body = request(&self.0.from, &self.0.configuration_set, mail);

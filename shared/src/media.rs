@@ -9,10 +9,10 @@ mod videos;
 pub use archives::ArchiveUpload;
 
 use crate::aws::{Aws, sdk_config};
-use crate::backpressure::{CONNECT_TIMEOUT, FILE_TIMEOUT};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ids::{MediaId, UserId};
+use crate::limits::{CONNECT_TIMEOUT, FILE_TIMEOUT};
 use crate::models::media::ORIGINAL;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation, timeout::TimeoutConfig};
@@ -87,7 +87,7 @@ impl Media {
         })
     }
 
-    /// Where a client is to send the bytes: this type and so many bytes alone, and once.
+    /// Where a client is to send the bytes: of this type and length alone, and once.
     ///
     /// # Errors
     /// Internal: it can't be signed.
@@ -115,9 +115,6 @@ impl Media {
     }
 
     /// The bytes of a file, as they come; None for one that is not there.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn file(&self, id: MediaId, name: &str) -> Result<Option<ByteStream>> {
         let got = self.client().get_object().bucket(&self.0.bucket).key(file_key(id, name)).send().await;
         match got {
@@ -128,9 +125,6 @@ impl Media {
     }
 
     /// What was sent to an upload's address; None before it has come.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn uploaded(&self, id: MediaId) -> Result<Option<Uploaded>> {
         let head = self.client().head_object().bucket(&self.0.bucket).key(upload_key(id)).send().await;
         let head = match head {
@@ -145,7 +139,7 @@ impl Media {
     /// Some bytes of an upload; all of them without a range.
     ///
     /// # Errors
-    /// Unavailable, also when other bytes have come in their place.
+    /// The bucket does not answer, or the file was replaced meanwhile.
     pub async fn read(&self, uploaded: &Uploaded, range: Option<Range<u64>>) -> Result<Bytes> {
         let get = self.client().get_object().bucket(&self.0.bucket).key(upload_key(uploaded.id));
         let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
@@ -154,9 +148,6 @@ impl Media {
     }
 
     /// Writes a file.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn put(&self, id: MediaId, name: &str, of: FileType, bytes: Bytes) -> Result<()> {
         let put = self.client().put_object().bucket(&self.0.bucket).key(file_key(id, name));
         let put = put.content_type(of.content_type()).cache_control(CACHED).body(bytes.into());
@@ -164,17 +155,11 @@ impl Media {
     }
 
     /// Removes what was sent; there or not.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn remove_upload(&self, id: MediaId) -> Result<()> {
         self.remove([upload_key(id)]).await
     }
 
     /// Removes the upload and every file there may be, those of a check that did not come to its end, too.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn remove_all(&self, id: MediaId) -> Result<()> {
         let names = formats::RENDITIONS.into_iter().chain([ORIGINAL]);
         self.remove(names.map(|name| file_key(id, name)).chain([upload_key(id)])).await
@@ -182,9 +167,6 @@ impl Media {
 
     /// Removes a page of all that lies there of an account's: uploads, files and archives, whatever tells of them. True when
     /// more may.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn remove_owned(&self, owner: UserId) -> Result<bool> {
         let mut more = false;
         for folder in ["uploads", "media", "exports"] {
@@ -213,9 +195,6 @@ impl Media {
     }
 
     /// Whether the bucket answers.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn ping(&self) -> Result<()> {
         let call = self.client().head_bucket().bucket(&self.0.bucket);
         call.send().await.map(|_| ()).map_err(Error::unavailable)

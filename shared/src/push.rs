@@ -1,9 +1,9 @@
 //! Messages to open sockets, through API Gateway.
 
 use crate::aws::{Aws, sdk_config};
-use crate::backpressure::PUSH_TIMEOUT;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::limits::PUSH_TIMEOUT;
 use crate::models::socket::Channel;
 use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::error::SdkError;
@@ -49,7 +49,7 @@ impl Push {
     /// Sends a message to a socket. It neither waits for a slow reader nor tries twice to no purpose.
     ///
     /// # Errors
-    /// Unavailable: API Gateway does not answer, or is asked too often.
+    /// API Gateway does not answer, or throttles.
     pub async fn send(&self, channel: Channel, id: &str, text: &str) -> Result<Pushed> {
         let post = self.client(channel).post_to_connection().connection_id(id).data(Blob::new(text)).send();
         match tokio::time::timeout(PUSH_TIMEOUT, post).await {
@@ -60,9 +60,6 @@ impl Push {
     }
 
     /// Closes a socket. False where there is none to close: it is closed, or not open yet.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn disconnect(&self, channel: Channel, id: &str) -> Result<bool> {
         match self.client(channel).delete_connection().connection_id(id).send().await {
             Ok(_) => Ok(true),

@@ -9,7 +9,7 @@ use crate::media::Uploaded;
 use crate::models::fields::Upload;
 use crate::models::media::{MAX_DIRECT, Media, ORIGINAL, Shape};
 use crate::store;
-use crate::store::posts::NotMade;
+use crate::store::creation::CreateError;
 use crate::table::Op;
 use bytes::Bytes;
 use formats::{Failure, FileType, Picture, Redaction, Refusal};
@@ -112,17 +112,17 @@ impl Received {
         Media { alt_text, ..media }
     }
 
-    /// The same, once it is ready.
+    /// Its dimensions and duration, once it is ready.
     pub fn shape(&self) -> Shape {
         self.made.shape()
     }
 
-    /// Stores it; with it becoming ready goes, first, an answer to be kept.
+    /// Stores it and marks it ready, in one transaction with, first, the idempotency operation.
     ///
     /// # Errors
-    /// [`NotMade::First`] when `first` was refused; 422 beyond the quota.
-    pub async fn store(self, app: &App, media: &Media, first: Option<Op>) -> Result<Media, NotMade> {
-        // Its item stands before its files do, so that the sweeper knows of them whatever happens.
+    /// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already; 422 beyond the quota.
+    pub async fn store(self, app: &App, media: &Media, idempotency_op: Option<Op>) -> Result<Media, CreateError> {
+        // Its item stands before its files do, so that the clean-up finds them whatever happens.
         store::media::create(app, media, &self.field, None).await?;
         let shape = self.shape();
         let stored = match self.made {
@@ -130,7 +130,7 @@ impl Received {
             Made::Video(_, bytes) => app.media().put(media.id, ORIGINAL, media.content_type, bytes).await,
         };
         stored?;
-        store::media::ready(app, media, (media.content_type, shape), first).await
+        store::media::ready(app, media, (media.content_type, shape), idempotency_op).await
     }
 
     /// Stores it for what is about to need it.
@@ -140,8 +140,8 @@ impl Received {
     pub async fn keep(self, app: &App, owner: UserId) -> Result<Media> {
         let media = self.media(app, owner, None);
         self.store(app, &media, None).await.map_err(|why| match why {
-            NotMade::First => Error::internal("nothing was to be kept"),
-            NotMade::Error(error) => error,
+            CreateError::IdempotencyKeyUsed => Error::internal("nothing was to be kept"),
+            CreateError::Error(error) => error,
         })
     }
 }
@@ -155,9 +155,6 @@ async fn put_picture(app: &App, media: &Media, picture: Picture) -> Result<()> {
 
 /// Checks what was sent straight to the bucket, and keeps it: as the type that its bytes are, for a picture. The inner
 /// error is why it can't be used; then nothing was written.
-///
-/// # Errors
-/// Unavailable.
 pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Result<(FileType, Shape), Refusal>> {
     if uploaded.size != media.size {
         let detail = format!("{} bytes came where {} were declared.", uploaded.size, media.size);
@@ -202,9 +199,6 @@ pub async fn prepare(app: &App, media: &Media, uploaded: Uploaded) -> Result<Res
 }
 
 /// Removes the files of one that was removed while they were written.
-///
-/// # Errors
-/// Unavailable.
 pub async fn abandon(app: &App, id: MediaId) -> Result<()> {
     match store::media::get(app, id).await? {
         Some(_) => Ok(()),

@@ -28,7 +28,7 @@ const LIKES: usize = 10;
 /// People written at once.
 const AT_ONCE: usize = 100;
 
-/// Writes so many people, each of whom follows the next few in a circle, gets their posts, and likes some, straight into
+/// Writes `count` people, each of whom follows the next few in a circle, gets their posts, and likes some, straight into
 /// the database of a data folder that nobody uses.
 pub(super) fn write(folder: &Path, table: &str, name: &str, count: usize) {
     let import = Import::into(folder, table);
@@ -117,7 +117,7 @@ impl Crowd {
     }
 
     fn edge(&self) -> Edge {
-        Edge { at: new_ulid(self.now), counted: true, undone: false }
+        Edge { created_at: new_ulid(self.now), counted: true, deleted: false }
     }
 
     fn follows(&self, n: usize, items: &mut Vec<Item>) {
@@ -125,8 +125,8 @@ impl Crowd {
         for to in self.around(n).map(|other| self.people[other]) {
             let edge = self.edge();
             put(items, key::follow(from, to), &edge);
-            put(items, key::follower_row(to, edge.at, from), &json!({}));
-            put(items, key::following_row(from, edge.at, to), &json!({}));
+            put(items, key::follower_row(to, edge.created_at, from), &json!({}));
+            put(items, key::following_row(from, edge.created_at, to), &json!({}));
         }
     }
 
@@ -153,7 +153,7 @@ impl Crowd {
         for post in self.around(n).flat_map(|other| self.posts[other]).take(LIKES) {
             let edge = self.edge();
             put(items, key::like(user, post), &edge);
-            put(items, key::like_row(post, edge.at, user), &json!({}));
+            put(items, key::like_row(post, edge.created_at, user), &json!({}));
         }
     }
 

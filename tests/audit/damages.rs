@@ -205,10 +205,10 @@ fn of_blocks(gull: &str, tern: &str) -> Vec<Case> {
             ],
         ),
         (vec![Put(row)], vec!["tern does not block gull, but has a row in the list"]),
-        (vec![Put(ending)], vec!["the Negative at U#tern H#3#gull is a block or a mute, but ends by a ttl"]),
+        (vec![Put(ending)], vec!["the Relationship at U#tern H#3#gull is a block or a mute, but ends by a ttl"]),
         (
             vec![Put(item(tern, gull, "unf_until", number(1)))],
-            vec!["the Negative at U#tern H#3#gull says nothing, but has no ttl and would stay for ever"],
+            vec!["the Relationship at U#tern H#3#gull says nothing, but has no ttl and would stay for ever"],
         ),
     ]
 }
@@ -480,7 +480,7 @@ fn of_deliveries(items: &Items, gull: &str, tern: &str) -> Vec<Case> {
             vec![Put(without(&merged(gull), "epoch"))],
             vec![
                 "tern merges gull without an end, who pushes to all",
-                "the Merged at U#tern H#1#gull can't be read: missing field `epoch`",
+                "the MergedAuthor at U#tern H#1#gull can't be read: missing field `epoch`",
             ],
         ),
     ]

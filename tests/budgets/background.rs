@@ -1,4 +1,4 @@
-//! The same of sockets, and of what workers do.
+//! Budgets of sockets, and of what workers do.
 
 use super::{app, cost_of_any, name, ulid};
 use crate::support::bulk::{Person, app_of, people};

@@ -1,4 +1,4 @@
-//! The same of the feed.
+//! Budgets of the feed.
 
 use super::{cost, long_text, measured, ulid};
 use crate::support::bulk::{Person, app_of, people};
@@ -115,11 +115,11 @@ async fn a_page() {
     assert_eq!(feed.warm_cost().await, liker, "10,000 likes");
 
     // Two hundred tombstones: the viewer's prefix overflows, and the page's authors are asked for by key.
-    let negative = |n: u128| {
-        let op = Op::update(key::negative(feed.me.id, UserId::from_ulid(ulid(n)))).set("unf_until", u64::MAX / 2);
+    let relationship = |n: u128| {
+        let op = Op::update(key::relationship(feed.me.id, UserId::from_ulid(ulid(n)))).set("unf_until", u64::MAX / 2);
         async { app.table().write(op).await.expect("a tombstone") }
     };
-    futures::future::join_all((0..200).map(negative)).await;
+    futures::future::join_all((0..200).map(relationship)).await;
     let all = format!("BatchGetItem U/H x20!, {by_key}");
     let hidden = format!("4 rounds, 63 read, 0 written: {HYDRATE}, {all}, {MERGED}, {REST}");
     assert_eq!(feed.warm_cost().await, hidden, "and 200 unfollowed lately");

@@ -22,7 +22,7 @@ pub(crate) fn app_of(app: &TestApp, function: &str) -> App {
     App::new(Config::read(|name| environment.get(name).cloned()).expect("a whole environment"))
 }
 
-/// The same with the signing keys.
+/// A function's app, with the signing keys loaded.
 pub(crate) async fn app_with_keys(app: &TestApp, function: &str) -> App {
     let app = app_of(app, function);
     app.key_ring().refresh().await.expect("keys");
@@ -68,13 +68,13 @@ async fn person(app: &TestApp, users: App, name: String) -> Person {
     Person { client: app.anon().with_token(&token), id: new.id, name }
 }
 
-/// So many whom one has unfollowed lately that one read does not hold them, all before anybody who is there.
+/// Unfollows more people than one read holds, all before anybody who is there.
 pub(crate) async fn crowd(app: &TestApp, user: &User) {
     let id: UserId = user.id.parse().expect("an id");
     let until = Clock::default().now() + Duration::from_secs(3_600);
     let row = |n: u128| {
         let value = json!({"unf_until": until, "ttl": until.seconds()});
-        Op::put(key::negative(id, UserId::from_ulid(ulid::Ulid::from_parts(1, n))), &value).expect("a row")
+        Op::put(key::relationship(id, UserId::from_ulid(ulid::Ulid::from_parts(1, n))), &value).expect("a row")
     };
     app_of(app, "users").table().batch_write((0..200).map(row).collect()).await.expect("rows");
 }
@@ -89,10 +89,9 @@ async fn sign_in(users: &App, user: UserId) -> String {
     let here = NetworkNames::new(&users.keys().expect("keys"), "127.0.0.1");
     let started = store::sessions::start(users, &found, "", &here, None).await.expect("an answer");
     let (session, _) = started.expect("a session");
-    users.keys().expect("keys").access_token(
-        &users.config().issuer,
-        (user, session.id),
-        users.now(),
-        users.now() + ACCESS_TOKEN_LIFETIME,
-    )
+    users
+        .keys()
+        .expect("keys")
+        .access_token(&users.config().issuer, (user, session.id), users.now(), users.now() + ACCESS_TOKEN_LIFETIME)
+        .expect("a token")
 }

@@ -77,7 +77,7 @@ impl Client {
         Self { url: url.to_owned(), http, token: None }
     }
 
-    /// The same with another access token.
+    /// This client with another access token.
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }

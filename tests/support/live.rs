@@ -90,7 +90,7 @@ impl Socket {
         self.next_within(PATIENCE).await.expect("a message, or the end")
     }
 
-    /// The same, or an error where there is none in time.
+    /// The next message, or an error where there is none in time.
     pub(crate) async fn next_within(&mut self, limit: Duration) -> Result<Option<Value>, Silence> {
         let next = async {
             loop {

@@ -170,6 +170,8 @@ impl TestApp {
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::default();
         set(&mut options, "RateLimits", "off");
+        // As the local host has it; a stack would count reads.
+        set(&mut options, "ReadLimit", "0");
         change(&mut options);
         let http = Http::default().repeating(options.faults.is_some());
         let host = match stack::control() {
@@ -327,7 +329,7 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(ask: impl FnMut() ->
     until_within(PATIENCE, ask).await
 }
 
-/// The same with a patience of its own.
+/// [`until`] with a patience of its own.
 pub(crate) async fn until_within<T, F: Future<Output = Option<T>>>(limit: Duration, mut ask: impl FnMut() -> F) -> T {
     let started = Instant::now();
     loop {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// So many days ago.
+/// This many days ago.
 pub(crate) fn days_ago(days: u32) -> Timestamp {
     let ago = u64::try_from((DAY * days).as_millis()).expect("milliseconds");
     Timestamp::from_millis(Clock::default().now().millis() - ago)
@@ -60,7 +60,7 @@ impl Past {
 
     /// Follows them since long ago, as the consumer has counted it.
     pub(crate) async fn follow(&self, reader: UserId, authors: &[UserId]) {
-        let edge = Edge { at: ulid::Ulid::from_parts(1, 1), counted: true, undone: false };
+        let edge = Edge { created_at: ulid::Ulid::from_parts(1, 1), counted: true, deleted: false };
         let ops = authors.iter().map(|author| Op::put(key::follow(reader, *author), &edge).expect("an edge"));
         self.app.table().batch_write(ops.collect()).await.expect("follows");
     }

@@ -253,7 +253,7 @@ pub(crate) fn text(item: &Value, attribute: &str) -> String {
     item[attribute]["S"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The same in another order, which the seed decides.
+/// A shuffled copy; the seed decides the order.
 pub(crate) fn shuffled<T: Clone>(items: &[T], seed: u64) -> Vec<T> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut mixed = items.to_vec();

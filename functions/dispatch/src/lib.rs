@@ -11,14 +11,14 @@ mod record;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse};
 use futures::future::{BoxFuture, try_join_all};
 use futures::{FutureExt, StreamExt};
-use record::{Record, Subject};
+use record::{Record, RecordSubject};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::backpressure::{GROUPS_AT_ONCE, SETTLE_TIMEOUT};
 use shared::error::Result;
 use shared::ids::{ActivityId, GroupId, PostId, UserId};
-use shared::jobs::{ExportJob, FanoutJob, FilesJob, IndexJob, Job, NotifyJob, ReapJob};
+use shared::jobs::{ExportJob, FanoutJob, FilesJob, IndexJob, Job, NotifyJob, PurgeJob};
 use shared::lambda::{each_message, guarded};
+use shared::limits::{GROUPS_AT_ONCE, SETTLE_TIMEOUT};
 use shared::metrics::Metric;
 use shared::models::group::Member;
 use shared::models::media::Media;
@@ -96,7 +96,7 @@ async fn batch(app: &App, records: &[Value]) -> SqsBatchResponse {
         json!({"eventName": record["eventName"], "dynamodb": dynamodb})
     };
     let bodies = failed.iter().map(|place| name(&records[*place]).to_string()).collect();
-    match app.jobs().set_aside(bodies).await {
+    match app.jobs().requeue(bodies).await {
         Ok(()) => failures([]),
         Err(error) => {
             tracing::error!(%error, "records that failed could not be set aside");
@@ -107,53 +107,57 @@ async fn batch(app: &App, records: &[Value]) -> SqsBatchResponse {
 }
 
 /// Handles one record that was set aside. Minutes may have passed: an edge is taken as it is now. One that is gone
-/// counts for nothing, and its tombstone keeps what it brought out of feeds; but a turn of the delivery that it made may
-/// still be untold.
+/// counts for nothing, and its tombstone keeps what it brought out of feeds; but a mode change that it made may
+/// still be unsent.
 async fn again(app: &App, record: Value) -> Result<()> {
     let record = Record::read(&record)?;
-    let mut texts = Vec::new();
+    let mut post_changes = Vec::new();
     let mut jobs = match record.subject {
-        Subject::Like { post, by } => {
+        RecordSubject::Like { post, by } => {
             let edge = store::likes::edge(app, by, post, Read::Strong).await?;
             likes(app, post, edge.map(|edge| (by, edge)).into_iter().collect()).await?
         }
-        Subject::Follow { to, by } => {
+        RecordSubject::Follow { to, by } => {
             let edge = store::follows::edge(app, by, to, Read::Strong).await?;
             follows(app, to, edge.map(|edge| (by, edge)).into_iter().collect()).await?
         }
-        Subject::Member { group, user } => {
+        RecordSubject::Member { group, user } => {
             let member = store::groups::member(app, group, user).await?;
             let told = member.as_ref().and_then(|member| accepted(group, user, member));
             let edge = member.as_ref().map(|member| (user, edge(member)));
             store::ledgers::settle_members(app, group, edge.into_iter().collect()).await?;
             told.into_iter().collect()
         }
-        Subject::Comment { on, id } => {
-            texts.extend(store::posts::get(app, id, Read::Strong).await?.map(|comment| Text::of(&comment, false)));
+        RecordSubject::Comment { on, id } => {
+            post_changes
+                .extend(store::posts::get(app, id, Read::Strong).await?.map(|comment| PostChange::of(&comment, false)));
             let edge = store::comments::edge(app, id).await?;
             if edge.is_none() {
-                store::comments::forget_uncounted(app, vec![id]).await?;
+                store::comments::purge_pending_counts(app, vec![id]).await?;
             }
             comments(app, on, edge.map(|edge| (id, edge)).into_iter().collect()).await?
         }
-        Subject::Post { id, appeared } => {
-            texts.extend(store::posts::get(app, id, Read::Strong).await?.map(|post| Text::of(&post, appeared)));
+        RecordSubject::Post { id, appeared } => {
+            post_changes
+                .extend(store::posts::get(app, id, Read::Strong).await?.map(|post| PostChange::of(&post, appeared)));
             Vec::new()
         }
-        Subject::Gone(id) => gone(id, record.mentioned),
-        Subject::Media(id) => store::media::any(app, id).await?.as_ref().and_then(media).into_iter().collect(),
-        Subject::Did { by, act } => did(app, by, vec![act]).await?,
-        Subject::Person(user) => {
+        RecordSubject::Gone(id) => gone(id, record.mentioned),
+        RecordSubject::Media(id) => {
+            store::media::get_any_state(app, id).await?.as_ref().and_then(media).into_iter().collect()
+        }
+        RecordSubject::Did { by, act } => did(app, by, vec![act]).await?,
+        RecordSubject::Person(user) => {
             let profile = store::users::profile(app, user).await?;
             person(user, profile.is_some_and(|profile| profile.deleted.is_some()))
         }
-        Subject::Mail(id) => store::mail_tokens::find(app, id).await?.as_ref().map(mail).into_iter().collect(),
-        Subject::Other(job) => vec![job],
-        Subject::Nothing => Vec::new(),
+        RecordSubject::Mail(id) => store::mail_tokens::find(app, id).await?.as_ref().map(mail).into_iter().collect(),
+        RecordSubject::Other(job) => vec![job],
+        RecordSubject::Nothing => Vec::new(),
     };
-    jobs.extend(texts.iter().flat_map(|text| text.jobs.clone()));
+    jobs.extend(post_changes.iter().flat_map(|change| change.jobs.clone()));
     app.jobs().send(jobs).await?;
-    try_join_all(texts.iter().map(|text| text.followed_up(app))).await.map(|_| ())
+    try_join_all(post_changes.iter().map(|change| change.followed_up(app))).await.map(|_| ())
 }
 
 /// What follows when a post or comment is gone.
@@ -165,11 +169,11 @@ fn gone(post: PostId, mentioned: Vec<UserId>) -> Vec<Job> {
 
 /// What follows when a profile is new or was changed.
 fn person(user: UserId, is_deleted: bool) -> Vec<Job> {
-    let reaped = is_deleted.then_some(Job::Reap(ReapJob::pass(user, 0)));
+    let reaped = is_deleted.then_some(Job::Purge(PurgeJob::pass(user, 0)));
     std::iter::once(Job::Index(IndexJob::Person { user })).chain(reaped).collect()
 }
 
-/// Whom one's own acts are told: one's open sockets, if there are any. Few have one, so that is looked at before a job is
+/// Sends a user's own acts to their open sockets, if there are any. Few have one, so that is looked at before a job is
 /// made.
 async fn did(app: &App, by: UserId, acts: Vec<ActivityId>) -> Result<Vec<Job>> {
     let open = store::sockets::of_user(app, by).await?;
@@ -179,14 +183,14 @@ async fn did(app: &App, by: UserId, acts: Vec<ActivityId>) -> Result<Vec<Job>> {
 
 /// A member's row as an edge.
 const fn edge(member: &Member) -> Edge {
-    Edge { at: member.at, counted: member.counted, undone: member.undone }
+    Edge { created_at: member.created_at, counted: member.counted, deleted: member.deleted }
 }
 
 /// That somebody was let into a group.
 fn accepted(group: GroupId, user: UserId, member: &Member) -> Option<Job> {
-    let by = member.by.filter(|_| !member.undone)?;
+    let by = member.by.filter(|_| !member.deleted)?;
     let topic = Topic { kind: NotificationKind::GroupAccepted, owner: user, post: None, group: Some(group) };
-    Some(Job::Notify(NotifyJob::Notify { topic, acts: vec![Act { actor: by, event: member.at }] }))
+    Some(Job::Notify(NotifyJob::Notify { topic, acts: vec![Act { actor: by, event: member.created_at }] }))
 }
 
 /// What follows when a token for a mail is written: of an archive, that it is made, and the mail then.
@@ -207,14 +211,14 @@ const fn mail(token: &MailToken) -> Job {
 /// What is to be done with a picture or video. The worker looks what is still to be done.
 fn media(media: &Media) -> Option<Job> {
     let media = media
-        .undone
+        .deleted
         .then_some(FilesJob::Remove { media: media.id })
         .or(media.todo.then_some(FilesJob::Prepare { media: media.id }))?;
     Some(Job::Files(media))
 }
 
 /// A post or comment that appeared or was edited.
-struct Text {
+struct PostChange {
     /// What follows from it.
     jobs: Vec<Job>,
     id: PostId,
@@ -222,7 +226,7 @@ struct Text {
     edited: Option<u64>,
 }
 
-impl Text {
+impl PostChange {
     fn of(post: &Post, appeared: bool) -> Self {
         let id = post.id;
         let pushed = appeared.then_some(Job::Fanout(FanoutJob::PostCreated { post: id, after: None }));
@@ -255,7 +259,7 @@ struct Changes {
     comments: HashMap<PostId, Edges<PostId>>,
     acts: HashMap<UserId, (Vec<usize>, Vec<ActivityId>)>,
     members: HashMap<GroupId, Edges<UserId>>,
-    texts: Vec<(usize, Text)>,
+    post_changes: Vec<(usize, PostChange)>,
     jobs: Vec<(Vec<usize>, Job)>,
 }
 
@@ -291,34 +295,36 @@ impl Changes {
     fn add(&mut self, place: usize, record: &Value) -> Result<()> {
         let record = Record::read(record)?;
         match record.subject {
-            Subject::Like { post, by } => self.likes.entry(post).or_default().add(place, by, record.image()?),
-            Subject::Follow { to, by } => self.follows.entry(to).or_default().add(place, by, record.image()?),
-            Subject::Member { group, user } => {
+            RecordSubject::Like { post, by } => self.likes.entry(post).or_default().add(place, by, record.image()?),
+            RecordSubject::Follow { to, by } => self.follows.entry(to).or_default().add(place, by, record.image()?),
+            RecordSubject::Member { group, user } => {
                 let member: Member = record.image()?;
                 self.members.entry(group).or_default().add(place, user, edge(&member));
                 self.jobs.extend(accepted(group, user, &member).map(|job| (vec![place], job)));
             }
-            Subject::Comment { on, id } => {
+            RecordSubject::Comment { on, id } => {
                 self.comments.entry(on).or_default().add(place, id, record.image()?);
-                self.texts.push((place, Text::of(&record.image()?, false)));
+                self.post_changes.push((place, PostChange::of(&record.image()?, false)));
             }
-            Subject::Post { id: _, appeared } => self.texts.push((place, Text::of(&record.image()?, appeared))),
-            Subject::Gone(id) => {
+            RecordSubject::Post { id: _, appeared } => {
+                self.post_changes.push((place, PostChange::of(&record.image()?, appeared)))
+            }
+            RecordSubject::Gone(id) => {
                 self.jobs.extend(gone(id, record.mentioned).into_iter().map(|job| (vec![place], job)));
             }
-            Subject::Person(user) => {
+            RecordSubject::Person(user) => {
                 let is_deleted = record.image::<Profile>()?.deleted.is_some();
                 self.jobs.extend(person(user, is_deleted).into_iter().map(|job| (vec![place], job)));
             }
-            Subject::Media(_) => self.jobs.extend(media(&record.image()?).map(|job| (vec![place], job))),
-            Subject::Did { by, act } => {
+            RecordSubject::Media(_) => self.jobs.extend(media(&record.image()?).map(|job| (vec![place], job))),
+            RecordSubject::Did { by, act } => {
                 let (places, acts) = self.acts.entry(by).or_default();
                 places.push(place);
                 acts.push(act);
             }
-            Subject::Mail(_) => self.jobs.push((vec![place], mail(&record.image()?))),
-            Subject::Other(job) => self.jobs.push((vec![place], job)),
-            Subject::Nothing => {}
+            RecordSubject::Mail(_) => self.jobs.push((vec![place], mail(&record.image()?))),
+            RecordSubject::Other(job) => self.jobs.push((vec![place], job)),
+            RecordSubject::Nothing => {}
         }
         Ok(())
     }
@@ -326,7 +332,7 @@ impl Changes {
     /// Settles all counters, then sends the jobs that follow. Answers the places of the records that failed.
     async fn settle(self, app: &App) -> Vec<usize> {
         let deadline = Instant::now() + SETTLE_TIMEOUT;
-        let Self { likes: liked, follows: followed, comments: commented, members, acts, texts, mut jobs } = self;
+        let Self { likes: liked, follows: followed, comments: commented, members, acts, post_changes, mut jobs } = self;
         let mut work = Vec::new();
         for (post, Edges { places, edges }) in liked {
             work.push(settled(places, deadline, likes(app, post, edges.into_iter().collect())));
@@ -355,7 +361,9 @@ impl Changes {
                 }
             }
         }
-        jobs.extend(texts.iter().flat_map(|(place, text)| text.jobs.iter().map(|job| (vec![*place], job.clone()))));
+        jobs.extend(
+            post_changes.iter().flat_map(|(place, change)| change.jobs.iter().map(|job| (vec![*place], job.clone()))),
+        );
         let (places, jobs): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
         let appeared = jobs.iter().filter(|job| matches!(job, Job::Fanout(FanoutJob::PostCreated { .. }))).count();
         if let Err(error) = app.jobs().send(jobs).await {
@@ -366,8 +374,9 @@ impl Changes {
         if appeared > 0 {
             Metric::Posts.record(appeared as u64);
         }
-        let followed_up = async |(place, text): (usize, Text)| (place, guarded(deadline, text.followed_up(app)).await);
-        let marks = futures::stream::iter(texts).map(followed_up).buffer_unordered(GROUPS_AT_ONCE);
+        let followed_up =
+            async |(place, change): (usize, PostChange)| (place, guarded(deadline, change.followed_up(app)).await);
+        let marks = futures::stream::iter(post_changes).map(followed_up).buffer_unordered(GROUPS_AT_ONCE);
         for (place, marked) in marks.collect::<Vec<_>>().await {
             if let Err(error) = marked {
                 tracing::error!(%error, "an edit could not be marked as followed up");
@@ -392,22 +401,22 @@ async fn comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) -> Result<V
 }
 
 async fn follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Vec<Job>> {
-    let Settled { turn, followers } = store::ledgers::settle_follows(app, to, edges.clone()).await?;
-    if let Some(turn) = turn {
-        let (author, epoch, after) = (to, turn.epoch, None);
-        let walk = match turn.to_merging {
+    let Settled { mode_change, followers } = store::ledgers::settle_follows(app, to, edges.clone()).await?;
+    if let Some(change) = mode_change {
+        let (author, epoch, after) = (to, change.epoch, None);
+        let walk = match change.to_merging {
             true => FanoutJob::Crossed { author, epoch, after },
             false => FanoutJob::CameBack { author, epoch, after },
         };
         app.jobs().send(vec![Job::Fanout(walk)]).await?;
-        store::delivery::walk_sent(app, to, turn).await?;
+        store::delivery::mark_walk_sent(app, to, change).await?;
     }
-    let timeline = |(from, edge): &(UserId, Edge)| match edge.stands() {
+    let timeline = |(from, edge): &(UserId, Edge)| match edge.is_active() {
         true => Job::Fanout(FanoutJob::Followed { from: *from, to, after: None }),
         false => Job::Fanout(FanoutJob::Unfollowed { from: *from, to }),
     };
     let mut jobs: Vec<Job> = edges.iter().map(timeline).collect();
-    // Whoever comes again after a crash finds all counted: so it is what these may have changed.
+    // After a crash the next delivery finds all counted: so it is what these may have changed.
     let changed = edges.len() as u64;
     if Rank::by(followers.saturating_sub(changed)) != Rank::by(followers + changed) {
         jobs.push(Job::Index(IndexJob::Person { user: to }));
@@ -417,10 +426,10 @@ async fn follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Ve
 }
 
 /// Few messages that tell of others' acts, oldest first. Undone ones too, for the worker looks which stand: one that is
-/// undone and done again at once gives no other record, and may have been found undone before.
+/// deleted and created again at once gives no other record, and may have been found deleted before.
 fn notify(topic: Topic, edges: &[(UserId, Edge)]) -> impl Iterator<Item = Job> {
     let others = edges.iter().filter(|(actor, _)| *actor != topic.owner);
-    let mut acts: Vec<_> = others.map(|(actor, edge)| Act { actor: *actor, event: edge.at }).collect();
+    let mut acts: Vec<_> = others.map(|(actor, edge)| Act { actor: *actor, event: edge.created_at }).collect();
     acts.sort_unstable_by_key(|act| act.event);
     let acts: Vec<_> = acts.chunks(most_acts(topic.kind)).map(<[Act]>::to_vec).collect();
     acts.into_iter().map(move |acts| Job::Notify(NotifyJob::Notify { topic, acts }))

@@ -13,21 +13,21 @@ use ulid::Ulid;
 
 /// A record of what the stream is read for.
 pub(crate) struct Record {
-    pub(crate) subject: Subject,
+    pub(crate) subject: RecordSubject,
     image: Option<Item>,
-    /// Whom a post or comment that is gone mentioned.
+    /// Users whom a removed post or comment mentioned.
     pub(crate) mentioned: Vec<UserId>,
 }
 
 /// What changed.
-pub(crate) enum Subject {
+pub(crate) enum RecordSubject {
     /// Somebody likes a post, or does not any more.
     Like { post: PostId, by: UserId },
     /// Somebody follows an account, or does not any more.
     Follow { to: UserId, by: UserId },
     /// A post appeared, or was edited.
     Post { id: PostId, appeared: bool },
-    /// A comment appeared, was edited or is undone.
+    /// A comment appeared, was edited or was deleted.
     Comment { on: PostId, id: PostId },
     /// Somebody is in a group, or not any more.
     Member { group: GroupId, user: UserId },
@@ -82,37 +82,37 @@ impl Record {
             _ => Err(Error::internal("a record without our keys")),
         };
         let subject = match (EntityKey::read(text("PK")?, text("SK")?), event_name.as_str()) {
-            (Some(EntityKey::Like { user, post }), _) => Subject::Like { post, by: user },
-            (Some(EntityKey::Follow { from, to }), _) => Subject::Follow { to, by: from },
+            (Some(EntityKey::Like { user, post }), _) => RecordSubject::Like { post, by: user },
+            (Some(EntityKey::Follow { from, to }), _) => RecordSubject::Follow { to, by: from },
             (Some(EntityKey::Post(post) | EntityKey::GroupPost(post) | EntityKey::Comment(post)), "REMOVE") => {
-                Subject::Gone(post)
+                RecordSubject::Gone(post)
             }
-            (Some(EntityKey::Member { group, user }), _) => Subject::Member { group, user },
+            (Some(EntityKey::Member { group, user }), _) => RecordSubject::Member { group, user },
             (Some(EntityKey::JoinRequest { group, user }), _) => {
-                Subject::Other(Job::Notify(NotifyJob::JoinRequested { group, user }))
+                RecordSubject::Other(Job::Notify(NotifyJob::JoinRequested { group, user }))
             }
             // The stream is read for one that was deleted alone.
             (Some(EntityKey::Group(group)), _) => {
-                Subject::Other(Job::Fanout(FanoutJob::GroupDeleted { group, after: None }))
+                RecordSubject::Other(Job::Fanout(FanoutJob::GroupDeleted { group, after: None }))
             }
             (Some(EntityKey::Post(id) | EntityKey::GroupPost(id)), name) => {
-                Subject::Post { id, appeared: name == "INSERT" }
+                RecordSubject::Post { id, appeared: name == "INSERT" }
             }
             (Some(EntityKey::Comment(id)), _) => {
                 let on = id.parent().ok_or_else(|| Error::internal("a comment on nothing"))?;
-                Subject::Comment { on, id }
+                RecordSubject::Comment { on, id }
             }
-            (Some(EntityKey::Media(id)), _) => Subject::Media(id),
-            (Some(EntityKey::Profile(user)), _) => Subject::Person(user),
-            (Some(EntityKey::Activity(by, act)), _) => Subject::Did { by, act },
+            (Some(EntityKey::Media(id)), _) => RecordSubject::Media(id),
+            (Some(EntityKey::Profile(user)), _) => RecordSubject::Person(user),
+            (Some(EntityKey::Activity(by, act)), _) => RecordSubject::Did { by, act },
             (Some(EntityKey::Session(user, session)), "REMOVE") => {
-                Subject::Other(Job::Notify(NotifyJob::SessionEnded { user, session }))
+                RecordSubject::Other(Job::Notify(NotifyJob::SessionEnded { user, session }))
             }
-            (Some(EntityKey::Session(..)), _) => Subject::Nothing,
-            (Some(EntityKey::MailToken(id)), _) => Subject::Mail(id),
+            (Some(EntityKey::Session(..)), _) => RecordSubject::Nothing,
+            (Some(EntityKey::MailToken(id)), _) => RecordSubject::Mail(id),
             _ => return Err(Error::internal("a record of what the stream is not read for")),
         };
-        let gone = dynamodb.old_image.filter(|_| matches!(subject, Subject::Gone(_)));
+        let gone = dynamodb.old_image.filter(|_| matches!(subject, RecordSubject::Gone(_)));
         let gone: Gone = gone.map(serde_dynamo::from_item).transpose().map_err(Error::internal)?.unwrap_or_default();
         let mentioned = gone.mentions.into_iter().map(|mention| mention.id).collect();
         Ok(Self { subject, image: dynamodb.new_image, mentioned })

@@ -5,7 +5,7 @@ use formats::{FileType, MAX_PIXELS};
 use serde::Serialize;
 use shared::http::body::MAX_BODY;
 use shared::http::etag::Tagged;
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{DEFAULT_LIMIT, MAX_LIMIT};
 use shared::models::group::{Description, GroupName, MAX_GROUPS, MAX_STAFF};
 use shared::models::media::{MAX_DIRECT, MAX_IMAGE, MAX_PER_POST, MAX_VIDEO};
@@ -240,7 +240,9 @@ impl ClientConfig {
     }
 }
 
-/// What apps would otherwise hard-code: limits, sizes, rules.
+/// Get the service's configuration
+///
+/// Limits, sizes and rules that apps would otherwise hard-code.
 #[utoipa::path(
     get, path = "/config", tag = "service", extensions(("x-etag" = json!(true))),
     responses((

@@ -30,7 +30,7 @@ pub(crate) struct Checks {
     bucket: &'static str,
 }
 
-/// Whether the service can work.
+/// Check health
 ///
 /// 503 names what does not answer.
 #[utoipa::path(

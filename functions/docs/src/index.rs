@@ -66,7 +66,7 @@ impl Index {
     }
 }
 
-/// What this is, with links to all that describes it.
+/// Index with links to the API's documents
 #[utoipa::path(
     get, path = "/", tag = "service",
     responses((status = 200, description = "The entrance", body = Index))

@@ -18,7 +18,7 @@ static DOCS_PAGE: LazyLock<Document> = LazyLock::new(|| page(DOCS));
 static ERRORS: LazyLock<String> = LazyLock::new(errors);
 static ERRORS_PAGE: LazyLock<Document> = LazyLock::new(|| page(&ERRORS));
 
-/// Every operation, as OpenAPI 3.1.
+/// OpenAPI 3.1 document
 #[utoipa::path(
     get, path = "/openapi.json", tag = "service", extensions(("x-etag" = json!(true))),
     responses((status = 200, description = "This document", body = Object, example = json!({"openapi": "3.1.0"})))
@@ -27,6 +27,8 @@ pub(crate) async fn show_openapi() -> Response {
     OPENAPI_JSON.answer()
 }
 
+/// Interactive documentation
+///
 /// A page to read and try every operation; it loads nothing from elsewhere.
 #[utoipa::path(
     get, path = "/docs", tag = "service", extensions(("x-etag" = json!(true))),
@@ -36,7 +38,9 @@ pub(crate) async fn show_docs() -> Response {
     DOCS_PAGE.answer()
 }
 
-/// The catalogue of errors; the `type` of every problem leads into it.
+/// Error catalogue
+///
+/// The `type` of every problem leads into it.
 #[utoipa::path(
     get, path = "/docs/errors", tag = "service", extensions(("x-etag" = json!(true))),
     responses((status = 200, description = "The page", body = String, content_type = "text/html", example = json!("<!doctype html>…")))
@@ -99,7 +103,7 @@ fn errors() -> String {
     html + "</main>\n</html>\n"
 }
 
-/// Text as HTML, with what stands between backticks as code.
+/// Text as HTML, with backticked parts as code.
 fn prose(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;");
     let parts = escaped.split('`').enumerate();
@@ -109,7 +113,7 @@ fn prose(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::http::limits::Action;
+    use shared::http::rate_limits::Action;
 
     #[test]
     fn every_problem_has_its_place() {

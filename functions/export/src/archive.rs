@@ -2,10 +2,10 @@
 //! as it is full.
 
 use shared::App;
-use shared::backpressure::ARCHIVE_PART;
 use shared::clock::Timestamp;
 use shared::error::{Error, Result};
 use shared::ids::UserId;
+use shared::limits::ARCHIVE_PART;
 use shared::media::ArchiveUpload;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,9 +46,6 @@ impl Write for Unsent {
 
 impl<'a> Archive<'a> {
     /// Begins one.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub(crate) async fn begin(app: &'a App, owner: UserId, id: Ulid) -> Result<Self> {
         let (upload, unsent) = (app.media().begin_archive(owner, id).await?, Unsent::default());
         let zip = Some(Box::new(ZipWriter::new_stream(unsent.clone())));
@@ -79,9 +76,6 @@ impl<'a> Archive<'a> {
     }
 
     /// Writes what comes next in the file that was begun last.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.zip()?.write_all(bytes).map_err(Error::internal)?;
         if self.unsent.bytes().len() < ARCHIVE_PART {
@@ -96,9 +90,6 @@ impl<'a> Archive<'a> {
     }
 
     /// Writes the end, the list of all files.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub(crate) async fn finish(&mut self) -> Result<()> {
         if let Some(zip) = self.zip.take() {
             zip.finish().map_err(Error::internal)?;
@@ -106,18 +97,12 @@ impl<'a> Archive<'a> {
         self.send().await
     }
 
-    /// Whoever has the link can load it from now on.
-    ///
-    /// # Errors
-    /// Unavailable.
+    /// Holders of the link can load it from now on.
     pub(crate) async fn complete(self) -> Result<()> {
         self.app.media().complete_archive(self.upload).await
     }
 
     /// Nobody can.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub(crate) async fn abandon(self) -> Result<()> {
         self.app.media().abandon_archive(&self.upload).await
     }

@@ -86,7 +86,7 @@ pub(crate) const fn file_of(entity: &EntityKey) -> Option<File> {
         EntityKey::FollowerRow { .. } => File::Followers,
         EntityKey::Block { .. } => File::Blocked,
         // Muting alone: who blocks me is not mine to know, and unfollowing leaves this only until no late row can come.
-        EntityKey::Negative { .. } => File::Muted,
+        EntityKey::Relationship { .. } => File::Muted,
         EntityKey::Membership { .. } | EntityKey::Member { .. } => File::Groups,
         EntityKey::JoinRequest { .. } => File::GroupRequests,
         // Their views, likes and comments as numbers, which stand in them.
@@ -113,27 +113,27 @@ pub(crate) const fn file_of(entity: &EntityKey) -> Option<File> {
         | EntityKey::NamesIndexed(_)
         | EntityKey::Suggestions(_)
         | EntityKey::Discoverable(_)
-        | EntityKey::Merged { .. }
-        | EntityKey::Overflow { .. }
+        | EntityKey::MergedAuthor { .. }
+        | EntityKey::PushedFollower { .. }
         | EntityKey::TagUse { .. }
-        | EntityKey::Due(_)
-        | EntityKey::Loose(_)
+        | EntityKey::DueEntry(_)
+        | EntityKey::UnattachedMedia(_)
         | EntityKey::NameGuard
         | EntityKey::EmailGuard
         | EntityKey::NotificationDone(_)
         | EntityKey::NotificationGroup(_) => return None,
         // ------------------------------------------------ numbers, of which the sums stand in posts
-        EntityKey::Audience(_) | EntityKey::HourAudience { .. } | EntityKey::Days { .. } => return None,
+        EntityKey::Audience(_) | EntityKey::HourAudience { .. } | EntityKey::DailyCounts { .. } => return None,
         // ------------------------------------------------ how the service works at this moment
         EntityKey::Failures(_)
-        | EntityKey::Uncounted { .. }
+        | EntityKey::PendingCount { .. }
         | EntityKey::RateLimit
         | EntityKey::Socket(..)
         | EntityKey::SocketOwner
         | EntityKey::Publisher
-        | EntityKey::Sweeper
+        | EntityKey::CleanupCursor
         | EntityKey::TagCount { .. }
-        | EntityKey::Top => return None,
+        | EntityKey::TrendingSnapshot => return None,
         // ------------------------------------------------ the service's own books; what I did as a moderator is in my log
         EntityKey::Moderation(_) | EntityKey::ModeratorNamed => return None,
         // ------------------------------------------------ of accounts that get no archive any more

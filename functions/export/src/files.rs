@@ -5,9 +5,9 @@ use crate::archive::Archive;
 use crate::contents::{File, file_of};
 use serde::Serialize;
 use serde_json::Value;
-use shared::backpressure::ARCHIVE_PAGE;
 use shared::error::{Error, Result};
 use shared::ids::{GroupId, PostId, UserId};
+use shared::limits::ARCHIVE_PAGE;
 use shared::models::group::Role;
 use shared::models::media::{ORIGINAL, Status};
 use shared::models::post::Post;
@@ -16,7 +16,7 @@ use shared::models::user::Profile;
 use shared::models::viewer::Viewer;
 use shared::store::exports::{self, Left};
 use shared::store::users::UserPage;
-use shared::store::{self, cards, follows, groups, negatives, posts, reports, scheduled, viewers};
+use shared::store::{self, follows, groups, posts, relationships, reports, scheduled, user_cards, viewers};
 use shared::table::Read;
 use shared::table::design::{EntityKey, key};
 use shared::views::group::{GroupView, MembershipState};
@@ -25,19 +25,16 @@ use shared::views::post::{ids, present};
 use shared::views::scheduled::ScheduledView;
 use shared::views::session::SessionView;
 use shared::views::user::{Me, linked_cards};
-use shared::{App, rules, views};
+use shared::{App, views, visibility};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
 /// Writes all files of an archive; the last one says what is in the others.
-///
-/// # Errors
-/// Unavailable.
 pub(crate) async fn write(app: &App, archive: &mut Archive<'_>, page: UserPage) -> Result<()> {
     let (name, user, begun) = (page.profile.username.clone(), page.profile.id, app.now());
     let me = Arc::new(page.profile.clone());
-    let reader = Reader { app, user, page, me, links: Links::of_archive(app, user) };
+    let reader = ArchiveReader { app, user, page, me, links: Links::of_archive(app, user) };
     let mut readme = format!("All that is @{name}'s at Perch ({user}), as it was from {} on.\n\n", begun.rfc3339());
     for file in File::ALL {
         let (name, what) = file.about();
@@ -80,7 +77,7 @@ async fn one(archive: &mut Archive<'_>, item: &impl Serialize) -> Result<usize> 
 }
 
 /// Writes a list, an item a line, and answers how many they are.
-async fn list(archive: &mut Archive<'_>, reader: &Reader<'_>, file: File) -> Result<usize> {
+async fn list(archive: &mut Archive<'_>, reader: &ArchiveReader<'_>, file: File) -> Result<usize> {
     let (mut items, mut after) = (0, None);
     archive.write(b"[").await?;
     loop {
@@ -108,17 +105,17 @@ fn items<T: Serialize>(views: impl IntoIterator<Item = T>) -> Result<Vec<Value>>
 }
 
 /// Reads for the owner of an archive.
-struct Reader<'a> {
+struct ArchiveReader<'a> {
     app: &'a App,
     user: UserId,
     /// As it was when the archive was begun.
     page: UserPage,
-    /// The same profile, as the author of posts.
+    /// The owner's profile, as the author of posts.
     me: Arc<Profile>,
     links: Links,
 }
 
-/// A report as whoever made it has it.
+/// A report as its reporter has it.
 #[derive(Serialize)]
 struct OwnReport {
     post_id: PostId,
@@ -134,7 +131,7 @@ impl From<Report> for OwnReport {
     }
 }
 
-impl Reader<'_> {
+impl ArchiveReader<'_> {
     async fn profile(&self) -> Result<Me> {
         let avatar = match &self.me.avatar {
             Some(avatar) => store::media::get(self.app, avatar.id).await?,
@@ -146,7 +143,7 @@ impl Reader<'_> {
 
     async fn page(&self, file: File, after: Option<&str>) -> Result<Page> {
         let (app, user, links) = (self.app, self.user, &self.links);
-        let viewer = viewers::absent(app, user).await?;
+        let viewer = viewers::without_session(app, user).await?;
         match file {
             File::Profile | File::Settings => Err(Error::internal("no list")),
             File::Sessions => {
@@ -162,13 +159,13 @@ impl Reader<'_> {
                 self.people(&viewer, rows.items.iter().filter_map(|row| key::other_end(row.sk())), rows.next).await
             }
             File::Blocked => {
-                let rows = negatives::blocked(app, user, ARCHIVE_PAGE, after).await?;
+                let rows = relationships::blocked(app, user, ARCHIVE_PAGE, after).await?;
                 let people: Vec<UserId> = rows.items.iter().filter_map(|row| key::blocked(row.sk())).collect();
                 // As the API has them: nobody's sight.
                 Ok((items(linked_cards(app, None, &people, links).await?)?, rows.next))
             }
             File::Muted => {
-                let (people, next) = negatives::muted(app, user, ARCHIVE_PAGE, after).await?;
+                let (people, next) = relationships::muted(app, user, ARCHIVE_PAGE, after).await?;
                 self.people(&viewer, people, next).await
             }
             File::Groups => Ok((self.groups(groups::mine(app, &viewer).await?).await?, None)),
@@ -190,7 +187,7 @@ impl Reader<'_> {
             }
             File::Media => {
                 let (found, next) = store::media::all_of(app, user, ARCHIVE_PAGE, after).await?;
-                let there = found.into_iter().filter(|media| !media.undone);
+                let there = found.into_iter().filter(|media| !media.deleted);
                 Ok((items(there.map(|media| Upload::new(media, links)))?, next))
             }
             File::Notifications => {
@@ -206,7 +203,7 @@ impl Reader<'_> {
                 let (found, next) = self.left(Left::Reports, file, after).await?;
                 let of = |entity| if let EntityKey::Reported { post, .. } = entity { Some(post) } else { None };
                 let posts: Vec<PostId> = found.into_iter().filter_map(of).collect();
-                Ok((items(reports::made(app, user, &posts).await?.into_iter().map(OwnReport::from))?, next))
+                Ok((items(reports::by_reporter(app, user, &posts).await?.into_iter().map(OwnReport::from))?, next))
             }
         }
     }
@@ -231,10 +228,10 @@ impl Reader<'_> {
     async fn posts(&self, viewer: &Viewer, found: Vec<Post>) -> Result<Vec<Value>> {
         let app = self.app;
         let likes = store::likes::among(app, self.user, &ids(&found)).await?;
-        let mut authors = cards::load(app, found.iter().map(|post| post.id.author)).await?;
+        let mut authors = user_cards::load(app, found.iter().map(|post| post.id.author)).await?;
         authors.insert(self.user, self.me.clone());
-        let sight = rules::sight(app, Some(viewer), rules::of_posts(&found)).await?.in_archive();
-        items(present(found, &authors, Some(viewer), &sight, &likes, &self.links))
+        let visibility = visibility::load(app, Some(viewer), visibility::of_posts(&found)).await?.in_archive();
+        items(present(found, &authors, Some(viewer), &visibility, &likes, &self.links))
     }
 
     async fn posts_elsewhere(&self, viewer: &Viewer, what: Left, file: File, after: Option<&str>) -> Result<Page> {
@@ -271,7 +268,7 @@ impl Reader<'_> {
         let (mut files, mut after) = (0, None::<String>);
         loop {
             let (found, next) = store::media::all_of(self.app, self.user, ARCHIVE_PAGE, after.as_deref()).await?;
-            for media in found.into_iter().filter(|media| !media.undone && media.status == Status::Ready) {
+            for media in found.into_iter().filter(|media| !media.deleted && media.status == Status::Ready) {
                 // One that was deleted meanwhile has none.
                 let Some(mut bytes) = self.app.media().file(media.id, ORIGINAL).await? else { continue };
                 archive.begin_media(&in_archive(media.id, media.content_type))?;

@@ -3,11 +3,11 @@
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use futures::future::try_join3;
-use shared::backpressure::FANOUT_CHUNK;
 use shared::error::Result;
 use shared::ids::{GroupId, PostId, UserId};
 use shared::jobs::{FanoutJob, Job, Stop};
 use shared::lambda::each_message;
+use shared::limits::FANOUT_CHUNK;
 use shared::metrics::Metric;
 use shared::models::following::Delivery;
 use shared::models::post::timeline_horizon;
@@ -31,12 +31,12 @@ async fn run(app: &App, job: FanoutJob) -> Result<()> {
     match job {
         FanoutJob::PostCreated { post, after } => Box::pin(push(app, post, after)).await,
         FanoutJob::PostDeleted { post, mentioned } => {
-            let counts = store::analytics::forget(app, post);
-            try_join3(forget_likes(app, post), forget_comments(app, post), counts).await?;
+            let counts = store::analytics::purge(app, post);
+            try_join3(purge_likes(app, post), purge_comments(app, post), counts).await?;
             // Its id names who wrote it and what it stood below: of a deleted account that is to be read nowhere.
             match store::deletions::is_gone(app, &post.authors()).await?.is_empty() {
                 true => Ok(()),
-                false => store::untold::forget_post(app, post, &mentioned).await,
+                false => store::notification_cleanup::purge_post(app, post, &mentioned).await,
             }
         }
         FanoutJob::Followed { from, to, after } => back_fill(app, from, to, after).await,
@@ -55,29 +55,29 @@ async fn push(app: &App, post: PostId, after: Option<Stop>) -> Result<()> {
     }
     match after {
         Some(Stop::Followers { after }) => push_to_all(app, post, Some(after)).await,
-        Some(Stop::Overflow { epoch, after }) => push_to_overflow(app, post, epoch, Some(after)).await,
+        Some(Stop::PushedFollowers { epoch, after }) => push_to_pushed_followers(app, post, epoch, Some(after)).await,
         None | Some(Stop::Members { .. }) => match delivery::of(app, post.author).await? {
-            author if author.mode == Delivery::Pull => push_to_overflow(app, post, author.epoch, None).await,
+            author if author.mode == Delivery::Pull => push_to_pushed_followers(app, post, author.epoch, None).await,
             _ => push_to_all(app, post, None).await,
         },
     }
 }
 
 async fn push_to_all(app: &App, post: PostId, after: Option<String>) -> Result<()> {
-    // Strongly: whoever is not counted by now finds the post when the new follow is filled.
+    // Strongly: a follower who is not counted by now finds the post when the new follow is back-filled.
     let (owners, next) = followers(app, post.author, after.as_deref()).await?;
     deliver(app, post, owners).await?;
     push_on(app, post, next.map(|after| Stop::Followers { after })).await
 }
 
-async fn push_to_overflow(app: &App, post: PostId, epoch: u64, after: Option<String>) -> Result<()> {
-    let (owners, next) = timelines::overflow(app, post.author, FANOUT_CHUNK, after.as_deref()).await?;
+async fn push_to_pushed_followers(app: &App, post: PostId, epoch: u64, after: Option<String>) -> Result<()> {
+    let (owners, next) = timelines::pushed_followers(app, post.author, FANOUT_CHUNK, after.as_deref()).await?;
     // The list is whole only while its epoch lasts: when the author comes back it is emptied.
     if delivery::of(app, post.author).await?.epoch != epoch {
         return push_to_all(app, post, None).await;
     }
     deliver(app, post, owners).await?;
-    push_on(app, post, next.map(|after| Stop::Overflow { epoch, after })).await
+    push_on(app, post, next.map(|after| Stop::PushedFollowers { epoch, after })).await
 }
 
 /// Pushes a post to those members of the group who follow its author.
@@ -139,7 +139,7 @@ async fn back_fill(app: &App, from: UserId, to: UserId, after: Option<PostId>) -
     app.jobs().send(next.into_iter().collect()).await
 }
 
-/// An author's posts out of a timeline. Whoever follows again by the end gets them back, for this may have taken away
+/// Removes an author's posts from a timeline. One who follows again by the end gets them back, for this may have removed
 /// what the new follow brought.
 async fn remove(app: &App, from: UserId, to: UserId) -> Result<()> {
     if !store::follows::follows(app, from, to, Read::Strong).await? {
@@ -149,12 +149,12 @@ async fn remove(app: &App, from: UserId, to: UserId) -> Result<()> {
 }
 
 /// The likes of a deleted post: ledger and edges.
-async fn forget_likes(app: &App, post: PostId) -> Result<()> {
+async fn purge_likes(app: &App, post: PostId) -> Result<()> {
     let mut after = None;
     loop {
         // Strongly, once through: with the post its counter is gone, and so no like is counted any more.
         let rows = likes::of_post(app, post, 100, after.as_deref(), Read::Strong).await?;
-        likes::forget(app, post, &rows).await?;
+        likes::purge(app, post, &rows).await?;
         match rows.next {
             Some(next) => after = Some(next),
             None => return Ok(()),
@@ -163,11 +163,11 @@ async fn forget_likes(app: &App, post: PostId) -> Result<()> {
 }
 
 /// The comments on a deleted post. Each is a deleted post itself, whose likes and replies go when the stream tells of it.
-async fn forget_comments(app: &App, post: PostId) -> Result<()> {
+async fn purge_comments(app: &App, post: PostId) -> Result<()> {
     let mut after = None;
     loop {
         let (comments, next) = store::comments::ids(app, post, 100, after.as_deref()).await?;
-        store::comments::forget(app, comments).await?;
+        store::comments::purge(app, comments).await?;
         match next {
             Some(next) => after = Some(next),
             None => return Ok(()),
@@ -178,19 +178,19 @@ async fn forget_comments(app: &App, post: PostId) -> Result<()> {
 /// An author has crossed the limit: every follower learns to merge, then the pushing ends.
 async fn cross(app: &App, author: UserId, epoch: u64, after: Option<String>) -> Result<()> {
     let (owners, next) = followers(app, author, after.as_deref()).await?;
-    if !delivery::merge(app, author, epoch, &owners).await? {
+    if !delivery::start_merging(app, author, epoch, &owners).await? {
         return Ok(());
     }
     match next {
         Some(_) => app.jobs().send(vec![Job::Fanout(FanoutJob::Crossed { author, epoch, after: next })]).await,
-        None => delivery::pull(app, author, epoch).await,
+        None => delivery::stop_pushing(app, author, epoch).await,
     }
 }
 
 /// An author has come back: every follower's merging gets its end.
 async fn come_back(app: &App, author: UserId, epoch: u64, after: Option<String>) -> Result<()> {
     let (owners, next) = followers(app, author, after.as_deref()).await?;
-    delivery::end_merging(app, author, epoch, &owners).await?;
+    delivery::stop_merging(app, author, epoch, &owners).await?;
     let next = next.map(|after| Job::Fanout(FanoutJob::CameBack { author, epoch, after: Some(after) }));
     app.jobs().send(next.into_iter().collect()).await
 }

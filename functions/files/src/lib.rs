@@ -4,15 +4,15 @@
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::{StreamExt, TryStreamExt};
 use serde::Deserialize;
-use shared::backpressure::GROUPS_AT_ONCE;
 use shared::clock::Timestamp;
 use shared::error::Result;
 use shared::ids::MediaId;
 use shared::jobs::FilesJob;
 use shared::lambda::each_message;
+use shared::limits::GROUPS_AT_ONCE;
 use shared::models::media::{FailureReason, LOOSE_LIFETIME, Status};
-use shared::store::media::{self, Sweeper};
-use shared::store::posts::NotMade;
+use shared::store::creation::CreateError;
+use shared::store::media::{self, CleanupCursor};
 use shared::table::design::key;
 use shared::{App, uploads};
 
@@ -26,7 +26,7 @@ pub struct Event {
 /// Handles a batch, and names what failed; or sweeps.
 ///
 /// # Errors
-/// Unavailable, of a sweep: the next one goes on.
+/// The table does not answer during a sweep; the next one continues.
 pub async fn handle(app: &App, event: Event) -> Result<SqsBatchResponse> {
     let Some(records) = event.records else {
         return sweep(app).await.map(|()| SqsBatchResponse::default());
@@ -60,12 +60,12 @@ async fn prepare(app: &App, id: MediaId) -> Result<()> {
         Ok(shape) => match media::ready(app, &found, shape, None).await {
             Ok(_) => app.media().remove_upload(id).await,
             // Somebody described or removed it meanwhile: it comes again, and is looked at again.
-            Err(NotMade::Error(error)) if !error.is_passing() => {
+            Err(CreateError::Error(error)) if !error.is_passing() => {
                 uploads::abandon(app, id).await?;
                 Err(shared::Error::unavailable(error))
             }
-            Err(NotMade::Error(error)) => Err(error),
-            Err(NotMade::First) => Ok(()),
+            Err(CreateError::Error(error)) => Err(error),
+            Err(CreateError::IdempotencyKeyUsed) => Ok(()),
         },
         Err((code, detail)) => match media::fail(app, &found, FailureReason { code: code.to_owned(), detail }).await? {
             Some(_) => app.media().remove_upload(id).await,
@@ -76,22 +76,22 @@ async fn prepare(app: &App, id: MediaId) -> Result<()> {
 
 /// Removes the files, and then what told of them.
 async fn remove(app: &App, id: MediaId) -> Result<()> {
-    let Some(found) = media::any(app, id).await?.filter(|found| found.undone) else { return Ok(()) };
+    let Some(found) = media::get_any_state(app, id).await?.filter(|found| found.deleted) else { return Ok(()) };
     app.media().remove_all(id).await?;
-    media::forget(app, &found).await
+    media::purge(app, &found).await
 }
 
 /// Removes what came more than a day ago and belongs to nothing. Done twice, or by two at once, it is done once.
 async fn sweep(app: &App) -> Result<()> {
     let over = Timestamp::from_millis(app.now().millis().saturating_sub(LOOSE_LIFETIME.as_secs() * 1_000));
     // The very first run finds nothing older than the hour before.
-    let first = media::sweeper(app).await?.map_or_else(|| key::hour(over) - 1, |sweeper| sweeper.hour);
+    let first = media::cleanup_cursor(app).await?.map_or_else(|| key::hour(over) - 1, |cursor| cursor.hour);
     for hour in first..key::hour(over) {
         let mut after = None;
         loop {
-            let (loose, next) = media::loose(app, hour, after.as_deref()).await?;
+            let (unattached, next) = media::unattached(app, hour, after.as_deref()).await?;
             // One that became part of something at the same moment was taken off the list by that.
-            let removals = loose.into_iter().map(async |id| media::remove_loose(app, id).await.map(|_| ()));
+            let removals = unattached.into_iter().map(async |id| media::remove_unattached(app, id).await.map(|_| ()));
             let removals = futures::stream::iter(removals).buffer_unordered(GROUPS_AT_ONCE);
             removals.try_collect::<()>().await?;
             match next {
@@ -99,7 +99,7 @@ async fn sweep(app: &App) -> Result<()> {
                 None => break,
             }
         }
-        media::set_sweeper(app, Sweeper { hour: hour + 1 }).await?;
+        media::set_cleanup_cursor(app, CleanupCursor { hour: hour + 1 }).await?;
     }
     Ok(())
 }

@@ -9,9 +9,9 @@ use shared::error::{Error, FieldError, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{GroupPath, Json, Path};
 use shared::http::idempotency::{Created, Idempotent};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery};
-use shared::ids::{GroupId, Visibility};
+use shared::ids::{GroupId, GroupVisibility};
 use shared::models::fields::{Fields, FromFields, Patch};
 use shared::models::group::{Description, Group, GroupName, Role};
 use shared::store::groups::Edit;
@@ -30,15 +30,19 @@ pub(crate) struct NewGroup {
     #[schema(value_type = Option<String>, example = "Who was where at low tide.", max_length = 1000)]
     description: Option<Description>,
     /// Fixed from then on.
-    #[schema(value_type = Option<Visibility>, default = "public")]
-    visibility: Visibility,
+    #[schema(value_type = Option<GroupVisibility>, default = "public")]
+    visibility: GroupVisibility,
 }
 
 impl FromFields for NewGroup {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let (name, description) = (fields.required("name"), fields.optional("description"));
         let visibility = fields.optional("visibility");
-        Some(Self { name: name?, description: description?, visibility: visibility?.unwrap_or(Visibility::Public) })
+        Some(Self {
+            name: name?,
+            description: description?,
+            visibility: visibility?.unwrap_or(GroupVisibility::Public),
+        })
     }
 }
 
@@ -52,7 +56,9 @@ pub(crate) struct GroupsParams {
     discover: Option<bool>,
 }
 
-/// My groups, or with `?discover=true` all public ones; newest first.
+/// List my groups
+///
+/// Or, with `?discover=true`, all public ones; newest first.
 #[utoipa::path(
     get, path = "/groups", tag = "groups", params(GroupsParams, PageParams), security(("bearer" = [])),
     responses((status = 200, description = "A page", body = Page<GroupView>, example = json!({"items": [views::group::example()], "next_cursor": null})))
@@ -107,7 +113,9 @@ async fn views(
     Ok(groups.into_iter().map(view).collect())
 }
 
-/// Make a group. I am its owner, and its first member.
+/// Create a group
+///
+/// I am its owner and its first member.
 #[utoipa::path(
     post, path = "/groups", tag = "groups", security(("bearer" = [])),
     extensions(("x-limit" = json!("group")), ("x-problems" = json!(["in-flight", "limit-reached"]))),
@@ -124,9 +132,9 @@ pub(crate) async fn create_group(
     request: Idempotent<NewGroup>,
 ) -> Result<Response> {
     let me = bearer.id();
-    let seen = request.seen(&app, Some(me));
-    let (viewer, seen) = try_join(bearer.acting(&app, Action::Group), seen).await?;
-    if let Some(answer) = seen {
+    let replayed = request.replay(&app, Some(me));
+    let (viewer, replayed) = try_join(bearer.acting(&app, Action::Group), replayed).await?;
+    if let Some(answer) = replayed {
         return Ok(answer);
     }
     store::groups::has_room(&app, &viewer).await?;
@@ -135,13 +143,15 @@ pub(crate) async fn create_group(
     let group = Group::new(id, name.clone(), description.clone(), me);
     let view = GroupView::new(group.clone(), MembershipState::new(Some(Role::Owner), false), None);
     let created = Created::new(format!("/groups/{id}"), &view)?;
-    let made = store::groups::create(&app, &group, me, request.keep(&app, Some(me), &created)?).await;
+    let made = store::groups::create(&app, &group, me, request.store(&app, Some(me), &created)?).await;
     request.answer(&app, me, made.map(|()| created)).await
 }
 
-/// A group, with the first page of its members and my role.
+/// Get a group
 ///
-/// Whoever is no member of a private one sees what it is, not who is in it.
+/// With the first page of its members and my role.
+///
+/// Of a private one, non-members see what it is, not who is in it.
 #[utoipa::path(
     get, path = "/groups/{id}", tag = "groups", params(GroupPath), security(("bearer" = [])), extensions(("x-etag" = json!(true))),
     responses((status = 200, description = "The group", body = GroupPage, example = json!(views::group::example_page())))
@@ -173,8 +183,8 @@ pub(crate) struct GroupPatch {
     #[schema(value_type = Option<String>, required = false, example = "Who was where at low tide.", max_length = 1000)]
     description: Patch<Description>,
     /// What it is already: its members have written under that promise.
-    #[schema(value_type = Visibility, required = false)]
-    visibility: Option<Visibility>,
+    #[schema(value_type = GroupVisibility, required = false)]
+    visibility: Option<GroupVisibility>,
 }
 
 impl FromFields for GroupPatch {
@@ -185,7 +195,9 @@ impl FromFields for GroupPatch {
     }
 }
 
-/// Describe a group that I own or moderate.
+/// Update a group
+///
+/// For its owners and moderators.
 #[utoipa::path(
     patch, path = "/groups/{id}", tag = "groups", params(GroupPath, ("If-Match" = Option<String>, Header, description = "The `ETag` the change was made from")),
     security(("bearer" = [])), request_body(content = GroupPatch, example = json!({"description": "Who was where at high tide."})),
@@ -226,7 +238,9 @@ fn meanwhile() -> Error {
     Error::new(Kind::PreconditionFailed).detail("It was changed at the same moment.")
 }
 
-/// Delete a group that I own.
+/// Delete a group
+///
+/// For its owners.
 ///
 /// It is gone for everybody at once, with all that was shared in it.
 #[utoipa::path(

@@ -7,12 +7,12 @@ mod requests;
 use futures::future::try_join;
 use shared::error::{Error, Result};
 use shared::http::Bearer;
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::ids::GroupId;
 use shared::models::group::{Group, Role};
 use shared::models::viewer::Viewer;
 use shared::table::Read;
-use shared::{App, rules, store};
+use shared::{App, store, visibility};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -44,7 +44,7 @@ async fn reading(app: &App, bearer: &Bearer, id: GroupId) -> Result<Asked> {
     asked(app, viewer, group).await
 }
 
-/// The same, about to write.
+/// The session and the group, at once, for a write: counts against the rate limit.
 async fn acting(app: &App, bearer: &Bearer, id: GroupId) -> Result<Asked> {
     let group = store::groups::get(app, id, Read::Strong);
     let (viewer, group) = try_join(bearer.acting(app, Action::Group), group).await?;
@@ -53,14 +53,14 @@ async fn acting(app: &App, bearer: &Bearer, id: GroupId) -> Result<Asked> {
 
 async fn asked(app: &App, viewer: Viewer, group: Option<Group>) -> Result<Asked> {
     let group = group.ok_or_else(Error::not_found)?;
-    let role = rules::role_in(app, &viewer, group.id).await?;
+    let role = visibility::role_in(app, &viewer, group.id).await?;
     Ok(Asked { viewer, group, role })
 }
 
 impl Asked {
     /// For somebody who may see who is in the group, and what is shared there.
     async fn seen(self, app: &App) -> Result<Self> {
-        rules::require(app, Some(&self.viewer), [self.group.id]).await?;
+        visibility::ensure_visible(app, Some(&self.viewer), [self.group.id]).await?;
         Ok(self)
     }
 

@@ -1,4 +1,4 @@
-//! Who is in a group.
+//! Members of groups.
 
 use crate::{acting, owns, reading};
 use axum::extract::State;
@@ -32,7 +32,9 @@ pub(crate) async fn named(app: &App, viewer: &Viewer, user: &UserRef) -> Result<
     user.resolve(app, Some(viewer.id)).await
 }
 
-/// Join a group. Doing it twice is the same as once.
+/// Join a group
+///
+/// Idempotent.
 ///
 /// A public one at once; of a private one I am a member once an owner or a moderator has let me in.
 #[utoipa::path(
@@ -64,7 +66,9 @@ pub(crate) async fn join_group(
     Ok((status, View(MembershipState::new(role, role.is_none()))).into_response())
 }
 
-/// Leave a group, or ask no more to join it. Doing it twice is the same as once.
+/// Leave a group
+///
+/// Or withdraw a request to join it. Idempotent.
 ///
 /// From the very next request on I see nothing more of a private one.
 #[utoipa::path(
@@ -87,7 +91,9 @@ pub(crate) async fn leave_group(
     Ok(View(MembershipState::new(None, false)))
 }
 
-/// Who is in a group, in the order in which their accounts were made.
+/// List a group's members
+///
+/// In the order in which their accounts were made.
 ///
 /// Where somebody and I block each other, that somebody is there, not who; its owners and moderators see who, marked as
 /// `blocked`.
@@ -117,7 +123,9 @@ impl FromFields for RoleChange {
     }
 }
 
-/// Give a member another role, in a group that I own.
+/// Set a member's role
+///
+/// For the group's owners.
 #[utoipa::path(
     put, path = "/groups/{id}/members/{user}", tag = "groups", params(MemberPath), security(("bearer" = [])),
     request_body(content = RoleChange, example = json!({"role": "moderator"})),
@@ -143,7 +151,9 @@ pub(crate) async fn set_role(
     member.map(View).ok_or_else(Error::not_found)
 }
 
-/// Remove a member from a group: its owners anybody, its moderators those who are neither.
+/// Remove a member
+///
+/// Owners remove anybody; moderators remove those who are neither owner nor moderator.
 #[utoipa::path(
     delete, path = "/groups/{id}/members/{user}", tag = "groups", params(MemberPath), security(("bearer" = [])),
     extensions(("x-limit" = json!("group")), ("x-problems" = json!(["forbidden", "last-owner"]))),

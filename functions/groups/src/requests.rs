@@ -1,4 +1,4 @@
-//! Who asks to join a private group.
+//! Requests to join private groups.
 
 use crate::members::{MemberPath, named};
 use crate::{Asked, acting, reading};
@@ -15,7 +15,9 @@ async fn moderating(app: &App, asked: Asked) -> Result<(Asked, Role)> {
     asked.allowed(app, Role::moderates, "Only its owners and moderators answer who asks to join.").await
 }
 
-/// Who asks to join a group that I own or moderate, in the order in which their accounts were made.
+/// List requests to join a group
+///
+/// For its owners and moderators, in the order in which the accounts were made.
 ///
 /// Somebody and I who block each other are marked as `blocked`.
 #[utoipa::path(
@@ -36,7 +38,9 @@ pub(crate) async fn list_requests(
     views::group::requests(&app, &asked.viewer, id, &query).await
 }
 
-/// Let somebody in who asks to join. Doing it twice is the same as once.
+/// Approve a request to join
+///
+/// Idempotent.
 #[utoipa::path(
     post, path = "/groups/{id}/requests/{user}/approve", tag = "groups", params(MemberPath), security(("bearer" = [])),
     extensions(("x-limit" = json!("group")), ("x-problems" = json!(["forbidden", "limit-reached"]))),
@@ -58,7 +62,9 @@ pub(crate) async fn approve_request(
     Ok(View(MembershipState::new(Some(role), false)))
 }
 
-/// Refuse somebody who asks to join. They may ask again.
+/// Deny a request to join
+///
+/// The user may ask again.
 #[utoipa::path(
     post, path = "/groups/{id}/requests/{user}/deny", tag = "groups", params(MemberPath), security(("bearer" = [])),
     extensions(("x-limit" = json!("group")), ("x-problems" = json!("forbidden"))),

@@ -8,14 +8,14 @@ use serde::Deserialize;
 use shared::error::{Error, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{Json, Path};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Bearer, Reader};
 use shared::ids::MediaId;
 use shared::models::fields::{Fields, FromFields, Patch};
 use shared::models::media::{AltText, Media, Status, Use};
 use shared::table::Read;
 use shared::views::media::{Links, Upload};
-use shared::{App, rules, store, views};
+use shared::{App, store, views, visibility};
 use std::time::Duration;
 
 /// `/media/{id}/…`
@@ -31,7 +31,9 @@ pub(crate) fn tagged(app: &App, media: Media) -> Result<Tagged<Upload>> {
     Ok(Tagged { version: media.ver, view: Upload::new(media, &Links::new(app)?) })
 }
 
-/// A picture or video: mine, or of a post or profile that is there.
+/// Get a picture or video
+///
+/// One of mine, or of a post or profile that I may see.
 #[utoipa::path(
     get, path = "/media/{id}", tag = "media", params(MediaPath), security(("bearer" = [])),
     extensions(("x-public-reading" = json!(true)), ("x-etag" = json!(true))),
@@ -47,8 +49,8 @@ pub(crate) async fn get_media(
     if reader.id() != Some(id.owner) {
         let allowed = async {
             match media.used {
-                Some(Use::Post(post)) => rules::require_in_place(&app, viewer.as_ref(), post).await,
-                _ => rules::require(&app, viewer.as_ref(), [id.owner]).await,
+                Some(Use::Post(post)) => visibility::ensure_visible_in_place(&app, viewer.as_ref(), post).await,
+                _ => visibility::ensure_visible(&app, viewer.as_ref(), [id.owner]).await,
             }
         };
         let (shown, _) = try_join(is_shown(&app, &media), allowed).await?;
@@ -60,10 +62,10 @@ pub(crate) async fn get_media(
 /// Whether others see what it belongs to.
 async fn is_shown(app: &App, media: &Media) -> Result<bool> {
     Ok(match media.used {
-        Some(Use::Post(post)) => store::posts::shown(app, post, Read::Confirmed).await?.is_some(),
+        Some(Use::Post(post)) => store::posts::get_visible(app, post, Read::Confirmed).await?.is_some(),
         Some(Use::Avatar) => {
             // Strongly, as a post's author: a suspension holds at once.
-            store::users::standing(app, &[media.id.owner]).await?.is_some()
+            store::users::active(app, &[media.id.owner]).await?.is_some()
         }
         Some(Use::Scheduled(_)) | None => false,
     })
@@ -92,7 +94,7 @@ fn meanwhile() -> Error {
     Error::new(Kind::PreconditionFailed).detail("It was changed at the same moment.")
 }
 
-/// Describe a picture or video of mine.
+/// Describe a picture or video
 ///
 /// The post that it belongs to shows it from the next request on.
 #[utoipa::path(
@@ -116,7 +118,9 @@ pub(crate) async fn describe_media(
     tagged(&app, store::media::describe(&app, &media, text).await?.ok_or_else(meanwhile)?)
 }
 
-/// Delete a picture or video of mine that belongs to nothing.
+/// Delete a picture or video
+///
+/// One of mine that is attached to nothing.
 #[utoipa::path(
     delete, path = "/media/{id}", tag = "media", params(MediaPath), security(("bearer" = [])),
     extensions(("x-limit" = json!("upload")), ("x-problems" = json!("in-use"))),
@@ -138,7 +142,7 @@ pub(crate) async fn delete_media(
     if media.status == Status::Processing {
         return in_use("It is being checked; ask again in a moment.");
     }
-    match store::media::remove_loose(&app, id).await? {
+    match store::media::remove_unattached(&app, id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => in_use("It became part of something at the same moment."),
     }
@@ -157,7 +161,7 @@ const FILE_ADDRESS: Duration = Duration::from_secs(3_600);
 /// How long a client may go there again without asking here: no longer than half of that, so that it still loads.
 const REDIRECT: Duration = Duration::from_secs(1_800);
 
-/// The file of a picture or video.
+/// Download a file
 ///
 /// Not to be put together by hand: `url`, `avatar_url` and the like are such addresses. Each leads to one in storage,
 /// where `Range` asks for a part. It needs no token and is the same for everybody within the hour, so that it loads in

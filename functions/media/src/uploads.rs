@@ -10,12 +10,12 @@ use serde::Serialize;
 use shared::error::{Error, FieldError, Result};
 use shared::http::extract::Path;
 use shared::http::idempotency::{Created, Idempotent};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Bearer, View};
 use shared::ids::MediaId;
 use shared::models::fields::{FILE, Fields, Forms, FromFields};
 use shared::models::media::{AltText, MAX_DIRECT, Media, Status, UPLOAD_LIFETIME, max_size};
-use shared::store::posts::NotMade;
+use shared::store::creation::CreateError;
 use shared::views::media::{Links, Upload};
 use shared::{App, store, uploads, views};
 use std::collections::BTreeMap;
@@ -105,7 +105,9 @@ pub(crate) struct PendingUpload {
     expires_at: String,
 }
 
-/// Upload a picture or video of up to 4 MiB.
+/// Upload a file
+///
+/// A picture or video of up to 4 MiB.
 ///
 /// A picture is served upright and without its metadata, and a JPEG or PNG has smaller forms (`variants`); GIF and WebP
 /// keep their frames. A video is served without what it tells beside pictures and sound. What never becomes part of a post
@@ -125,8 +127,8 @@ pub(crate) async fn create_media(
     request: Idempotent<NewMedia>,
 ) -> Result<Response> {
     let me = Some(bearer.id());
-    let (_, seen) = try_join(bearer.acting(&app, Action::Upload), request.seen(&app, me)).await?;
-    match seen {
+    let (_, replayed) = try_join(bearer.acting(&app, Action::Upload), request.replay(&app, me)).await?;
+    match replayed {
         Some(answer) => Ok(answer),
         None => store_file(&app, &bearer, &request, &request.body).await,
     }
@@ -143,15 +145,17 @@ async fn store_file<T: FromFields>(
     let media = received.media(app, bearer.id(), body.alt_text.clone().map(String::from));
     let ready = Media { status: Status::Ready, shape: Some(received.shape()), ..media.clone() };
     let created = Created::new(format!("/media/{}", media.id), &Upload::new(ready, &Links::new(app)?))?;
-    let keep = request.keep(app, me, &created)?;
-    let made = received.store(app, &media, keep).await;
-    if let Err(NotMade::First) = made {
-        store::media::remove_loose(app, media.id).await?;
+    let idempotency_op = request.store(app, me, &created)?;
+    let made = received.store(app, &media, idempotency_op).await;
+    if let Err(CreateError::IdempotencyKeyUsed) = made {
+        store::media::remove_unattached(app, media.id).await?;
     }
     request.answer(app, bearer.id(), made.map(|_| created)).await
 }
 
-/// Upload something larger, straight to storage.
+/// Create an upload
+///
+/// For something larger, which goes straight to storage.
 ///
 /// Send the bytes to `upload.url` by `upload.method` with `upload.headers`, all of them and no others than declared;
 /// then `POST /media/{id}/complete`. A file of up to 4 MiB may be sent here as well, as to `POST /media`.
@@ -169,8 +173,8 @@ pub(crate) async fn create_upload(
     request: Idempotent<NewUpload>,
 ) -> Result<Response> {
     let me = Some(bearer.id());
-    let (_, seen) = try_join(bearer.acting(&app, Action::Upload), request.seen(&app, me)).await?;
-    if let Some(answer) = seen {
+    let (_, replayed) = try_join(bearer.acting(&app, Action::Upload), request.replay(&app, me)).await?;
+    if let Some(answer) = replayed {
         return Ok(answer);
     }
     let declared = match &request.body {
@@ -185,7 +189,7 @@ pub(crate) async fn create_upload(
         upload: UploadAddress { method: address.method, url: address.url, headers: headers(address.headers) },
     };
     let created = Created::new(format!("/media/{}", media.id), &view)?;
-    let made = store::media::create(&app, &media, "size", request.keep(&app, me, &created)?).await;
+    let made = store::media::create(&app, &media, "size", request.store(&app, me, &created)?).await;
     request.answer(&app, bearer.id(), made.map(|()| created)).await
 }
 
@@ -198,7 +202,9 @@ fn headers(signed: Vec<(String, String)>) -> BTreeMap<String, String> {
 const AT_ONCE_IMAGE: u64 = MAX_DIRECT as u64;
 const AT_ONCE_VIDEO: u64 = 64 * 1024 * 1024;
 
-/// Say that all bytes are sent, to have them checked.
+/// Complete an upload
+///
+/// Says that all bytes are sent, to have them checked.
 ///
 /// What takes longer is `processing` (202): ask for it again until it is `ready`, or `failed` with a `reason`.
 #[utoipa::path(
@@ -219,14 +225,14 @@ pub(crate) async fn complete_upload(
     let (_, media, uploaded) = try_join3(bearer.acting(&app, Action::Upload), found, app.media().uploaded(id)).await?;
     let media = media.filter(|_| id.owner == bearer.id()).ok_or_else(Error::not_found)?;
     if media.status != Status::Pending {
-        return told(&app, media);
+        return respond(&app, media);
     }
     let uploaded =
         uploaded.ok_or_else(|| refused(Some(("not_uploaded".into(), "Its bytes have not come yet.".into()))))?;
     let most = if media.content_type.is_video() { AT_ONCE_VIDEO } else { AT_ONCE_IMAGE };
     if uploaded.size == media.size && media.size > most {
         return match store::media::hand_over(&app, &media).await? {
-            Some(handed) => told(&app, handed),
+            Some(handed) => respond(&app, handed),
             None => meanwhile(&app, id).await,
         };
     }
@@ -241,7 +247,7 @@ pub(crate) async fn complete_upload(
             app.media().remove_upload(id).await?;
             Ok(tagged(&app, ready)?.into_response())
         }
-        Err(NotMade::Error(error)) if error.is_passing() => Err(error),
+        Err(CreateError::Error(error)) if error.is_passing() => Err(error),
         Err(_) => meanwhile(&app, id).await,
     }
 }
@@ -250,11 +256,11 @@ pub(crate) async fn complete_upload(
 async fn meanwhile(app: &App, id: MediaId) -> Result<Response> {
     uploads::abandon(app, id).await?;
     let media = store::media::get(app, id).await?.ok_or_else(Error::not_found)?;
-    told(app, media)
+    respond(app, media)
 }
 
 /// What has become of it.
-fn told(app: &App, media: Media) -> Result<Response> {
+fn respond(app: &App, media: Media) -> Result<Response> {
     match media.status {
         Status::Ready => Ok(tagged(app, media)?.into_response()),
         Status::Processing => Ok((StatusCode::ACCEPTED, View(Upload::new(media, &Links::new(app)?))).into_response()),

@@ -19,7 +19,7 @@ pub(crate) struct ActivityParams {
     types: Option<Vec<ActivityType>>,
 }
 
-/// List what I did.
+/// List my activity
 ///
 /// Every write of mine that succeeded, and every sign-in to my account, failed ones included; newest first, for as many
 /// days as the parameter `ActivityDays` says (90). Nobody else sees it.

@@ -29,7 +29,7 @@ pub(crate) enum Entry {
     Event(NotificationEventView),
 }
 
-/// List my notifications.
+/// List my notifications
 ///
 /// Newest first, alike ones grouped: the likes of one post, or new followers, join one notification for a day while it
 /// is unread. With `?after=` single events instead, oldest first, for a client that asks what is new.

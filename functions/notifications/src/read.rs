@@ -6,14 +6,14 @@ use serde::Serialize;
 use shared::App;
 use shared::error::Result;
 use shared::http::extract::Json;
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Bearer, View};
 use shared::ids::NotificationId;
 use shared::models::fields::{Fields, FromFields};
 use shared::store::notifications;
 use shared::views::notification;
 
-/// So many ids a request may name.
+/// Ids that a request may name.
 const MAX_IDS: usize = 100;
 
 /// What was read: some, or all.
@@ -53,9 +53,9 @@ pub(crate) struct Unread {
     unread_count: u64,
 }
 
-/// Mark notifications read.
+/// Mark notifications as read
 ///
-/// Ids that name none of mine do nothing. Doing it twice is the same as once.
+/// Ids that name none of mine do nothing. Idempotent.
 #[utoipa::path(
     post, path = "/notifications/read", tag = "notifications", request_body = MarkRead, security(("bearer" = [])),
     extensions(("x-limit" = json!("mark-read"))),
@@ -77,7 +77,7 @@ pub(crate) async fn mark_read(
     Ok(View(Unread { unread_count: notification::unread_count(&app, &viewer, &mark).await? }))
 }
 
-/// How many of my notifications are unread.
+/// Count unread notifications
 ///
 /// As many as `GET /notifications?unread=true` shows, up to 100.
 #[utoipa::path(

@@ -1,4 +1,4 @@
-//! Who reads a post, as far as its author may know.
+//! Analytics of a post, for its author.
 
 use axum::extract::{FromRequestParts, State};
 use futures::future::{OptionFuture, try_join3};
@@ -11,21 +11,21 @@ use shared::http::extract::{Path, PostPath};
 use shared::http::{Address, Bearer, View};
 use shared::ids::{PostId, UserId};
 use shared::jobs::ViewsJob;
-use shared::models::audience::{Viewer, ViewerHash};
+use shared::models::audience::{AudienceMember, ViewerHash};
 use shared::models::days::{Counted, Day};
 use shared::models::post::Post;
-use shared::rules::Subject;
 use shared::store::analytics::Analytics;
 use shared::table::Read;
-use shared::{App, rules, store};
+use shared::visibility::ContentOwner;
+use shared::{App, store, visibility};
 
-/// A request for a post, by whoever it is.
-pub(crate) struct Reading {
+/// A request for a post, which may count as a view.
+pub(crate) struct ViewEvent {
     method: Method,
     address: Address,
 }
 
-impl FromRequestParts<App> for Reading {
+impl FromRequestParts<App> for ViewEvent {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
@@ -33,14 +33,14 @@ impl FromRequestParts<App> for Reading {
     }
 }
 
-impl Reading {
+impl ViewEvent {
     /// Tells of the view, beside the reads that decide whether there is anything to see: what is told of a post that is
     /// not there the worker drops. The author's own reading is no view, nor is a `HEAD`. Never fails.
-    pub(crate) async fn viewed(&self, app: &App, post: PostId, reader: Option<UserId>) -> Result<()> {
+    pub(crate) async fn record(&self, app: &App, post: PostId, reader: Option<UserId>) -> Result<()> {
         if self.method != Method::GET || reader == Some(post.author) {
             return Ok(());
         }
-        let viewer = reader.map_or(Viewer::Address(self.address.network()), Viewer::User);
+        let viewer = reader.map_or(AudienceMember::Address(self.address.network()), AudienceMember::User);
         let viewer = ViewerHash::new(&app.keys()?, post, viewer);
         app.jobs().viewed(ViewsJob::Viewed { post, viewer, at: app.now() }).await;
         Ok(())
@@ -98,6 +98,8 @@ fn example() -> serde_json::Value {
     })
 }
 
+/// Get a post's analytics
+///
 /// Views, viewers, likes and comments of a post or comment of mine, in all and by day.
 #[utoipa::path(
     get, path = "/posts/{id}/analytics", tag = "posts", params(PostPath), security(("bearer" = [])),
@@ -119,9 +121,12 @@ pub(crate) async fn get_analytics(
         try_join3(bearer.viewer(&app), store::posts::get(&app, id, Read::Strong), counts).await?;
     let post = post.ok_or_else(Error::not_found)?;
     // One's own are one's own wherever they stand, but for a group that one has left.
-    let owners: Vec<Subject> =
-        if is_mine { id.group().map(Subject::from).into_iter().collect() } else { rules::of_post(id).collect() };
-    rules::require(&app, Some(&viewer), owners).await?;
+    let owners: Vec<ContentOwner> = if is_mine {
+        id.group().map(ContentOwner::from).into_iter().collect()
+    } else {
+        visibility::of_post(id).collect()
+    };
+    visibility::ensure_visible(&app, Some(&viewer), owners).await?;
     let counts = counts.ok_or_else(|| Error::forbidden("Only its author may see a post's analytics."))?;
     Ok(View(AnalyticsView::new(&post, &counts, app.now())))
 }

@@ -10,15 +10,15 @@ use shared::error::{Error, FieldError, Result};
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{Json, Path, PostPath};
 use shared::http::idempotency::{Created, Idempotent};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
 use shared::ids::{PostId, UserId, new_ulid};
 use shared::models::post::{Draft, Post};
-use shared::rules::Subject;
 use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::{Own, PostView, ids, present};
-use shared::{App, rules, store, views};
+use shared::visibility::ContentOwner;
+use shared::{App, store, views, visibility};
 use std::collections::HashMap;
 
 /// `/posts/{id}/comments/{comment_id}`
@@ -40,7 +40,9 @@ impl CommentPath {
     }
 }
 
-/// Comments on a post, or replies to a comment, oldest first.
+/// List comments
+///
+/// On a post, or replies to a comment, oldest first.
 #[utoipa::path(
     get, path = "/posts/{id}/comments", tag = "comments", params(PostPath, PageParams), security(("bearer" = [])),
     extensions(("x-public-reading" = json!(true))),
@@ -54,29 +56,31 @@ pub(crate) async fn list_comments(
 ) -> Result<Page<PostView>> {
     let list = format!("comments on {id}");
     let after = query.after(&app, &list)?;
-    // Strongly for whoever may have written one.
+    // Strongly for a viewer who may have written one.
     let read = if reader.id().is_some() { Read::Strong } else { Read::Eventual };
     let (post, comments) = (
-        store::posts::shown(&app, id, read_by(reader.id(), id)),
+        store::posts::get_visible(&app, id, read_by(reader.id(), id)),
         store::comments::page(&app, id, query.limit, after.as_deref(), read),
     );
     let (viewer, post, (comments, next)) = try_join3(reader.viewer(&app), post, comments).await?;
     post.ok_or_else(Error::not_found)?;
-    let sight = rules::require_in_place(&app, viewer.as_ref(), id).await?;
+    let visibility = visibility::ensure_visible_in_place(&app, viewer.as_ref(), id).await?;
     let likes = async {
         match &viewer {
             Some(viewer) => store::likes::among(&app, viewer.id, &ids(&comments)).await,
             None => Ok(HashMap::new()),
         }
     };
-    let cards = store::cards::load(&app, comments.iter().map(|comment| comment.id.author));
-    let sight = sight.and(&app, rules::of_posts(&comments));
-    let (likes, cards, sight) = try_join3(likes, cards, sight).await?;
-    let items = present(comments, &cards, viewer.as_ref(), &sight, &likes, &Links::new(&app)?);
+    let cards = store::user_cards::load(&app, comments.iter().map(|comment| comment.id.author));
+    let visibility = visibility.and(&app, visibility::of_posts(&comments));
+    let (likes, cards, visibility) = try_join3(likes, cards, visibility).await?;
+    let items = present(comments, &cards, viewer.as_ref(), &visibility, &likes, &Links::new(&app)?);
     query.page(&app, &list, items, next.as_deref())
 }
 
-/// Comment on a post, or reply to a comment. Replies are one level deep.
+/// Create a comment
+///
+/// On a post, or a reply to a comment. Replies are one level deep.
 #[utoipa::path(
     post, path = "/posts/{id}/comments", tag = "comments", security(("bearer" = [])), request_body = PostText, extensions(("x-limit" = json!("comment"))),
     params(PostPath, ("Idempotency-Key" = Option<String>, Header, description = "The same key and body create once")),
@@ -89,29 +93,29 @@ pub(crate) async fn create_comment(
     request: Idempotent<PostText>,
 ) -> Result<Response> {
     let me = Some(bearer.id());
-    let (viewer, seen, mentions, author, on) = futures::try_join!(
+    let (viewer, replayed, mentions, author, on) = futures::try_join!(
         bearer.acting(&app, Action::Comment),
-        request.seen(&app, me),
+        request.replay(&app, me),
         mentions(&app, Some(&request.body.content)),
-        store::cards::own(&app, bearer.id()),
-        store::posts::shown(&app, id, read_by(me, id)),
+        store::user_cards::own(&app, bearer.id()),
+        store::posts::get_visible(&app, id, read_by(me, id)),
     )?;
-    if let Some(answer) = seen {
+    if let Some(answer) = replayed {
         return Ok(answer);
     }
     on.ok_or_else(Error::not_found)?;
-    let subjects = rules::of_post(id).chain(rules::mentioned(&mentions).map(Subject::from));
-    let sight = rules::sight(&app, Some(&viewer), subjects.collect::<Vec<_>>()).await?;
-    sight.sees_post(id).then_some(()).ok_or_else(Error::not_found)?;
+    let subjects = visibility::of_post(id).chain(visibility::mentioned(&mentions).map(ContentOwner::from));
+    let visibility = visibility::load(&app, Some(&viewer), subjects.collect::<Vec<_>>()).await?;
+    visibility.can_see_post(id).then_some(()).ok_or_else(Error::not_found)?;
     let id = id.comment(new_ulid(app.now()), bearer.id()).ok_or_else(too_deep)?;
-    let comment = Post::new(id, Draft::text(&request.body.content, sight.named(mentions)));
-    let view = PostView::new(comment.clone(), &author, &sight, Own::default(), &Links::new(&app)?);
+    let comment = Post::new(id, Draft::text(&request.body.content, visibility.visible_mentions(mentions)));
+    let view = PostView::new(comment.clone(), &author, &visibility, Own::default(), &Links::new(&app)?);
     let created = Created::new(format!("/posts/{id}"), &view)?;
-    let made = store::comments::create(&app, &comment, request.keep(&app, me, &created)?).await;
+    let made = store::comments::create(&app, &comment, request.store(&app, me, &created)?).await;
     request.answer(&app, bearer.id(), made.map(|()| created)).await
 }
 
-/// How a post is read to see whether it is there: strongly by whoever may have deleted it.
+/// How a post is read to see whether it is there: strongly by those who may have deleted it.
 fn read_by(reader: Option<UserId>, id: PostId) -> Read {
     if reader.is_some_and(|reader| id.authors().contains(&reader)) { Read::Strong } else { Read::Confirmed }
 }
@@ -121,7 +125,9 @@ fn too_deep() -> Error {
     Error::invalid(vec![FieldError::new("id", "too_deep", detail)])
 }
 
-/// Edit a comment of mine. The same as `PATCH /posts/{id}` with its id.
+/// Edit a comment
+///
+/// Same as `PATCH /posts/{id}` with its id.
 #[utoipa::path(
     patch, path = "/posts/{id}/comments/{comment_id}", tag = "comments", params(CommentPath, ("If-Match" = Option<String>, Header, description = "The `ETag` the edit was made from")),
     security(("bearer" = [])), request_body = PostText,
@@ -142,7 +148,9 @@ pub(crate) async fn update_comment(
     edits::update_post(state, bearer, path.comment()?, if_match, body).await
 }
 
-/// Delete a comment of mine, one below a post of mine, or one in a group that I moderate. The same as `DELETE /posts/{id}` with its id.
+/// Delete a comment
+///
+/// One of mine, one below a post of mine, or one in a group that I moderate. Same as `DELETE /posts/{id}` with its id.
 #[utoipa::path(
     delete, path = "/posts/{id}/comments/{comment_id}", tag = "comments", params(CommentPath, ("If-Match" = Option<String>, Header, description = "The `ETag` last seen")),
     security(("bearer" = [])), extensions(("x-limit" = json!("post")), ("x-problems" = json!("forbidden"))),

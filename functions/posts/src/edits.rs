@@ -14,7 +14,7 @@ use shared::models::post::{Content, Draft, Mention};
 use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::{Own, PostView};
-use shared::{App, rules, store, views};
+use shared::{App, store, views, visibility};
 
 /// Changes to a post; what is absent stays.
 #[derive(utoipa::ToSchema)]
@@ -104,7 +104,7 @@ impl FromFields for PostPatch {
     }
 }
 
-/// Edit a post of mine.
+/// Edit a post
 ///
 /// What it says and what is attached to it; pictures that are left out of `media_ids` are removed. An edit that changes
 /// nothing leaves all as it is, `edited_at` included.
@@ -129,30 +129,32 @@ pub(crate) async fn update_post(
     let target = target(&app, &bearer, id, &if_match, &allowed, false);
     let named = mentions(&app, body.content.set());
     let ((viewer, post), mentions, own) = try_join3(target, named, own).await?;
-    let sight = rules::require(&app, Some(&viewer), rules::of_post(id)).await?;
+    let visibility = visibility::ensure_visible(&app, Some(&viewer), visibility::of_post(id)).await?;
     body.fits(id)?;
     let media = body.media(&app, id.author, &post.content, &post.media).await?;
     let before = media.len();
     let media = with_files(&app, bearer.id(), media, &body.image).await?;
-    let came: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
-    let sight = sight.and(&app, rules::mentioned(&mentions));
-    let (author, sight) = try_join(store::cards::own(&app, id.author), sight).await?;
-    let draft = body.draft(Draft::of(&post), sight.named(mentions), media);
+    let uploaded: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
+    let visibility = visibility.and(&app, visibility::mentioned(&mentions));
+    let (author, visibility) = try_join(store::user_cards::own(&app, id.author), visibility).await?;
+    let draft = body.draft(Draft::of(&post), visibility.visible_mentions(mentions), media);
     let edited = match draft == Draft::of(&post) {
         true => post,
         false => {
             let edited = store::posts::edit(&app, &post, draft).await;
             if !matches!(edited, Ok(Some(_))) {
-                remove_unused(&app, &came).await?;
+                remove_unused(&app, &uploaded).await?;
             }
             edited?.ok_or_else(meanwhile)?
         }
     };
     let own = Own::new(Some(&viewer), id, own);
-    Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, &sight, own, &Links::new(&app)?) })
+    Ok(Tagged { version: edited.ver, view: PostView::new(edited, &author, &visibility, own, &Links::new(&app)?) })
 }
 
-/// Edit a post of mine. The same as `PATCH /posts/{id}`.
+/// Edit a post (alias)
+///
+/// Same as `PATCH /posts/{id}`.
 #[utoipa::path(
     put, path = "/posts/{id}", tag = "posts", params(PostPath, ("If-Match" = Option<String>, Header, description = "The `ETag` the edit was made from")),
     security(("bearer" = [])), request_body(content((PostPatch = "application/json", example = json!({"content": "High tide. #mudflats"})), (PostPatch = "multipart/form-data"))),

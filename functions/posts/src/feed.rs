@@ -8,6 +8,8 @@ use shared::views::post::PostView;
 use shared::views::suggestions::SuggestionView;
 use shared::{App, views};
 
+/// List my feed
+///
 /// Posts by those I follow, newest first.
 ///
 /// With `after`, what is newer than that post, newest first; `next_cursor` then leads towards it.
@@ -19,7 +21,9 @@ pub(crate) async fn get_feed(State(app): State<App>, bearer: Bearer, query: Page
     feed::page(&app, &bearer, &query).await
 }
 
-/// Whom to follow, best first, each with its reason. The same as `GET /users/suggestions`.
+/// List suggested users (alias)
+///
+/// Same as `GET /users/suggestions`.
 #[utoipa::path(
     get, path = "/posts/suggestions", tag = "graph", params(PageParams), security(("bearer" = [])),
     responses((status = 200, description = "A page", body = Page<SuggestionView>, example = json!({"items": [views::suggestions::example()], "next_cursor": null})))

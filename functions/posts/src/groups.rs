@@ -11,9 +11,11 @@ use shared::http::{Bearer, Page, PageParams, PageQuery};
 use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::{PostView, ids, present};
-use shared::{App, rules, store, views};
+use shared::{App, store, views, visibility};
 
-/// What is shared in a group, newest first; of a private one for its members alone.
+/// List a group's posts
+///
+/// Newest first; of a private group for its members alone.
 ///
 /// A page may come out short, for it leaves out whom I block or who blocks me; its owners and moderators see all, with
 /// `blocked` where that is so.
@@ -32,21 +34,23 @@ pub(crate) async fn list_group_posts(
     // Strongly, for one may have written some.
     let found = store::posts::in_group(&app, id, query.limit, after.as_deref(), Read::Strong);
     let (viewer, (found, next)) = try_join(bearer.viewer(&app), found).await?;
-    let sight = rules::require(&app, Some(&viewer), [id]).await?.in_place();
+    let visibility = visibility::ensure_visible(&app, Some(&viewer), [id]).await?.in_place();
     let shown = ids(&found);
-    let (group, likes, cards, sight) = try_join4(
+    let (group, likes, cards, visibility) = try_join4(
         store::groups::get(&app, id, Read::Strong),
         store::likes::among(&app, viewer.id, &shown),
-        store::cards::load(&app, shown.iter().map(|post| post.author)),
-        sight.and(&app, rules::of_posts(&found)),
+        store::user_cards::load(&app, shown.iter().map(|post| post.author)),
+        visibility.and(&app, visibility::of_posts(&found)),
     )
     .await?;
     group.ok_or_else(Error::not_found)?;
-    let items = present(found, &cards, Some(&viewer), &sight, &likes, &Links::new(&app)?);
+    let items = present(found, &cards, Some(&viewer), &visibility, &likes, &Links::new(&app)?);
     query.page(&app, &list, items, next.as_deref())
 }
 
-/// Share something in a group that I am a member of. The same as `POST /posts` with its `group_id`.
+/// Create a post in a group
+///
+/// Same as `POST /posts` with its `group_id`; for members.
 ///
 /// It reaches the feeds of those members who follow me, and stands in no list but the group's: neither among my posts nor
 /// in their count, and from a private group in no search.

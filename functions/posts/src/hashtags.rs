@@ -17,7 +17,7 @@ pub(crate) struct TrendView {
     /// Authors who have used it within a day.
     #[schema(example = 12)]
     authors_count: u64,
-    /// The same, each weighing half after six hours.
+    /// Those authors, each weighing half after six hours.
     #[schema(example = 7.5)]
     score: f64,
 }
@@ -35,7 +35,9 @@ pub(crate) struct Trending {
     items: Vec<TrendView>,
 }
 
-/// The hashtags used most lately, at most 50.
+/// List trending hashtags
+///
+/// Those used most lately, at most 50.
 ///
 /// Counted anew every five minutes. An author counts once per hashtag and day, in posts, not in comments, and weighs half
 /// after six hours; a hashtag of fewer than three authors is left out.

@@ -5,7 +5,7 @@ use futures::future::{try_join, try_join3};
 use serde::Serialize;
 use shared::error::{Error, Result};
 use shared::http::extract::{Path, PostPath};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader, View};
 use shared::ids::{PostId, UserId};
 use shared::models::activity::ActivityType;
@@ -16,7 +16,7 @@ use shared::table::design::key;
 use shared::views::media::Links;
 use shared::views::post::{PostView, present};
 use shared::views::user::{UserCard, cards};
-use shared::{App, rules, store, views};
+use shared::{App, store, views, visibility};
 use std::collections::HashMap;
 
 /// How I stand to a post now.
@@ -30,15 +30,15 @@ pub(crate) struct LikeState {
 
 impl LikeState {
     fn new(post: &Post, own: Option<Edge>) -> View<Self> {
-        View(Self { liked: own.is_some_and(Edge::stands), likes_count: with_own(post.likes, own) })
+        View(Self { liked: own.is_some_and(Edge::is_active), likes_count: with_own(post.likes, own) })
     }
 }
 
 /// The session, the limit and the post, all at once.
 async fn target(app: &App, bearer: &Bearer, id: PostId) -> Result<Post> {
-    let post = store::posts::shown(app, id, Read::Strong);
+    let post = store::posts::get_visible(app, id, Read::Strong);
     let (viewer, post) = try_join(bearer.acting(app, Action::Like), post).await?;
-    rules::require(app, Some(&viewer), rules::of_post(id)).await?;
+    visibility::ensure_visible(app, Some(&viewer), visibility::of_post(id)).await?;
     post.map(|(post, _)| post).ok_or_else(Error::not_found)
 }
 
@@ -47,7 +47,9 @@ async fn set(app: &App, bearer: &Bearer, id: PostId, liked: bool) -> Result<View
     Ok(LikeState::new(&post, store::likes::set(app, bearer.id(), id, liked).await?))
 }
 
-/// Like a post. Doing it twice is the same as once.
+/// Like a post
+///
+/// Idempotent.
 #[utoipa::path(
     post, path = "/posts/{id}/like", tag = "posts", params(PostPath), security(("bearer" = [])), extensions(("x-limit" = json!("like"))),
     responses((status = 200, description = "Liked", body = LikeState, example = json!({"liked": true, "likes_count": 4})))
@@ -60,7 +62,9 @@ pub(crate) async fn like_post(
     set(&app, &bearer, path.id, true).await
 }
 
-/// Take a like back. Doing it twice is the same as once.
+/// Unlike a post
+///
+/// Idempotent.
 #[utoipa::path(
     delete, path = "/posts/{id}/like", tag = "posts", params(PostPath), security(("bearer" = [])), extensions(("x-limit" = json!("like"))),
     responses((status = 200, description = "Not liked", body = LikeState, example = json!({"liked": false, "likes_count": 3})))
@@ -73,7 +77,9 @@ pub(crate) async fn unlike_post(
     set(&app, &bearer, path.id, false).await
 }
 
-/// Take a like back. The same as `DELETE /posts/{id}/like`.
+/// Unlike a post (alias)
+///
+/// Same as `DELETE /posts/{id}/like`.
 #[utoipa::path(
     post, path = "/posts/{id}/unlike", tag = "posts", params(PostPath), security(("bearer" = [])), extensions(("x-limit" = json!("like"))),
     responses((status = 200, description = "Not liked", body = LikeState, example = json!({"liked": false, "likes_count": 3})))
@@ -86,7 +92,9 @@ pub(crate) async fn unlike_post_by_post(
     unlike_post(state, bearer, path).await
 }
 
-/// Like a post, or take the like back when I like it already.
+/// Toggle a like
+///
+/// Likes the post, or takes the like back where there is one.
 #[utoipa::path(
     post, path = "/posts/like/{id}", tag = "posts", params(PostPath), security(("bearer" = [])), extensions(("x-limit" = json!("like"))),
     responses((status = 200, description = "Flipped", body = LikeState, example = json!({"liked": true, "likes_count": 4})))
@@ -104,7 +112,9 @@ pub(crate) async fn toggle_like(
     Ok(LikeState::new(&post, store::likes::set(&app, bearer.id(), id, !liked).await?))
 }
 
-/// Who likes a post, newest first.
+/// List who likes a post
+///
+/// Newest first.
 #[utoipa::path(
     get, path = "/posts/{id}/likes", tag = "posts", params(PostPath, PageParams), security(("bearer" = [])),
     extensions(("x-public-reading" = json!(true))),
@@ -119,18 +129,20 @@ pub(crate) async fn list_likes(
     let list = format!("likes of {id}");
     let after = query.after(&app, &list)?;
     let (post, rows) = (
-        store::posts::shown(&app, id, Read::Confirmed),
+        store::posts::get_visible(&app, id, Read::Confirmed),
         store::likes::of_post(&app, id, query.limit, after.as_deref(), Read::Eventual),
     );
     let (viewer, post, rows) = try_join3(reader.viewer(&app), post, rows).await?;
     post.ok_or_else(Error::not_found)?;
-    rules::require_in_place(&app, viewer.as_ref(), id).await?;
+    visibility::ensure_visible_in_place(&app, viewer.as_ref(), id).await?;
     let ids: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();
     let items = cards(&app, viewer.as_ref(), &ids).await?;
     query.page(&app, &list, items, rows.next.as_deref())
 }
 
-/// Posts I like, by their own time, newest first.
+/// List the posts I like
+///
+/// By their own time, newest first.
 #[utoipa::path(
     get, path = "/posts/liked", tag = "posts", params(PageParams), security(("bearer" = [])),
     responses((status = 200, description = "A page", body = Page<PostView>, example = json!({"items": [views::post::example()], "next_cursor": null})))
@@ -146,9 +158,9 @@ pub(crate) async fn list_liked_posts(
     let (viewer, (liked, next)) = try_join(bearer.viewer(&app), liked).await?;
     let own: HashMap<PostId, Edge> = liked.iter().copied().collect();
     let ids: Vec<PostId> = liked.into_iter().map(|(post, _)| post).collect();
-    let authors_of = store::cards::load(&app, ids.iter().map(|post| post.author));
+    let authors_of = store::user_cards::load(&app, ids.iter().map(|post| post.author));
     let (posts, authors) = try_join(store::posts::load(&app, &ids, Some(bearer.id())), authors_of).await?;
-    let sight = rules::sight(&app, Some(&viewer), rules::of_posts(&posts)).await?;
-    let items = present(posts, &authors, Some(&viewer), &sight, &own, &Links::new(&app)?);
+    let visibility = visibility::load(&app, Some(&viewer), visibility::of_posts(&posts)).await?;
+    let items = present(posts, &authors, Some(&viewer), &visibility, &own, &Links::new(&app)?);
     query.page(&app, &list, items, next.as_deref())
 }

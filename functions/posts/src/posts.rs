@@ -1,6 +1,6 @@
 //! Writing and reading posts.
 
-use crate::analytics::Reading;
+use crate::analytics::ViewEvent;
 use axum::extract::State;
 use axum::response::Response;
 use futures::future::try_join;
@@ -11,7 +11,7 @@ use shared::error::{Error, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{Path, PostPath};
 use shared::http::idempotency::{Created, Idempotent};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, Reader};
 use shared::ids::{GroupId, MediaId, PostId, ScheduledId, UserId, new_ulid};
 use shared::models::fields::{Fields, Forms, FromFields, Upload};
@@ -20,13 +20,13 @@ use shared::models::post::{Content, Draft, Mention, Post};
 use shared::models::scheduled::{PublishAt, Scheduled};
 use shared::models::user::Profile;
 use shared::models::viewer::Viewer;
-use shared::rules::Sight;
-use shared::store::posts::NotMade;
+use shared::store::creation::CreateError;
 use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::{Own, PostView};
 use shared::views::scheduled::ScheduledView;
-use shared::{App, rules, store, uploads, views};
+use shared::visibility::Visibility;
+use shared::{App, store, uploads, views, visibility};
 
 /// A new post: text, or media, or both.
 #[derive(utoipa::ToSchema)]
@@ -103,7 +103,7 @@ impl FromFields for PostText {
     }
 }
 
-/// Who of those a text names exists.
+/// The existing users that a text names.
 pub(crate) async fn mentions(app: &App, content: Option<&Content>) -> Result<Vec<Mention>> {
     let names = content.map(Content::mentioned).unwrap_or_default();
     if names.is_empty() {
@@ -113,7 +113,7 @@ pub(crate) async fn mentions(app: &App, content: Option<&Content>) -> Result<Vec
     Ok(names.into_iter().zip(ids).filter_map(|(username, id)| Some(Mention { id: id?, username })).collect())
 }
 
-/// Write a post, or have one wait for its time.
+/// Create or schedule a post
 ///
 /// With a `publish_at` it waits: the answer has an id that starts with `sch_`, and the post appears within 90 s of that
 /// time, with an id of its own.
@@ -135,7 +135,7 @@ pub(crate) async fn create_post(
     create(&app, &bearer, &request, group).await
 }
 
-/// The same, in a group or in none.
+/// Creates or schedules a post, in a group or in none.
 pub(crate) async fn create(
     app: &App,
     bearer: &Bearer,
@@ -144,19 +144,19 @@ pub(crate) async fn create(
 ) -> Result<Response> {
     let me = Some(bearer.id());
     let NewPost { content, media_ids, .. } = &request.body;
-    let (viewer, kept, mentions, media, author, stands) = futures::try_join!(
+    let (viewer, kept, mentions, media, author, is_active) = futures::try_join!(
         bearer.acting(app, Action::Post),
-        request.seen(app, me),
+        request.replay(app, me),
         mentions(app, content.as_ref()),
         attachable(app, bearer.id(), &media_ids.0),
-        store::cards::own(app, bearer.id()),
-        group_stands(app, group),
+        store::user_cards::own(app, bearer.id()),
+        group_is_active(app, group),
     )?;
     if let Some(answer) = kept {
         return Ok(answer);
     }
     if let Some(group) = group {
-        may_share(app, &viewer, group, stands).await?;
+        may_share(app, &viewer, group, is_active).await?;
     }
     // Not before: an answer that is kept holds when its time has come, too.
     let publish_at = request.body.publish_at.map(|at| at.checked(app.now())).transpose();
@@ -164,21 +164,21 @@ pub(crate) async fn create(
     let media = media?;
     let before = media.len();
     let media = with_files(app, bearer.id(), media, &request.body.image).await?;
-    let came: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
-    let sight = rules::sight(app, Some(&viewer), rules::mentioned(&mentions)).await?;
-    let draft = Draft::new(content.as_ref(), sight.named(mentions), media);
+    let uploaded: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
+    let visibility = visibility::load(app, Some(&viewer), visibility::mentioned(&mentions)).await?;
+    let draft = Draft::new(content.as_ref(), visibility.visible_mentions(mentions), media);
     let made = match publish_at {
         Some(at) => schedule(app, request, &viewer, draft, at).await,
         None => publish(app, request, &viewer, group, draft, &author).await,
     };
     if made.is_err() {
-        remove_unused(app, &came).await?;
+        remove_unused(app, &uploaded).await?;
     }
     request.answer(app, bearer.id(), made).await
 }
 
 /// Whether the group that a post is to be shared in is there.
-async fn group_stands(app: &App, group: Option<GroupId>) -> Result<bool> {
+async fn group_is_active(app: &App, group: Option<GroupId>) -> Result<bool> {
     match group {
         Some(group) => Ok(store::groups::get(app, group, Read::Strong).await?.is_some()),
         None => Ok(true),
@@ -186,10 +186,10 @@ async fn group_stands(app: &App, group: Option<GroupId>) -> Result<bool> {
 }
 
 /// Members alone share something in a group; of a private one others learn nothing.
-async fn may_share(app: &App, viewer: &Viewer, group: GroupId, stands: bool) -> Result<()> {
-    let sight = rules::require(app, Some(viewer), [group]).await?;
-    match sight.role_in(group) {
-        _ if !stands => Err(Error::not_found()),
+async fn may_share(app: &App, viewer: &Viewer, group: GroupId, is_active: bool) -> Result<()> {
+    let visibility = visibility::ensure_visible(app, Some(viewer), [group]).await?;
+    match visibility.role_in(group) {
+        _ if !is_active => Err(Error::not_found()),
         None => Err(Error::forbidden("Join the group first: only its members share something there.")),
         Some(_) => Ok(()),
     }
@@ -224,8 +224,8 @@ pub(crate) async fn with_files(
         match file.keep(app, owner).await {
             Ok(kept) => media.extend(kept.attached()),
             Err(error) => {
-                let came: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
-                remove_unused(app, &came).await?;
+                let uploaded: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
+                remove_unused(app, &uploaded).await?;
                 return Err(error);
             }
         }
@@ -234,9 +234,9 @@ pub(crate) async fn with_files(
 }
 
 /// Removes what came with a request that made nothing of it.
-pub(crate) async fn remove_unused(app: &App, came: &[MediaId]) -> Result<()> {
-    for id in came {
-        store::media::remove_loose(app, *id).await?;
+pub(crate) async fn remove_unused(app: &App, uploaded: &[MediaId]) -> Result<()> {
+    for id in uploaded {
+        store::media::remove_unattached(app, *id).await?;
     }
     Ok(())
 }
@@ -248,12 +248,12 @@ async fn publish(
     group: Option<GroupId>,
     draft: Draft,
     author: &Profile,
-) -> Result<Created, NotMade> {
+) -> Result<Created, CreateError> {
     let post = Post::new(PostId::shared_in(group, new_ulid(app.now()), viewer.id), draft);
-    let view = PostView::new(post.clone(), author, &Sight::default(), Own::default(), &Links::new(app)?);
+    let view = PostView::new(post.clone(), author, &Visibility::default(), Own::default(), &Links::new(app)?);
     let view = MadePost::Post(Box::new(view));
     let created = Created::new(format!("/posts/{}", post.id), &view)?;
-    store::posts::create(app, &post, request.keep(app, Some(viewer.id), &created)?).await.map(|()| created)
+    store::posts::create(app, &post, request.store(app, Some(viewer.id), &created)?).await.map(|()| created)
 }
 
 async fn schedule(
@@ -262,17 +262,17 @@ async fn schedule(
     viewer: &Viewer,
     draft: Draft,
     at: Timestamp,
-) -> Result<Created, NotMade> {
+) -> Result<Created, CreateError> {
     let me = viewer.id;
     let waiting = Scheduled::new(ScheduledId::new(app.now()), draft, at);
     let view = MadePost::Scheduled(Box::new(ScheduledView::new(waiting.clone(), &Links::new(app)?)));
     let created = Created::new(format!("/posts/scheduled/{}", waiting.id), &view)?;
-    store::scheduled::create(app, me, &waiting, request.keep(app, Some(me), &created)?).await.map(|()| created)
+    store::scheduled::create(app, me, &waiting, request.store(app, Some(me), &created)?).await.map(|()| created)
 }
 
-/// One post.
+/// Get a post
 ///
-/// Whoever reads it counts as a viewer of it, once an hour; its author does not.
+/// Each viewer counts once an hour; the author does not.
 #[utoipa::path(
     get, path = "/posts/{id}", tag = "posts", params(PostPath), security(("bearer" = [])),
     extensions(("x-public-reading" = json!(true)), ("x-etag" = json!(true))),
@@ -281,30 +281,30 @@ async fn schedule(
 pub(crate) async fn get_post(
     State(app): State<App>,
     reader: Reader,
-    reading: Reading,
+    view: ViewEvent,
     Path(PostPath { id }): Path<PostPath>,
 ) -> Result<Tagged<PostView>> {
-    // Strongly for whoever may have liked it: once the like is counted, nothing else puts it into the count.
+    // Strongly for a viewer who may have liked it: once the like is counted, nothing else puts it into the count.
     let shown = async {
         match reader.id() {
-            Some(me) => store::posts::shown_to(&app, id, me).await,
-            None => Ok((store::posts::shown(&app, id, Read::Confirmed).await?, None)),
+            Some(me) => store::posts::get_visible_to(&app, id, me).await,
+            None => Ok((store::posts::get_visible(&app, id, Read::Confirmed).await?, None)),
         }
     };
     // What is shared among members alone is viewed by nobody else, which is known later.
-    let viewed = async { if id.is_open() { reading.viewed(&app, id, reader.id()).await } else { Ok(()) } };
+    let viewed = async { if id.is_open() { view.record(&app, id, reader.id()).await } else { Ok(()) } };
     let (viewer, (post, own), ()) = futures::try_join!(reader.viewer(&app), shown, viewed)?;
     let (post, author) = post.ok_or_else(Error::not_found)?;
-    let sight = rules::require_in_place(&app, viewer.as_ref(), id).await?;
+    let visibility = visibility::ensure_visible_in_place(&app, viewer.as_ref(), id).await?;
     if !id.is_open() {
-        reading.viewed(&app, id, reader.id()).await?;
+        view.record(&app, id, reader.id()).await?;
     }
-    let sight = sight.and(&app, rules::mentioned(&post.mentions)).await?;
+    let visibility = visibility.and(&app, visibility::mentioned(&post.mentions)).await?;
     let own = Own::new(viewer.as_ref(), id, own);
-    Ok(Tagged { version: post.ver, view: PostView::new(post, &author, &sight, own, &Links::new(&app)?) })
+    Ok(Tagged { version: post.ver, view: PostView::new(post, &author, &visibility, own, &Links::new(&app)?) })
 }
 
-/// The post, read strongly, to be changed by whoever of its authors is `allowed` to, or moderates its group.
+/// The post, read strongly, to be changed by those of its authors who are `allowed` to, or by a moderator of its group.
 pub(crate) async fn target(
     app: &App,
     bearer: &Bearer,
@@ -317,8 +317,8 @@ pub(crate) async fn target(
     let (viewer, post) = try_join(bearer.acting(app, Action::Post), post).await?;
     let post = post.ok_or_else(Error::not_found)?;
     if !allowed.contains(&bearer.id()) {
-        let sight = rules::require_in_place(app, Some(&viewer), id).await?;
-        let role = id.group().and_then(|group| sight.role_in(group)).filter(|role| role.moderates());
+        let visibility = visibility::ensure_visible_in_place(app, Some(&viewer), id).await?;
+        let role = id.group().and_then(|group| visibility.role_in(group)).filter(|role| role.moderates());
         if !moderated || role.is_none() {
             return Err(Error::forbidden(
                 "Only its author may change a post, or delete it, or the author of what it is a comment on; or who moderates its group, delete it.",
@@ -333,7 +333,9 @@ pub(crate) fn meanwhile() -> Error {
     Error::new(Kind::PreconditionFailed).detail("It was changed at the same moment.")
 }
 
-/// Delete a post of mine, or a comment below one; or what is shared in a group that I moderate.
+/// Delete a post
+///
+/// One of mine, a comment below one, or what is shared in a group that I moderate.
 #[utoipa::path(
     delete, path = "/posts/{id}", tag = "posts", params(PostPath, ("If-Match" = Option<String>, Header, description = "The `ETag` last seen")),
     security(("bearer" = [])), extensions(("x-limit" = json!("post")), ("x-problems" = json!("forbidden"))),
@@ -361,7 +363,9 @@ pub(crate) async fn delete_post(
     }
 }
 
-/// My own posts, newest first.
+/// List my posts
+///
+/// Newest first.
 #[utoipa::path(
     get, path = "/tweets", tag = "posts", params(PageParams), security(("bearer" = [])),
     responses((status = 200, description = "A page", body = Page<PostView>, example = json!({"items": [views::post::example()], "next_cursor": null})))

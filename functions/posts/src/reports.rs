@@ -8,13 +8,13 @@ use serde::Serialize;
 use shared::error::{Error, FieldError, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{Json, Path, PostPath};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, View};
 use shared::ids::{PostId, ReportId, UserId};
 use shared::models::fields::{Fields, FromFields};
 use shared::models::report::{Decision, Details, Outcome, Reason, Report, ReportAction, ReportStatus};
 use shared::table::Read;
-use shared::{App, rules, store};
+use shared::{App, store, visibility};
 
 /// Why a post is reported.
 #[derive(utoipa::ToSchema)]
@@ -40,7 +40,9 @@ pub(crate) struct ReportReceived {
     detail: &'static str,
 }
 
-/// Report a post or a comment.
+/// Report a post
+///
+/// Or a comment.
 ///
 /// Once per person and post: doing it again answers the same and adds nothing. Its author never learns who did.
 #[utoipa::path(
@@ -57,10 +59,10 @@ pub(crate) async fn report_post(
 ) -> Result<Response> {
     let NewReport { reason, details } =
         body.map_or(NewReport { reason: Reason::Other, details: None }, |Json(body)| body);
-    let post = store::posts::shown(&app, id, Read::Confirmed);
+    let post = store::posts::get_visible(&app, id, Read::Confirmed);
     let (viewer, post) = try_join(bearer.acting(&app, Action::Report), post).await?;
     let (post, _) = post.ok_or_else(Error::not_found)?;
-    rules::require_in_place(&app, Some(&viewer), id).await?;
+    visibility::ensure_visible_in_place(&app, Some(&viewer), id).await?;
     if id.author == bearer.id() {
         return Err(Error::invalid(vec![FieldError::new("id", "oneself", "You can't report yourself.")]));
     }
@@ -146,7 +148,9 @@ pub(crate) struct ReportPath {
     id: ReportId,
 }
 
-/// Reports, newest first; for moderators.
+/// List reports
+///
+/// Newest first; for moderators.
 ///
 /// Without a `status` those that are open. Reports of one's own posts are for other moderators.
 #[utoipa::path(
@@ -175,12 +179,14 @@ fn status(query: &PageQuery) -> Result<ReportStatus> {
     query.param("status").map_or(Ok(ReportStatus::Open), named)
 }
 
-/// Whoever is reported learns nothing of it, a moderator no more than others.
+/// The reported user learns nothing of it, a moderator no more than others.
 fn is_for(report: &Report, moderator: UserId) -> bool {
     report.post.author != moderator
 }
 
-/// One report; for moderators.
+/// Get a report
+///
+/// For moderators.
 #[utoipa::path(
     get, path = "/reports/{id}", tag = "moderation", params(ReportPath), security(("bearer" = [])),
     extensions(("x-problems" = json!("forbidden")), ("x-etag" = json!(true))),
@@ -221,7 +227,9 @@ impl FromFields for ReportPatch {
     }
 }
 
-/// Dismiss or resolve a report; for moderators.
+/// Resolve or dismiss a report
+///
+/// For moderators.
 ///
 /// `remove_post` deletes the post as its author would. `suspend_author` ends the author's sessions and hides the account
 /// and all it wrote; `reinstate_author`, on a report that was resolved so, takes that back. Of two moderators at once one

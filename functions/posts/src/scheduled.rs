@@ -8,15 +8,15 @@ use http::StatusCode;
 use shared::error::{Error, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{Json, Path};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery};
 use shared::ids::{MediaId, ScheduledId};
 use shared::models::fields::{Fields, Forms, FromFields};
 use shared::models::scheduled::{PublishAt, Scheduled};
 use shared::models::viewer::Viewer;
-use shared::rules;
 use shared::views::media::Links;
 use shared::views::scheduled::{ScheduledView, example};
+use shared::visibility;
 use shared::{App, store};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -63,7 +63,9 @@ pub(crate) struct ScheduledPath {
     id: ScheduledId,
 }
 
-/// My posts that wait for their time, newest first.
+/// List my scheduled posts
+///
+/// Newest first.
 #[utoipa::path(
     get, path = "/posts/scheduled", tag = "posts", params(PageParams), security(("bearer" = [])),
     responses((status = 200, description = "A page", body = Page<ScheduledView>, example = json!({"items": [example()], "next_cursor": null})))
@@ -82,7 +84,9 @@ pub(crate) async fn list_scheduled(
     query.page(&app, &list, items, next.as_deref())
 }
 
-/// A post of mine that waits for its time, or lately did.
+/// Get a scheduled post
+///
+/// One of mine that waits for its time, or was published lately.
 #[utoipa::path(
     get, path = "/posts/scheduled/{id}", tag = "posts", params(ScheduledPath), security(("bearer" = [])), extensions(("x-etag" = json!(true))),
     responses((status = 200, description = "The scheduled post", body = ScheduledView, example = json!(example())))
@@ -126,7 +130,9 @@ async fn refused(app: &App, bearer: &Bearer, id: ScheduledId) -> Result<Error> {
     })
 }
 
-/// Change what waits, or when it is due.
+/// Update a scheduled post
+///
+/// Its content, or when it is due.
 #[utoipa::path(
     patch, path = "/posts/scheduled/{id}", tag = "posts", params(ScheduledPath, ("If-Match" = Option<String>, Header, description = "The `ETag` the edit was made from")),
     security(("bearer" = [])), request_body(content((ScheduledPatch = "application/json", example = json!({"content": "High tide. #mudflats"})), (ScheduledPatch = "multipart/form-data"))),
@@ -147,19 +153,19 @@ pub(crate) async fn update_scheduled(
     let at = at.map_err(|error| Error::invalid(vec![error]))?;
     let named = mentions(&app, body.post.content.set());
     let ((viewer, old), mentions) = try_join(waiting(&app, &bearer, id, &if_match), named).await?;
-    let sight = rules::sight(&app, Some(&viewer), rules::mentioned(&mentions)).await?;
+    let visibility = visibility::load(&app, Some(&viewer), visibility::mentioned(&mentions)).await?;
     let media = body.post.media(&app, bearer.id(), &old.draft.content, &old.draft.media).await?;
     let before = media.len();
     let media = with_files(&app, bearer.id(), media, &body.post.image).await?;
-    let came: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
-    let draft = body.post.draft(old.draft.clone(), sight.named(mentions), media);
+    let uploaded: Vec<MediaId> = media.iter().skip(before).map(|one| one.id).collect();
+    let draft = body.post.draft(old.draft.clone(), visibility.visible_mentions(mentions), media);
     let new = Scheduled { draft, at: at.unwrap_or(old.at), ver: old.ver + 1, ..old.clone() };
     if (&new.draft, new.at) == (&old.draft, old.at) {
         return tagged(&app, old);
     }
     let edited = store::scheduled::edit(&app, bearer.id(), &old, &new).await;
     if !matches!(edited, Ok(true)) {
-        remove_unused(&app, &came).await?;
+        remove_unused(&app, &uploaded).await?;
     }
     match edited? {
         true => tagged(&app, new),
@@ -167,7 +173,7 @@ pub(crate) async fn update_scheduled(
     }
 }
 
-/// Have it wait no longer.
+/// Cancel a scheduled post
 #[utoipa::path(
     delete, path = "/posts/scheduled/{id}", tag = "posts", params(ScheduledPath, ("If-Match" = Option<String>, Header, description = "The `ETag` last seen")),
     security(("bearer" = [])), extensions(("x-limit" = json!("post")), ("x-problems" = json!("already-published"))),

@@ -10,7 +10,7 @@ use shared::models::search::{self, Term};
 use shared::models::viewer::Viewer;
 use shared::views::media::Links;
 use shared::views::post::{PostView, present};
-use shared::{App, rules, store, views};
+use shared::{App, store, views, visibility};
 use std::collections::{BTreeSet, HashMap};
 
 /// What to look for, for the documentation; at least one of these.
@@ -33,6 +33,8 @@ pub(crate) struct SearchParams {
     author: Option<String>,
 }
 
+/// Search posts
+///
 /// Posts with all of these words, this hashtag and this author, newest first.
 ///
 /// Comments are not searched. A page may come out short, even empty, with a cursor: go on with it.
@@ -48,7 +50,7 @@ pub(crate) async fn search_posts(State(app): State<App>, reader: Reader, query: 
     let (mut wanted, author) = asked(&query)?;
     let author = async { OptionFuture::from(author.map(|user| resolve(&app, user, reader.id()))).await.transpose() };
     let (viewer, author) = try_join(reader.viewer(&app), author).await?;
-    rules::require(&app, viewer.as_ref(), author).await?;
+    visibility::ensure_visible(&app, viewer.as_ref(), author).await?;
     wanted.extend(author.map(Term::author));
     let list = format!("search for {wanted:?}");
     let after = query.after(&app, &list)?;
@@ -102,9 +104,9 @@ async fn hydrate(
             None => Ok(HashMap::new()),
         }
     };
-    let cards = store::cards::load(app, found.iter().map(|post| post.author));
+    let cards = store::user_cards::load(app, found.iter().map(|post| post.author));
     let (mut posts, likes, cards) = try_join3(posts, likes, cards).await?;
     posts.retain(|post| store::search::has(post, wanted));
-    let sight = rules::sight(app, viewer, rules::of_posts(&posts)).await?;
-    Ok(present(posts, &cards, viewer, &sight, &likes, &Links::new(app)?))
+    let visibility = visibility::load(app, viewer, visibility::of_posts(&posts)).await?;
+    Ok(present(posts, &cards, viewer, &visibility, &likes, &Links::new(app)?))
 }

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 use shared::App;
-use shared::backpressure::{PUBLISH_GRACE, PUBLISH_TIME};
 use shared::error::Result;
-use shared::store::scheduled::{self, Turn};
+use shared::limits::{PUBLISH_GRACE, PUBLISH_TIME};
+use shared::store::scheduled::{self, PublisherLease};
 use shared::table::design::key;
 use tokio::time::Instant;
 
@@ -15,30 +15,30 @@ pub struct Tick {}
 /// Publishes what is due by now, unless another run is at it.
 ///
 /// # Errors
-/// Unavailable: the next run goes on.
+/// The table does not answer; the next run continues.
 pub async fn handle(app: &App, _: Tick) -> Result<()> {
-    let Some(mut turn) = Turn::begin(app).await? else { return Ok(()) };
-    let ran = run(app, &mut turn).await;
+    let Some(mut lease) = PublisherLease::acquire(app).await? else { return Ok(()) };
+    let ran = run(app, &mut lease).await;
     match ran {
-        Ok(Some(from)) => turn.end(app, from).await,
+        Ok(Some(from)) => lease.finish(app, from).await,
         Ok(None) => Ok(()),
         Err(error) => {
-            turn.give_up(app).await?;
+            lease.release(app).await?;
             Err(error)
         }
     }
 }
 
 /// Answers the first hour in which something may be due from now on; None when this run was taken for dead.
-async fn run(app: &App, turn: &mut Turn) -> Result<Option<u64>> {
+async fn run(app: &App, lease: &mut PublisherLease) -> Result<Option<u64>> {
     let deadline = Instant::now() + PUBLISH_TIME;
     let now = key::hour(app.now());
     // The very first run finds nothing older than the hour before; a clock that was ahead is not believed.
-    let first = turn.hour.unwrap_or(now - 1).min(now);
+    let first = lease.hour.unwrap_or(now - 1).min(now);
     let (mut hour, mut from) = (first, first);
     while hour <= key::hour(app.now()) {
         let was_over = key::end_of(hour) + PUBLISH_GRACE < app.now();
-        match publish_hour(app, turn, hour, deadline).await? {
+        match publish_hour(app, lease, hour, deadline).await? {
             Hour::NotMine => return Ok(None),
             Hour::OutOfTime => break,
             // All before it is done with, too.
@@ -59,7 +59,7 @@ enum Hour {
     NotMine,
 }
 
-async fn publish_hour(app: &App, turn: &mut Turn, hour: u64, deadline: Instant) -> Result<Hour> {
+async fn publish_hour(app: &App, lease: &mut PublisherLease, hour: u64, deadline: Instant) -> Result<Hour> {
     let (mut found, mut after) = (Hour::Empty, None);
     loop {
         if Instant::now() > deadline {
@@ -67,10 +67,10 @@ async fn publish_hour(app: &App, turn: &mut Turn, hour: u64, deadline: Instant) 
         }
         let (due, next) = scheduled::due(app, hour, after.as_deref()).await?;
         if !due.is_empty() {
-            if !turn.go_on(app).await? {
+            if !lease.renew(app).await? {
                 return Ok(Hour::NotMine);
             }
-            turn.publish(app, due).await?;
+            lease.publish(app, due).await?;
             found = Hour::HadSome;
         }
         match next {

@@ -4,14 +4,14 @@ use crate::event::{Answer, Event};
 use shared::App;
 use shared::error::{Error, Result};
 use shared::http::Bearer;
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::models::socket::Channel;
 use shared::store::sockets;
 
 /// The subprotocol; in a browser the token is offered beside it, for a page can set no header.
 const PROTOCOL: &str = "perch";
 
-/// Lets a socket open: a token whose session stands, a page that may, and a place. The oldest makes room.
+/// Opens a socket: with a token of an active session, from an allowed origin, in a free place. The oldest makes room.
 pub(crate) async fn connect(app: &App, event: Event) -> Result<Answer> {
     let channel = Channel::named(&event.context.stage).ok_or_else(|| Error::internal("a stage of no channel"))?;
     if let Some(origin) = event.header("origin")

@@ -1,80 +1,80 @@
 //! What a pass goes through. Each page is read strongly where it can be, and is done again without harm.
 
-use crate::fate::{self, Found};
+use crate::actions::{self, Found};
 use futures::{StreamExt, TryStreamExt};
 use shared::App;
-use shared::backpressure::{REAP_PAGE, REAPED_AT_ONCE};
 use shared::clock::Timestamp;
 use shared::error::{Error, Result};
-use shared::http::limits::{Action, READ};
+use shared::http::rate_limits::{Action, READ};
 use shared::ids::UserId;
-use shared::jobs::{FilesJob, IndexJob, Job, ReapStep};
+use shared::jobs::{FilesJob, IndexJob, Job, PurgeStep};
+use shared::limits::{PURGE_PAGE, PURGED_AT_ONCE};
 use shared::models::report::ReportStatus;
-use shared::store::{deletions, follows, media, moderators, negatives, posts, reports, search};
+use shared::store::{deletions, follows, media, moderators, posts, relationships, reports, search};
 use shared::table::Read;
 use shared::table::design::key;
 
-pub(crate) const fn next(step: ReapStep) -> ReapStep {
+pub(crate) const fn next(step: PurgeStep) -> PurgeStep {
     match step {
-        ReapStep::Close => ReapStep::Posts,
-        ReapStep::Posts => ReapStep::Own,
-        ReapStep::Own => ReapStep::Followers,
-        ReapStep::Followers => ReapStep::Elsewhere,
-        ReapStep::Elsewhere => ReapStep::Told,
-        ReapStep::Told => ReapStep::Acts,
-        ReapStep::Acts => ReapStep::Timeline,
-        ReapStep::Timeline => ReapStep::Media,
-        ReapStep::Media => ReapStep::Mentions,
-        ReapStep::Mentions => ReapStep::Reports,
-        ReapStep::Reports => ReapStep::Moderation,
-        ReapStep::Moderation => ReapStep::Limits,
-        ReapStep::Limits => ReapStep::Files,
-        ReapStep::Files | ReapStep::End => ReapStep::End,
+        PurgeStep::Close => PurgeStep::Posts,
+        PurgeStep::Posts => PurgeStep::Own,
+        PurgeStep::Own => PurgeStep::Followers,
+        PurgeStep::Followers => PurgeStep::Elsewhere,
+        PurgeStep::Elsewhere => PurgeStep::Notifications,
+        PurgeStep::Notifications => PurgeStep::Acts,
+        PurgeStep::Acts => PurgeStep::Timeline,
+        PurgeStep::Timeline => PurgeStep::Media,
+        PurgeStep::Media => PurgeStep::Mentions,
+        PurgeStep::Mentions => PurgeStep::Reports,
+        PurgeStep::Reports => PurgeStep::Moderation,
+        PurgeStep::Moderation => PurgeStep::Limits,
+        PurgeStep::Limits => PurgeStep::Files,
+        PurgeStep::Files | PurgeStep::End => PurgeStep::End,
     }
 }
 
 /// Does a page of a step, and answers where the next one begins; None when the step is done.
-pub(crate) async fn page(app: &App, user: UserId, step: ReapStep, after: Option<&str>) -> Result<Option<String>> {
+pub(crate) async fn page(app: &App, user: UserId, step: PurgeStep, after: Option<&str>) -> Result<Option<String>> {
     match step {
-        ReapStep::Close => {
+        PurgeStep::Close => {
             deletions::close_following(app, user).await?;
             app.jobs().send(vec![Job::Index(IndexJob::Person { user })]).await.map(|()| None)
         }
-        ReapStep::Posts => {
+        PurgeStep::Posts => {
             let (mine, next) = posts::by_author(app, user, posts::TOGETHER, after, Read::Strong).await?;
             posts::delete_all(app, user, &mine).await.map(|()| next)
         }
-        ReapStep::Own => {
-            let (rows, next) = deletions::own(app, user, REAP_PAGE, after).await?;
+        PurgeStep::Own => {
+            let (rows, next) = deletions::own(app, user, PURGE_PAGE, after).await?;
             let found = rows.into_iter().filter_map(|(key, _)| Found::new(key)).collect();
-            fate::undo(app, user, found).await.map(|()| next)
+            actions::apply(app, user, found).await.map(|()| next)
         }
-        ReapStep::Elsewhere => {
-            let (keys, next) = deletions::elsewhere(app, user, REAP_PAGE, after).await?;
+        PurgeStep::Elsewhere => {
+            let (keys, next) = deletions::elsewhere(app, user, PURGE_PAGE, after).await?;
             let found = keys.into_iter().filter_map(Found::new).collect();
-            fate::undo(app, user, found).await.map(|()| next)
+            actions::apply(app, user, found).await.map(|()| next)
         }
-        ReapStep::Followers => followers(app, user, after).await,
-        ReapStep::Told => deletions::wipe(app, &key::told_to(user), after).await,
-        ReapStep::Acts => deletions::wipe(app, &key::activities(user), after).await,
-        ReapStep::Timeline => deletions::wipe(app, &key::timeline(user), after).await,
-        ReapStep::Media => files_of(app, user, after).await,
-        ReapStep::Mentions => mentions(app, user, after).await,
-        ReapStep::Reports => {
+        PurgeStep::Followers => followers(app, user, after).await,
+        PurgeStep::Notifications => deletions::wipe(app, &key::notification_rows(user), after).await,
+        PurgeStep::Acts => deletions::wipe(app, &key::activities(user), after).await,
+        PurgeStep::Timeline => deletions::wipe(app, &key::timeline(user), after).await,
+        PurgeStep::Media => files_of(app, user, after).await,
+        PurgeStep::Mentions => mentions(app, user, after).await,
+        PurgeStep::Reports => {
             list(ReportStatus::ALL, after, |status, after| {
                 let after = after.map(str::to_owned);
-                async move { reports::forget(app, user, status, after.as_deref()).await }
+                async move { reports::purge(app, user, status, after.as_deref()).await }
             })
             .await
         }
-        ReapStep::Moderation => {
+        PurgeStep::Moderation => {
             list(&months(user.created_at(), app.now()), after, |month, after| {
                 let after = after.map(str::to_owned);
-                async move { moderators::forget(app, user, &month, after.as_deref()).await }
+                async move { moderators::purge(app, user, &month, after.as_deref()).await }
             })
             .await
         }
-        ReapStep::Limits => {
+        PurgeStep::Limits => {
             let names = Action::ALL.map(|action| action.quota().name);
             let scopes: Vec<String> = names.into_iter().chain([READ, "notification-mail"]).map(str::to_owned).collect();
             list(&scopes, after, |name, after| {
@@ -83,8 +83,8 @@ pub(crate) async fn page(app: &App, user: UserId, step: ReapStep, after: Option<
             })
             .await
         }
-        ReapStep::Files => Ok(app.media().remove_owned(user).await?.then(String::new)),
-        ReapStep::End => Ok(None),
+        PurgeStep::Files => Ok(app.media().remove_owned(user).await?.then(String::new)),
+        PurgeStep::End => Ok(None),
     }
 }
 
@@ -119,35 +119,35 @@ fn months(from: Timestamp, to: Timestamp) -> Vec<String> {
 /// Its followers unfollow it, as they would themselves: what that leaves tells a later pass whose timeline is to be cleaned
 /// once more.
 async fn followers(app: &App, user: UserId, after: Option<&str>) -> Result<Option<String>> {
-    let rows = follows::follower_rows(app, user, REAP_PAGE, after).await?;
+    let rows = follows::follower_rows(app, user, PURGE_PAGE, after).await?;
     let followers: Vec<UserId> = rows.items.iter().filter_map(|row| key::other_end(row.sk())).collect();
     let unfollow = async |from: UserId| -> Result<()> {
-        let known = negatives::get(app, from, user).await?;
+        let known = relationships::get(app, from, user).await?;
         if known.is_block() {
             return follows::end(app, from, user).await;
         }
         follows::unfollow(app, from, user, known).await
     };
     let unfollowed = followers.into_iter().map(unfollow).collect::<Vec<_>>();
-    futures::stream::iter(unfollowed).buffer_unordered(REAPED_AT_ONCE).try_collect::<()>().await?;
+    futures::stream::iter(unfollowed).buffer_unordered(PURGED_AT_ONCE).try_collect::<()>().await?;
     Ok(rows.next)
 }
 
 async fn files_of(app: &App, user: UserId, after: Option<&str>) -> Result<Option<String>> {
-    let (found, next) = media::all_of(app, user, REAP_PAGE, after).await?;
-    let jobs = found.iter().filter(|one| one.undone).map(|one| Job::Files(FilesJob::Remove { media: one.id }));
+    let (found, next) = media::all_of(app, user, PURGE_PAGE, after).await?;
+    let jobs = found.iter().filter(|one| one.deleted).map(|one| Job::Files(FilesJob::Remove { media: one.id }));
     app.jobs().send(jobs.collect()).await?;
-    let left = found.iter().filter(|one| !one.undone).map(|one| media::abandon(app, one.id)).collect::<Vec<_>>();
-    futures::stream::iter(left).buffer_unordered(REAPED_AT_ONCE).try_collect::<()>().await?;
+    let left = found.iter().filter(|one| !one.deleted).map(|one| media::abandon(app, one.id)).collect::<Vec<_>>();
+    futures::stream::iter(left).buffer_unordered(PURGED_AT_ONCE).try_collect::<()>().await?;
     Ok(next)
 }
 
 /// Others' posts keep their text, and mention it no more. What they are found by follows by a job, in place of by the
 /// stream, by which the others whom they mention would be told again.
 async fn mentions(app: &App, user: UserId, after: Option<&str>) -> Result<Option<String>> {
-    let (found, next) = search::mentioning(app, user, REAP_PAGE, after).await?;
+    let (found, next) = search::mentioning(app, user, PURGE_PAGE, after).await?;
     for post in &found {
-        posts::forget_mention(app, *post, user).await?;
+        posts::remove_mention(app, *post, user).await?;
     }
     let indexed = found.into_iter().map(|post| Job::Index(IndexJob::Post { post }));
     app.jobs().send(indexed.collect()).await.map(|()| next)

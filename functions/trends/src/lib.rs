@@ -11,7 +11,7 @@ pub struct Tick {}
 /// Counts anew. Twice in an hour without a use between is the same as once.
 ///
 /// # Errors
-/// Unavailable: the next run does it.
+/// The table does not answer; the next run does it.
 pub async fn handle(app: &App, _: Tick) -> Result<()> {
     store::trends::refresh(app).await
 }

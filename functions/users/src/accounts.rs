@@ -8,14 +8,14 @@ use http::StatusCode;
 use shared::error::{Error, FieldError, Kind, Result};
 use shared::http::extract::{Json, Query};
 use shared::http::idempotency::{Created, Idempotent};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Address, Bearer, View};
 use shared::ids::UserId;
 use shared::models::fields::{Fields, FromFields};
 use shared::models::session::{MailAction, MailToken, PendingAccount};
 use shared::models::user::{Email, FullName, Password, PasswordOwner, Username};
 use shared::secrets::password;
-use shared::store::users::{NewAccount, NotCreated};
+use shared::store::users::{CreateAccountError, NewAccount};
 use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::user::Me;
@@ -55,7 +55,7 @@ impl FromFields for SignUp {
     }
 }
 
-/// Sign up.
+/// Sign up
 ///
 /// A verification mail is sent. Where `HideRegisteredEmails` is on, the answer is 202 for any address, and account and
 /// profile exist only once verified.
@@ -75,8 +75,8 @@ pub(crate) async fn register_user(
 ) -> Result<Response> {
     let email = &request.body.email;
     let (limit, mails) = (address.check(&app, Action::SignUp), address.check_mail_to(&app, email));
-    let ((), (), seen) = try_join3(limit, mails, request.seen(&app, None)).await?;
-    if let Some(answer) = seen {
+    let ((), (), replayed) = try_join3(limit, mails, request.replay(&app, None)).await?;
+    if let Some(answer) = replayed {
         Action::take_back_mail_to(&app, email).await?;
         return Ok(answer);
     }
@@ -110,16 +110,16 @@ async fn sign_up(app: &App, address: &Address, request: &Idempotent<SignUp>, has
         let created =
             Created::new(format!("/users/{}", new.id), &Me::new(store::users::preview(&new), &Links::new(app)?))?;
         // Whose answer it is, the key does not say.
-        let first = request.keep(app, None, &created)?.map(|op| op.owned_by(new.id));
-        match store::users::create(app, &new, first, vec![mail]).await {
+        let idempotency_op = request.store(app, None, &created)?.map(|op| op.owned_by(new.id));
+        match store::users::create(app, &new, idempotency_op, vec![mail]).await {
             Ok(_) => {
                 address.acts_for(new.id);
                 return Ok(created.into_response());
             }
-            Err(NotCreated::First) => return request.first(app, None).await,
-            Err(NotCreated::UsernameTaken) if username.is_none() && attempt < 5 => {}
+            Err(CreateAccountError::IdempotencyKeyUsed) => return request.replay_winner(app, None).await,
+            Err(CreateAccountError::UsernameTaken) if username.is_none() && attempt < 5 => {}
             // A name that nobody asked for is nothing to be told of.
-            Err(NotCreated::Both) if username.is_none() => return Err(NotCreated::EmailTaken.into()),
+            Err(CreateAccountError::Both) if username.is_none() => return Err(CreateAccountError::EmailTaken.into()),
             Err(why) => return Err(why.into()),
         }
     }
@@ -195,7 +195,7 @@ pub(crate) struct Verified {
     email_verified: bool,
 }
 
-/// Verify an address.
+/// Verify an e-mail address
 ///
 /// The token works once, for 24 hours, and until a newer one is sent. An address that waited as `pending_email` takes the
 /// other's place.
@@ -222,7 +222,7 @@ pub(crate) async fn verify_email(
     Ok(View(Verified { email_verified: true }))
 }
 
-/// Makes the account that waited for its address.
+/// Creates the account that waited for its address.
 async fn open_pending(app: &App, token: &MailToken, pending: &PendingAccount) -> Result<bool> {
     for attempt in 0..6 {
         // The name asked for, unless somebody took it meanwhile.
@@ -239,15 +239,17 @@ async fn open_pending(app: &App, token: &MailToken, pending: &PendingAccount) ->
         };
         match store::users::create(app, &new, Some(store::mail_tokens::redeem(token)), Vec::new()).await {
             Ok(_) => return Ok(true),
-            Err(NotCreated::UsernameTaken) => {}
-            Err(NotCreated::First | NotCreated::EmailTaken | NotCreated::Both) => return Ok(false),
-            Err(NotCreated::Other(error)) => return Err(error),
+            Err(CreateAccountError::UsernameTaken) => {}
+            Err(CreateAccountError::IdempotencyKeyUsed | CreateAccountError::EmailTaken | CreateAccountError::Both) => {
+                return Ok(false);
+            }
+            Err(CreateAccountError::Other(error)) => return Err(error),
         }
     }
     Ok(false)
 }
 
-/// A page whose button verifies the address.
+/// E-mail verification page
 ///
 /// Mail scanners follow links; they press no buttons.
 #[utoipa::path(
@@ -258,7 +260,7 @@ pub(crate) async fn show_verify_page(Query(query): Query<TokenQuery>) -> Respons
     pages::verify(&query.token)
 }
 
-/// Send the verification mail again.
+/// Resend the verification e-mail
 ///
 /// To the address that is to be, where one waits. The link in the newest mail is the one that counts.
 #[utoipa::path(

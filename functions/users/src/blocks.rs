@@ -1,13 +1,13 @@
 //! Blocking and muting.
 
-use crate::graph::{Target, target};
+use crate::graph::{TargetUser, target};
 use crate::pages;
 use axum::extract::State;
 use futures::future::try_join;
 use serde::Serialize;
 use shared::error::Result;
 use shared::http::extract::{Path, UserPath};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Bearer, Page, PageParams, PageQuery, View};
 use shared::ids::UserId;
 use shared::table::design::key;
@@ -21,7 +21,9 @@ pub(crate) struct BlockState {
     user: UserCard,
 }
 
-/// Block somebody. Doing it twice is the same as once.
+/// Block a user
+///
+/// Idempotent.
 ///
 /// From the very next request on neither sees the other's profile, posts, comments, likes or notifications, nor finds
 /// them in lists or search; follows between them end. `GET /users/blocked` is the one place where I still see them.
@@ -37,13 +39,15 @@ pub(crate) async fn block_user(
     bearer: Bearer,
     Path(path): Path<UserPath>,
 ) -> Result<View<BlockState>> {
-    // Whoever is blocked may block as well: the other's block may end first.
-    let Target { id, card: user, .. } = target(&app, &bearer, Action::Follow, &path.user).await?;
-    store::negatives::block(&app, bearer.id(), id).await?;
+    // A blocked user may block as well: the other's block may end first.
+    let TargetUser { id, card: user, .. } = target(&app, &bearer, Action::Follow, &path.user).await?;
+    store::relationships::block(&app, bearer.id(), id).await?;
     Ok(View(BlockState { blocked: true, user }))
 }
 
-/// Take a block back. Doing it twice is the same as once; follows that it ended stay ended.
+/// Unblock a user
+///
+/// Idempotent; follows that the block ended stay ended.
 #[utoipa::path(
     delete, path = "/users/{user}/block", tag = "graph", params(UserPath), security(("bearer" = [])), extensions(("x-limit" = json!("follow"))),
     responses(
@@ -57,14 +61,16 @@ pub(crate) async fn unblock_user(
     Path(path): Path<UserPath>,
 ) -> Result<View<BlockState>> {
     let mut target = target(&app, &bearer, Action::Follow, &path.user).await?;
-    if target.known.out.is_none() {
+    if target.known.blocking.is_none() {
         target = target.seen()?;
     }
-    store::negatives::unblock(&app, bearer.id(), target.id).await?;
+    store::relationships::unblock(&app, bearer.id(), target.id).await?;
     Ok(View(BlockState { blocked: false, user: target.card }))
 }
 
-/// Take a block back. The same as `DELETE /users/{user}/block`.
+/// Unblock a user (alias)
+///
+/// Same as `DELETE /users/{user}/block`.
 #[utoipa::path(
     post, path = "/users/{user}/unblock", tag = "graph", params(UserPath), security(("bearer" = [])), extensions(("x-limit" = json!("follow"))),
     responses(
@@ -80,7 +86,9 @@ pub(crate) async fn unblock_user_by_post(
     unblock_user(state, bearer, path).await
 }
 
-/// Whom I block, newest first.
+/// List the users I block
+///
+/// Newest first.
 #[utoipa::path(
     get, path = "/users/blocked", tag = "graph", params(PageParams), security(("bearer" = [])),
     responses((status = 200, description = "A page", body = Page<UserCard>, example = json!({"items": [pages::example_card()], "next_cursor": null})))
@@ -88,7 +96,7 @@ pub(crate) async fn unblock_user_by_post(
 pub(crate) async fn list_blocked(State(app): State<App>, bearer: Bearer, query: PageQuery) -> Result<Page<UserCard>> {
     let list = format!("blocked by {}", bearer.id());
     let after = query.after(&app, &list)?;
-    let rows = store::negatives::blocked(&app, bearer.id(), query.limit, after.as_deref());
+    let rows = store::relationships::blocked(&app, bearer.id(), query.limit, after.as_deref());
     let (_, rows) = try_join(bearer.viewer(&app), rows).await?;
     let people: Vec<UserId> = rows.items.iter().filter_map(|row| key::blocked(row.sk())).collect();
     // Nobody's sight: this is how one finds them again.
@@ -102,7 +110,9 @@ pub(crate) struct MuteState {
     user: UserCard,
 }
 
-/// Mute somebody. Doing it twice is the same as once.
+/// Mute a user
+///
+/// Idempotent.
 ///
 /// Their posts leave my feed, and what they do my notifications, from the very next request on. They don't learn of it.
 #[utoipa::path(
@@ -117,12 +127,14 @@ pub(crate) async fn mute_user(
     bearer: Bearer,
     Path(path): Path<UserPath>,
 ) -> Result<View<MuteState>> {
-    let Target { id, card: user, .. } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
-    store::negatives::mute(&app, bearer.id(), id).await?;
+    let TargetUser { id, card: user, .. } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
+    store::relationships::mute(&app, bearer.id(), id).await?;
     Ok(View(MuteState { muted: true, user }))
 }
 
-/// Hear of somebody again. Doing it twice is the same as once.
+/// Unmute a user
+///
+/// Idempotent.
 #[utoipa::path(
     delete, path = "/users/{user}/mute", tag = "graph", params(UserPath), security(("bearer" = [])), extensions(("x-limit" = json!("follow"))),
     responses(
@@ -135,7 +147,7 @@ pub(crate) async fn unmute_user(
     bearer: Bearer,
     Path(path): Path<UserPath>,
 ) -> Result<View<MuteState>> {
-    let Target { id, card: user, known } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
-    store::negatives::unmute(&app, bearer.id(), id, known).await?;
+    let TargetUser { id, card: user, known } = target(&app, &bearer, Action::Follow, &path.user).await?.seen()?;
+    store::relationships::unmute(&app, bearer.id(), id, known).await?;
     Ok(View(MuteState { muted: false, user }))
 }

@@ -6,7 +6,7 @@ use futures::future::try_join3;
 use http::StatusCode;
 use shared::error::{Error, Result};
 use shared::http::extract::Json;
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Address, Bearer};
 use shared::models::fields::{Fields, FromFields};
 use shared::models::second_factor::OneTimeCode;
@@ -31,7 +31,7 @@ impl FromFields for Farewell {
     }
 }
 
-/// Delete my account.
+/// Delete my account
 ///
 /// From the very next request on nobody sees it or what it wrote, and nobody signs in; from lists it is gone within 30
 /// seconds. All that is its own is removed in the background, and so is its name from what others wrote. The address is
@@ -61,7 +61,9 @@ pub(crate) async fn delete_me(
     }
 }
 
-/// Delete my account. The same as `DELETE /users`.
+/// Delete my account (alias)
+///
+/// Same as `DELETE /users`.
 #[utoipa::path(
     post, path = "/users/delete", tag = "profiles", security(("bearer" = [])), request_body = Farewell,
     extensions(("x-limit" = json!("delete-account")), ("x-problems" = json!(["wrong-password", "code-required", "wrong-code"]))),

@@ -9,7 +9,7 @@ use futures::future::try_join3;
 use http::StatusCode;
 use shared::error::{Error, Kind, Result};
 use shared::http::extract::{Json, Query};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Address, Bearer};
 use shared::models::second_factor::OneTimeCode;
 use shared::models::session::MailAction;
@@ -17,7 +17,7 @@ use shared::models::user::{Account, Email, Password};
 use shared::store::users::NewEmail;
 use shared::{App, store};
 
-/// The address to be, for whoever has shown the password; the same whether or not somebody has it.
+/// The address to be, once the password is proven; the same whether or not somebody has it.
 ///
 /// # Errors
 /// 403 for a wrong password or code, 429 after too many mails.
@@ -53,7 +53,7 @@ pub(crate) async fn may_mail(app: &App, bearer: &Bearer, account: &Account, emai
     Ok(holder.is_some())
 }
 
-/// Undo a change of the e-mail address.
+/// Undo a change of the e-mail address
 ///
 /// With the token from the mail to the old address, for 7 days. It stays the account's, or is it again, and all sessions end.
 #[utoipa::path(
@@ -75,7 +75,7 @@ pub(crate) async fn undo_email_change(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A page whose button undoes a change of the e-mail address.
+/// Page for undoing a change of the e-mail address
 #[utoipa::path(
     get, path = "/users/verify/undo", tag = "accounts", params(TokenQuery),
     responses((status = 200, description = "The page", body = String, content_type = "text/html", example = json!("<!doctype html>…")))

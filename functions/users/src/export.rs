@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use shared::error::{Error, Result};
 use shared::http::extract::Query;
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Bearer, View};
 use shared::{App, store};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) struct ExportRequested {
     detail: &'static str,
 }
 
-/// Ask for an archive of all that is mine.
+/// Request an export archive
 ///
 /// It is made in the background; a mail leads to it, for a week. The address must be verified, whatever this deployment
 /// asks else: an archive goes to nobody who has not shown that the address is theirs.
@@ -34,7 +34,7 @@ pub(crate) struct ExportRequested {
 )]
 pub(crate) async fn request_export(State(app): State<App>, bearer: Bearer) -> Result<Response> {
     let (viewer, account) = try_join(bearer.viewer(&app), store::users::account(&app, bearer.id())).await?;
-    // Before it counts: whoever is refused for this is to have their archive as soon as it is verified.
+    // Before it counts: a user who is refused for this is to have their archive as soon as it is verified.
     let account = account.filter(|account| account.verified).ok_or_else(Error::email_not_verified)?;
     Action::Export.check(&app, bearer.notes(), &viewer.id.ulid().to_string()).await?;
     store::mail_tokens::send_export(&app, &account).await?;
@@ -42,7 +42,7 @@ pub(crate) async fn request_export(State(app): State<App>, bearer: Bearer) -> Re
     Ok((StatusCode::ACCEPTED, View(body)).into_response())
 }
 
-/// The archive that a mail's link leads to.
+/// Download an export archive
 ///
 /// As often as you like, for a week from when it was asked for. Refused once another was asked for, the password is a new
 /// one, or the account has another address or is gone.

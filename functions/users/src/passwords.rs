@@ -8,7 +8,7 @@ use futures::future::{try_join, try_join3};
 use http::StatusCode;
 use shared::error::{Error, FieldError, Kind, Result};
 use shared::http::extract::{Json, Query};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Address, Bearer};
 use shared::models::fields::{Fields, FromFields, Refusal};
 use shared::models::second_factor::OneTimeCode;
@@ -31,7 +31,7 @@ impl FromFields for Forgot {
     }
 }
 
-/// Ask for a mail that lets one set a new password.
+/// Request a password-reset e-mail
 ///
 /// 202 always: the answer tells nothing of who is registered.
 #[utoipa::path(
@@ -46,8 +46,8 @@ pub(crate) async fn forgot_password(
 ) -> Result<Response> {
     let (limit, mails) = (address.check(&app, Action::ForgotPassword), address.check_mail_to(&app, &body.email));
     let ((), (), holder) = try_join3(limit, mails, store::users::by_email(&app, &body.email)).await?;
-    let nobody = store::sessions::nobody(&app, &body.email.folded())?;
-    store::mail_tokens::send_reset(&app, holder, nobody, &body.email).await?;
+    let dummy = store::sessions::dummy_user(&app, &body.email.folded())?;
+    store::mail_tokens::send_reset(&app, holder, dummy, &body.email).await?;
     Ok(mail_sent())
 }
 
@@ -87,7 +87,7 @@ fn weak(field: &str, (code, detail): Refusal) -> Error {
     Error::invalid(vec![FieldError::new(field, code, detail)])
 }
 
-/// Set a new password with the token from the mail.
+/// Reset a password
 ///
 /// The token works once, for an hour, and until a newer one is sent or the password is changed. All sessions end, and so
 /// does every link from before.
@@ -117,7 +117,7 @@ pub(crate) async fn reset_password(
     }
 }
 
-/// The built-in page for setting a new password.
+/// Password-reset page
 #[utoipa::path(
     get, path = "/users/password/reset", tag = "accounts", params(TokenQuery),
     responses((status = 200, description = "The page", body = String, content_type = "text/html", example = json!("<!doctype html>…")))
@@ -146,7 +146,7 @@ impl FromFields for Change {
     }
 }
 
-/// Change my password.
+/// Change my password
 ///
 /// The other sessions end, and so does every link from before: to set a password, to an archive, and to verify an address
 /// that waits.

@@ -6,7 +6,7 @@ use futures::future::{OptionFuture, try_join, try_join4};
 use shared::error::{Error, FieldError, Kind, Result};
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::{Json, Path, UserPath};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Address, Bearer, Page, PageParams, PageQuery, Reader};
 use shared::ids::{MediaId, UserId};
 use shared::models::fields::{Fields, Forms, FromFields, Patch, Upload};
@@ -18,9 +18,9 @@ use shared::table::Read;
 use shared::views::media::Links;
 use shared::views::post::PostView;
 use shared::views::user::{Me, ProfileView, Relation};
-use shared::{App, rules, store, uploads, views};
+use shared::{App, store, uploads, views, visibility};
 
-/// My account.
+/// Get my account
 #[utoipa::path(
     get, path = "/users", tag = "profiles", security(("bearer" = [])), extensions(("x-etag" = json!(true))),
     responses((status = 200, description = "Me", body = Me, example = json!(pages::example_me())))
@@ -124,7 +124,7 @@ impl UpdateMe {
     }
 }
 
-/// Change my profile.
+/// Update my profile
 ///
 /// Two renames a day; the name given up last is kept for its old holder for 30 days.
 #[utoipa::path(
@@ -171,14 +171,14 @@ pub(crate) async fn update_me(
 
 async fn changed(app: &App, me: UserId, page: &UserPage, body: UpdateMe, email: Option<NewEmail>) -> Result<UserPage> {
     let avatar = avatar(app, me, &body).await?;
-    let came = match &avatar {
+    let uploaded_image = match &avatar {
         Patch::Set(avatar) if body.avatar.is_some() => Some(avatar.id),
         _ => None,
     };
     let changed = store::users::change(app, page, body.change(avatar, email)).await;
-    if let (Err(_), Some(id)) = (&changed, came) {
+    if let (Err(_), Some(id)) = (&changed, uploaded_image) {
         // What came with a request that changed nothing.
-        store::media::remove_loose(app, id).await?;
+        store::media::remove_unattached(app, id).await?;
     }
     match changed {
         Ok(page) => Ok(page),
@@ -217,7 +217,7 @@ async fn avatar(app: &App, owner: UserId, body: &UpdateMe) -> Result<Patch<Avata
     Ok(Patch::Set(Avatar::new(shown)))
 }
 
-/// Somebody's public profile.
+/// Get a user
 #[utoipa::path(
     get, path = "/users/{user}", tag = "profiles", params(UserPath), security(("bearer" = [])),
     extensions(("x-public-reading" = json!(true)), ("x-etag" = json!(true))),
@@ -243,20 +243,22 @@ pub(crate) async fn get_user(
     };
     let (mine, theirs) = (edge(me, Some(id), Read::Strong), edge(me.map(|_| id), me, Read::Eventual));
     let (viewer, page, mine, theirs) = try_join4(reader.viewer(&app), page, mine, theirs).await?;
-    let mut page = page.filter(|page| page.profile.is_standing()).ok_or_else(Error::not_found)?;
-    let sight = rules::require(&app, viewer.as_ref(), [id]).await?;
+    let mut page = page.filter(|page| page.profile.is_active()).ok_or_else(Error::not_found)?;
+    let visibility = visibility::ensure_visible(&app, viewer.as_ref(), [id]).await?;
     page.followers.n = with_own(page.followers.n, mine);
-    let stands = |edge: Option<Edge>| edge.is_some_and(Edge::stands);
+    let is_active = |edge: Option<Edge>| edge.is_some_and(Edge::is_active);
     let relation = viewer.as_ref().map(|_| Relation {
-        following: stands(mine),
-        followed_by: stands(theirs),
+        following: is_active(mine),
+        followed_by: is_active(theirs),
         blocked: false,
-        muted: sight.towards(id).mute,
+        muted: visibility.towards(id).mute,
     });
     Ok(Tagged { version: page.profile.ver, view: ProfileView::new(page, relation, &Links::new(&app)?) })
 }
 
-/// Somebody's posts, newest first.
+/// List a user's posts
+///
+/// Newest first.
 #[utoipa::path(
     get, path = "/users/{user}/posts", tag = "profiles", params(UserPath, PageParams), security(("bearer" = [])),
     extensions(("x-public-reading" = json!(true))),

@@ -56,7 +56,7 @@ pub(crate) async fn prove(
     Ok(())
 }
 
-/// The same by the password alone.
+/// Proves that the caller is the account's holder, by the password alone.
 ///
 /// # Errors
 /// 403 for a wrong one, 429 after too many.

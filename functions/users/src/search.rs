@@ -14,7 +14,7 @@ use shared::views::suggestions::SuggestionView;
 use shared::views::user::{UserCard, cards};
 use shared::{App, store, views};
 
-/// Whom to look for, for the documentation.
+/// The search parameters, for the documentation.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "documentation")]
@@ -24,10 +24,12 @@ pub(crate) struct SearchParams {
     query: String,
 }
 
-/// People by username, by words of their full name, or by address.
+/// Search users
+///
+/// By username, by words of their full name, or by address.
 ///
 /// An exact username first, then whole words of a full name, then beginnings; among those on a page whom people I follow
-/// follow, as far as my suggestions know; then whoever is followed most widely. By a whole address only those who have
+/// follow, as far as my suggestions know; then the most widely followed. By a whole address only those who have
 /// verified it and are `findable_by_email`.
 /// A page may come out short, even empty, with a cursor: go on with it.
 #[utoipa::path(
@@ -57,6 +59,8 @@ pub(crate) async fn search_users(State(app): State<App>, bearer: Bearer, query: 
     query.page(&app, &list, cards(&app, Some(&viewer), &people).await?, next.as_deref())
 }
 
+/// List suggested users
+///
 /// Whom to follow, best first, each with its reason.
 ///
 /// Friends of friends, people with the same interests or hashtags, and those whom many follow; never myself, whom I
@@ -80,7 +84,7 @@ fn address(asked: &str) -> Option<Email> {
     within.then(|| Email::parse(&asked.into()).ok()).flatten()
 }
 
-/// Whoever has the address, by the link in a mail to it, and lets others find them by it: anybody may sign up with
+/// The user who has the address, by the link in a mail to it, and lets others find them by it: anybody may sign up with
 /// somebody else's.
 async fn by_address(app: &App, email: &Email) -> Result<Option<UserId>> {
     let Some(id) = store::users::by_email(app, email).await? else { return Ok(None) };

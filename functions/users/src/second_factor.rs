@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::Serialize;
 use shared::error::{Error, Result};
 use shared::http::extract::Json;
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Address, Bearer, View};
 use shared::models::fields::{Fields, FromFields};
 use shared::models::second_factor::OneTimeCode;
@@ -24,14 +24,14 @@ pub(crate) struct AppSecret {
     /// In base32, for typing it in.
     #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
     secret: String,
-    /// The same for a QR code.
+    /// The secret as a URI, for a QR code.
     #[schema(
         example = "otpauth://totp/Perch:gull?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Perch&algorithm=SHA1&digits=6&period=30"
     )]
     uri: String,
 }
 
-/// Set up a second factor.
+/// Set up a second factor
 ///
 /// A secret for an authenticator app (TOTP, RFC 6238). It counts once `POST /users/otp/confirm` has a code of it; asking
 /// again gives another secret, and the one before is worth nothing.
@@ -80,7 +80,7 @@ pub(crate) struct RecoveryCodes {
     recovery_codes: Vec<String>,
 }
 
-/// Turn the second factor on.
+/// Enable the second factor
 ///
 /// By a code of the secret from `POST /users/otp`. From then on signing in asks for a code, and so do changes of the
 /// address and the password and the deletion of the account. A mail tells of it.
@@ -128,7 +128,7 @@ impl FromFields for TurnOff {
     }
 }
 
-/// Turn the second factor off.
+/// Disable the second factor
 ///
 /// A mail tells of it. The recovery codes are worth nothing from then on.
 #[utoipa::path(

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use shared::error::{Error, FieldError, Kind, Result};
 use shared::http::extract::{Json, Path};
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::http::{Address, Bearer, Notes, View};
 use shared::ids::{SessionId, UserId};
 use shared::models::activity::Activity;
@@ -52,7 +52,7 @@ impl FromFields for Login {
 }
 
 impl Login {
-    /// Whom the name means; None for one that nobody can have.
+    /// The user that a name belongs to; None for an impossible name.
     async fn holder(&self, app: &App) -> Result<Option<UserId>> {
         let name = self.name();
         let parsed = json!(name);
@@ -98,12 +98,12 @@ pub(crate) struct SignedIn {
 fn tokens(app: &App, user: UserId, session: SessionId, refresh_token: String) -> Result<Tokens> {
     let now = app.now();
     let until = (now + ACCESS_TOKEN_LIFETIME).min(session.created_at() + app.config().session_life);
-    let access_token = app.keys()?.access_token(&app.config().issuer, (user, session), now, until);
+    let access_token = app.keys()?.access_token(&app.config().issuer, (user, session), now, until)?;
     let expires_in = until.seconds().saturating_sub(now.seconds());
     Ok(Tokens { access_token, token_type: "Bearer", expires_in, refresh_token })
 }
 
-/// Sign in.
+/// Sign in
 ///
 /// A wrong name and a wrong password get the same answer in the same time. While the account has a second factor, 401
 /// `second-factor-required` asks for all again with a code beside it, in `otp`. After too many failures: 429.
@@ -121,7 +121,7 @@ pub(crate) async fn login(State(app): State<App>, address: Address, Json(body): 
     // For a name that nobody has, all that follows happens to nobody, at the same cost.
     let id = match holder {
         Some(id) => id,
-        None => store::sessions::nobody(&app, &body.name().to_lowercase())?,
+        None => store::sessions::dummy_user(&app, &body.name().to_lowercase())?,
     };
     let (found, page) =
         try_join(store::sessions::credentials(&app, id), store::users::page(&app, id, Read::Strong)).await?;
@@ -133,7 +133,7 @@ pub(crate) async fn login(State(app): State<App>, address: Address, Json(body): 
         return Err(Error::new(Kind::InvalidCredentials).detail("The name or the password is wrong."));
     };
     let attempt = second_factor(&app, &found, &mut page.account, &address, (attempt, &body.otp)).await?;
-    let (started, ()) = join(welcome(&app, &found, &address, &body), attempt.take_back(&app)).await;
+    let (started, ()) = join(start_session(&app, &found, &address, &body), attempt.take_back(&app)).await;
     let (session, refresh) = started?;
     address.signed_in(id, session.id);
     let tokens = tokens(&app, id, session.id, refresh)?;
@@ -165,18 +165,18 @@ async fn second_factor(
     }
 }
 
-/// Tells the account's owner of a failed sign-in. With a name that nobody has it leaves nothing in a log, at the same cost.
+/// Logs a failed sign-in for the account's owner. With a name that nobody has it leaves nothing in a log, at the same cost.
 async fn failed(app: &App, id: UserId, is_somebody: bool, address: &Address) {
     let row = Activity::failed_sign_in(app.now(), address.origin(), app.config().activity_kept);
     if is_somebody {
         store::activity::add(app, id, &row).await;
     } else {
-        store::activity::add_to_nobody(app, id, &row).await;
+        store::activity::add_to_dummy(app, id, &row).await;
     }
 }
 
 /// Starts the session, and keeps what is worth knowing next time.
-async fn welcome(app: &App, found: &SignIn, address: &Address, body: &Login) -> Result<(Session, String)> {
+async fn start_session(app: &App, found: &SignIn, address: &Address, body: &Login) -> Result<(Session, String)> {
     let rehashed = match found.hash().is_some_and(password::is_outdated) {
         true => Some(password::hash(body.password.as_str()).await?),
         false => None,
@@ -213,7 +213,7 @@ impl RefreshBody {
     }
 }
 
-/// A new pair of tokens for a refresh token.
+/// Refresh a session's tokens
 ///
 /// The token just replaced gives the same successor again within 30 seconds, as often as asked, while that one is unused;
 /// any other replay ends the whole session. So do 30 days in which nobody refreshes it, and 90 days since its sign-in
@@ -251,7 +251,7 @@ impl FromFields for LogoutBody {
     }
 }
 
-/// Sign out.
+/// Sign out
 ///
 /// With the access token, or without one with `{refresh_token}`. This session's tokens are refused from the very next
 /// request on.
@@ -290,7 +290,7 @@ pub(crate) async fn logout(
     if ended { Ok(StatusCode::NO_CONTENT) } else { Err(Error::unauthorized("This session has ended already.")) }
 }
 
-/// Holds whoever ends a session to the limit.
+/// Counts the end of a session against the rate limit.
 async fn ending(app: &App, notes: &Notes, user: UserId) -> Result<()> {
     Action::EndSession.check(app, notes, &user.ulid().to_string()).await
 }
@@ -301,7 +301,9 @@ pub(crate) struct Sessions {
     items: Vec<SessionView>,
 }
 
-/// List my sessions, newest first.
+/// List my sessions
+///
+/// Newest first.
 #[utoipa::path(
     get, path = "/users/sessions", tag = "accounts", security(("bearer" = [])),
     responses((status = 200, description = "At most ten", body = Sessions, example = json!({"items": [pages::example_session()]})))
@@ -322,7 +324,7 @@ pub(crate) struct SessionPath {
     id: SessionId,
 }
 
-/// End one session.
+/// Revoke a session
 ///
 /// Another one than this asks for the password.
 #[utoipa::path(
@@ -357,7 +359,9 @@ pub(crate) async fn end_session(
     }
 }
 
-/// End all sessions, this one too.
+/// Revoke all sessions
+///
+/// This one too.
 #[utoipa::path(
     delete, path = "/users/sessions", tag = "accounts", security(("bearer" = [])), request_body = CurrentPassword,
     extensions(("x-limit" = json!("end-session")), ("x-problems" = json!("wrong-password"))),

@@ -6,11 +6,11 @@ use shared::error::{Error, Kind, Result};
 use shared::http::Bearer;
 use shared::http::etag::{IfMatch, Tagged};
 use shared::http::extract::Json;
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::models::settings::{Settings, SettingsPatch};
 use shared::{App, store};
 
-/// My settings.
+/// Get my settings
 #[utoipa::path(
     get, path = "/users/settings", tag = "profiles", security(("bearer" = [])), extensions(("x-etag" = json!(true))),
     responses((status = 200, description = "The settings", body = Settings, example = json!(Settings::default().in_full(true))))
@@ -25,7 +25,9 @@ fn tagged(app: &App, settings: Settings) -> Tagged<Settings> {
     Tagged { version: settings.fingerprint(), view: settings.in_full(app.config().findable_by_email) }
 }
 
-/// Change my settings. What is absent stays.
+/// Update my settings
+///
+/// What is absent stays.
 #[utoipa::path(
     patch, path = "/users/settings", tag = "profiles", security(("bearer" = [])),
     request_body(content = SettingsPatch, description = "Any part of the settings", example = json!({"notify": {"follow": {"mail": false}}})),

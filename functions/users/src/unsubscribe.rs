@@ -7,7 +7,7 @@ use axum::response::Response;
 use shared::error::{Error, Kind, Result};
 use shared::http::Address;
 use shared::http::extract::Query;
-use shared::http::limits::Action;
+use shared::http::rate_limits::Action;
 use shared::models::session::read_unsubscribe_token;
 use shared::{App, store};
 
@@ -15,7 +15,7 @@ fn refused() -> Error {
     Error::new(Kind::InvalidToken).detail("This link is not whole. Copy all of it, or change it in your settings.")
 }
 
-/// A page whose button ends such mails.
+/// Unsubscribe page
 #[utoipa::path(
     get, path = "/users/unsubscribe", tag = "profiles", params(TokenQuery),
     extensions(("x-problems" = json!("invalid-token"))),
@@ -26,9 +26,9 @@ pub(crate) async fn show_unsubscribe_page(State(app): State<App>, Query(query): 
     Ok(pages::unsubscribe(&query.token, &kind))
 }
 
-/// End such mails.
+/// Unsubscribe from an e-mail
 ///
-/// What mail programs call by themselves (RFC 8058), and the page's button. Doing it twice is the same as once.
+/// What mail programs call by themselves (RFC 8058), and the page's button. Idempotent.
 #[utoipa::path(
     post, path = "/users/unsubscribe", tag = "profiles", params(TokenQuery),
     extensions(("x-limit" = json!("mail-token")), ("x-problems" = json!("invalid-token"))),

@@ -2,10 +2,10 @@
 //! is folded by post; it may come again, in part and late.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use shared::backpressure::VIEWS_AT_ONCE;
 use shared::ids::PostId;
 use shared::jobs::ViewsJob;
 use shared::lambda::each_group;
+use shared::limits::VIEWS_AT_ONCE;
 use shared::models::audience::ViewerHash;
 use shared::models::days::Hour;
 use shared::{App, Result, store};

@@ -97,7 +97,7 @@ async fn send(State(connections): State<Connections>, uri: Uri, body: Bytes) -> 
     match handle.backlog.try_send(String::from_utf8_lossy(&body).into_owned()) {
         Ok(()) => StatusCode::OK.into_response(),
         Err(TrySendError::Full(_)) => {
-            // Whoever reads so slowly is cut off: nobody waits.
+            // A client that reads so slowly is cut off: nobody waits.
             handle.close.notify_one();
             gone()
         }

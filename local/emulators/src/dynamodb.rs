@@ -43,7 +43,7 @@ const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS perch_stream_position
 /// The embedded DynamoDB.
 pub struct DynamoDb {
     database: Database,
-    /// The same file by a connection of our own, for what Dynoxide has no call for.
+    /// A connection of our own to the database's file, for what Dynoxide has no call for.
     file: Sqlite,
     endpoint: String,
     stop: oneshot::Sender<()>,

@@ -8,7 +8,7 @@ mod proxy;
 pub mod rates;
 pub mod replica;
 
-pub use delivery::{Delivery, Post};
+pub use delivery::{Delivery, MessageFaults};
 use fastrand::Rng;
 pub(crate) use kill::Armed;
 pub use kill::Death;
@@ -119,8 +119,8 @@ impl FaultLayer {
         self.killer(function).arm_at(invocation, death)
     }
 
-    pub fn post(&self) -> Post {
-        Post { dice: self.dice("queues") }
+    pub fn messages(&self) -> MessageFaults {
+        MessageFaults { dice: self.dice("queues") }
     }
 
     fn killer(&self, function: &str) -> Arc<Killer> {

@@ -40,12 +40,12 @@ impl Function {
         self.invoke_under(None, event).await
     }
 
-    /// The same under faults, which may kill it.
+    /// Runs it once under faults, which may kill it.
     pub async fn invoke_under(&self, faults: Option<&Delivery>, event: Vec<u8>) -> Result<Vec<u8>, InvokeError> {
         self.invoke_armed(event, |task| faults.and_then(|faults| faults.arm(task))).await
     }
 
-    /// The same, with what may kill it.
+    /// Runs it once, armed with what may kill it.
     pub async fn invoke_armed(
         &self,
         event: Vec<u8>,

@@ -4,7 +4,7 @@ mod protocol;
 
 use super::sqlite::Sqlite;
 use super::{ACCOUNT, Durability, Listener, REGION, listen};
-use crate::faults::Post;
+use crate::faults::MessageFaults;
 use clock::Clock;
 use md5::{Digest, Md5};
 use rusqlite::Error::{FromSqlConversionFailure, ToSqlConversionFailure};
@@ -39,10 +39,10 @@ const SCHEMA: &str = "
     CREATE TRIGGER IF NOT EXISTS attributes_go_too AFTER DELETE ON messages
         BEGIN DELETE FROM message_attributes WHERE number = OLD.number; END;
     CREATE TABLE IF NOT EXISTS checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-    -- Whoever had received a message died with the process that held the queues: nobody is to be waited for.
+    -- Receivers of messages died with the process that held the queues: none is to be waited for.
     UPDATE messages SET visible_at = 0 WHERE received > 0;";
 
-/// Under faults a message is drawn from so many times as many as are asked for.
+/// Under faults messages are drawn from this many times as many as are asked for.
 const MIXED: usize = 4;
 
 /// A queue, as the template describes it.
@@ -117,7 +117,7 @@ pub struct Sqs {
     /// Told when a message was hidden for some time.
     hidden: Arc<Notify>,
     unsent: Arc<Mutex<Vec<Unsent>>>,
-    faults: Option<Arc<Post>>,
+    faults: Option<Arc<MessageFaults>>,
     endpoint: String,
 }
 
@@ -139,9 +139,9 @@ impl Sqs {
         Self::start_under(None, listen()?, dir, durability, queues).await
     }
 
-    /// The same under faults.
+    /// Opens or makes `queues.sqlite` in `dir` and serves it under faults.
     pub async fn start_under(
-        faults: Option<Post>,
+        faults: Option<MessageFaults>,
         (listener, endpoint): Listener,
         dir: &Path,
         durability: Durability,
@@ -201,7 +201,7 @@ impl Sqs {
         self.receive_for(name, max, timeout).await
     }
 
-    /// The same, hidden for another time.
+    /// Up to `max` messages that are visible, hidden for `timeout`.
     pub async fn receive_for(&self, name: &str, max: usize, timeout: Duration) -> io::Result<Vec<Message>> {
         let queue = self.queue(name)?.clone();
         let faults = self.faults.clone();
@@ -376,7 +376,7 @@ fn receive(
     queue: &QueueSpec,
     max: usize,
     timeout: Duration,
-    faults: Option<&Post>,
+    faults: Option<&MessageFaults>,
 ) -> rusqlite::Result<Vec<Message>> {
     let now = now();
     // Most looks find nothing, and need no transaction.
@@ -394,14 +394,14 @@ fn receive(
             }
             None => visible(&transaction, &queue.name, now, max)?,
         };
-        let buried = bury(&transaction, queue, &found, now)?;
-        if buried == 0 {
+        let dead_lettered = dead_letter(&transaction, queue, &found, now)?;
+        if dead_lettered == 0 {
             let numbers = found.into_iter().map(|(number, _)| number);
             let messages = numbers.map(|number| take(&transaction, number, now, timeout)).collect::<Result<_, _>>()?;
             transaction.commit()?;
             return Ok(messages);
         }
-        // What was buried leaves room for more.
+        // What was dead-lettered leaves room for more.
     }
 }
 
@@ -431,16 +431,21 @@ fn take(transaction: &Transaction<'_>, number: i64, now: i64, timeout: Duration)
 }
 
 /// Moves what was received too often to the dead-letter queue, where the receive count goes on, as on AWS.
-fn bury(transaction: &Transaction<'_>, queue: &QueueSpec, found: &[(i64, u32)], now: i64) -> rusqlite::Result<usize> {
+fn dead_letter(
+    transaction: &Transaction<'_>,
+    queue: &QueueSpec,
+    found: &[(i64, u32)],
+    now: i64,
+) -> rusqlite::Result<usize> {
     let Some((dlq, limit)) = &queue.redrive else {
         return Ok(0);
     };
-    let mut buried = 0;
+    let mut dead_lettered = 0;
     for (number, _) in found.iter().filter(|(_, received)| received >= limit) {
-        buried += transaction
+        dead_lettered += transaction
             .execute("UPDATE messages SET queue = ?1, visible_at = ?2 WHERE number = ?3", params![dlq, now, number])?;
     }
-    Ok(buried)
+    Ok(dead_lettered)
 }
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {

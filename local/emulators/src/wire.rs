@@ -30,7 +30,7 @@ pub struct Call {
     pub consistent: bool,
     /// As the answer's `ConsumedCapacity` says; zero when the request did not ask for that.
     pub read_units: f64,
-    /// Likewise.
+    /// Write units, as the answer's `ConsumedCapacity` says.
     pub write_units: f64,
     pub started: Instant,
     pub ended: Instant,

@@ -79,7 +79,7 @@ where
     })
 }
 
-/// The same for a schedule, whose run may fail.
+/// A handler of a schedule, whose run may fail.
 fn schedule<E, R, F, A>(app: App, handle: F) -> Handler
 where
     E: DeserializeOwned + Send + 'static,

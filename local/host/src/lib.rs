@@ -273,7 +273,7 @@ impl Local {
         serde_json::from_slice(&answer).map_err(|error| failed(error.to_string()))
     }
 
-    /// The same, but the function dies at one of its calls of DynamoDB.
+    /// Hands a function one event, and kills it at one of its calls of DynamoDB.
     ///
     /// # Errors
     /// [`InvokeError::Killed`] when it did. There is no such function, no fault layer, or it failed before.

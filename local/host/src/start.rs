@@ -160,7 +160,7 @@ async fn services(
     let connections = Connections::start(connections);
     let (dynamodb, sqs, ses, s3) = futures::try_join!(
         table,
-        Sqs::start_under(faults.as_ref().map(FaultLayer::post), sqs, dir, durability, queues.collect()),
+        Sqs::start_under(faults.as_ref().map(FaultLayer::messages), sqs, dir, durability, queues.collect()),
         Ses::start(ses, dir, durability),
         S3::start(s3, dir, durability, &model.buckets, (ACCESS_KEY_ID, SECRET_ACCESS_KEY)),
     )?;
@@ -194,7 +194,7 @@ impl Services {
         }
     }
 
-    /// The same for one function: under faults its way to DynamoDB is its own.
+    /// The endpoints of one function: under faults its way to DynamoDB is its own.
     fn endpoints_of(&self, function: &str, endpoints: &Endpoints) -> std::io::Result<Endpoints> {
         let mut endpoints = endpoints.clone();
         if let Some(faults) = &self.faults {
@@ -216,7 +216,7 @@ impl Template {
         let mut parameters = options.parameters.clone();
         parameters.entry("PublicUrl".to_owned()).or_insert_with(|| format!("http://localhost:{port}"));
         parameters.entry("SocketsUrl".to_owned()).or_insert_with(|| format!("ws://localhost:{port}"));
-        // Whoever tries the service out is nobody's flood, and a count costs a write.
+        // Somebody who tries the service out floods nobody, and a count costs a write.
         parameters.entry("ReadLimit".to_owned()).or_insert_with(|| "0".to_owned());
         let yaml = yaml.map_err(|error| TemplateError::at("the file", error));
         match yaml.and_then(|yaml| Model::parse(&yaml, &parameters)) {

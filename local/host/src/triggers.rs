@@ -42,7 +42,7 @@ pub(crate) struct Sources {
     pub(crate) replica: Option<Arc<Replica>>,
     /// Told after whatever may have written to the table.
     pub(crate) written: Arc<Notify>,
-    /// So many wait for the workers: nobody gathers a batch meanwhile.
+    /// Waiters for the workers: no batch is gathered meanwhile.
     pub(crate) waiting: watch::Sender<usize>,
     /// Each step of a trigger holds it for reading; who holds it for writing sees no worker run.
     pub(crate) gate: Arc<RwLock<()>>,

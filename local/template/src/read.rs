@@ -12,7 +12,7 @@ pub(super) fn model(yaml: &str, overrides: &BTreeMap<String, String>) -> Result<
     let document = serde_yaml_ng::from_str(yaml).map_err(|error| TemplateError::at("YAML", error))?;
     let document = long_form(document, "")?;
     let parameters = parameters(&document["Parameters"], overrides)?;
-    Reader { document: &document, parameters: &parameters }.model()
+    TemplateReader { document: &document, parameters: &parameters }.model()
 }
 
 /// A parameter's value: the override, or its default. A list for the list types, else a text.
@@ -50,12 +50,12 @@ fn parameters(
     Ok(values)
 }
 
-struct Reader<'a> {
+struct TemplateReader<'a> {
     document: &'a Value,
     parameters: &'a BTreeMap<String, Value>,
 }
 
-impl Reader<'_> {
+impl TemplateReader<'_> {
     fn model(&self) -> Result<Model, TemplateError> {
         let api = self.all("AWS::Serverless::HttpApi")?.into_iter().next();
         let stages = api.as_ref().map(|(id, _)| self.stages(id)).transpose()?.unwrap_or_default();

@@ -40,9 +40,15 @@ pub struct Match<'r, T> {
     pub parameters: Vec<(&'r str, String)>,
 }
 
+impl<T> Default for Routes<T> {
+    fn default() -> Self {
+        Self { routes: Vec::new(), default: None }
+    }
+}
+
 impl<T> Routes<T> {
     pub fn new() -> Self {
-        Self { routes: Vec::new(), default: None }
+        Self::default()
     }
 
     /// Adds a route: `method` may be `ANY`, `path` may be `$default`.

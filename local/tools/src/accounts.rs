@@ -1,4 +1,4 @@
-//! What whoever runs the service does to single accounts.
+//! What an operator does to single accounts.
 
 use crate::audit::Target;
 use crate::table::{TableError, on_table};

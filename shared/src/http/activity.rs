@@ -1,4 +1,4 @@
-//! The activity log's row of each write: one place, so that whoever adds an endpoint can't forget it.
+//! The activity log's row of each write: one place, so that a new endpoint can't forget it.
 
 use super::{Noted, openapi};
 use crate::App;
@@ -11,7 +11,7 @@ use utoipa::openapi::OpenApi;
 
 /// What a handler tells the log beside what its request and answer say.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told {
+pub(super) struct ActivityDetails {
     pub(super) kind: Option<ActivityType>,
     pub(super) target: Option<Target>,
     pub(super) origin: Origin,
@@ -41,12 +41,12 @@ pub(super) fn row(
 ) -> Option<(UserId, Activity)> {
     let user = noted.user.filter(|_| response.status().is_success())?;
     let made = made(response);
-    let told = noted.told.clone();
-    let target = told.target.or_else(|| made.clone()).or_else(|| Target::in_path(path));
+    let details = noted.details.clone();
+    let target = details.target.or_else(|| made.clone()).or_else(|| Target::in_path(path));
     let logged = ActivityType::logged(operation, target.as_ref())?;
     // What is answered again is logged again as the same row, should the first answer have got lost before it.
     let id = made.and_then(|made| made.made_by()).unwrap_or_else(|| ActivityId::new(app.now()));
-    Some((user, Activity::new(id, told.kind.unwrap_or(logged), target, told.origin, app.config().activity_kept)))
+    Some((user, Activity::new(id, details.kind.unwrap_or(logged), target, details.origin, app.config().activity_kept)))
 }
 
 /// What a write made, by where the answer says that it is.

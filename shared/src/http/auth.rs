@@ -1,7 +1,7 @@
-//! Who asks. A handler's signature says whether it needs to know.
+//! Authentication. A handler's signature says whether it needs a user.
 
 use super::Notes;
-use super::limits::{self, Action};
+use super::rate_limits::{self, Action};
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
@@ -26,7 +26,7 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// Whoever has this access token.
+    /// The holder of an access token.
     ///
     /// # Errors
     /// 401 where it is malformed, expired or not ours.
@@ -38,7 +38,7 @@ impl Bearer {
         Ok(Self { claims: claims.ok_or_else(refused)?, notes: Notes::default() })
     }
 
-    /// Whom the token names.
+    /// The user that the token names.
     pub fn id(&self) -> UserId {
         self.claims.sub
     }
@@ -92,7 +92,7 @@ impl Bearer {
         allow(app, viewer, role).await
     }
 
-    /// The same, about to write.
+    /// The viewer, who is a moderator and about to write: counts against the action's rate limit.
     ///
     /// # Errors
     /// 401, 403 or 429.
@@ -132,9 +132,9 @@ impl FromRequestParts<App> for Bearer {
 /// Holds a read to its limits; a write has limits of its own.
 async fn check_read(app: &App, parts: &mut Parts, user: Option<UserId>) -> Result<()> {
     let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
-    let Some(weight) = limits::read_weight(app).filter(|_| is_read) else { return Ok(()) };
+    let Some(weight) = rate_limits::read_weight(app).filter(|_| is_read) else { return Ok(()) };
     let address = Address::from_request_parts(parts, app).await?;
-    limits::check_read(app, &address.notes, user, address.names(app)?.current(), weight).await
+    rate_limits::check_read(app, &address.notes, user, address.names(app)?.current(), weight).await
 }
 
 fn refused() -> Error {

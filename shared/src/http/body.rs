@@ -45,22 +45,22 @@ impl Forms {
     }
 
     /// What to send, for people.
-    fn told(self) -> String {
-        let mut told = Vec::new();
+    fn media_types(self) -> String {
+        let mut types = Vec::new();
         if self.takes_json() {
-            told.push("application/json");
+            types.push("application/json");
         }
         if self.takes_forms() {
-            told.push("multipart/form-data");
+            types.push("multipart/form-data");
         }
         if self.takes_files() {
-            told.extend(FileType::ALL.map(FileType::content_type));
+            types.extend(FileType::ALL.map(FileType::content_type));
         }
-        told.join(", ")
+        types.join(", ")
     }
 
     fn refused(self) -> Error {
-        Error::new(Kind::UnsupportedMediaType).detail(format!("Send the body as {}.", self.told()))
+        Error::new(Kind::UnsupportedMediaType).detail(format!("Send the body as {}.", self.media_types()))
     }
 
     /// What a content type says, if such a body is taken.

@@ -93,7 +93,7 @@ impl<'de> serde::Deserialize<'de> for UserRef {
 }
 
 impl UserRef {
-    /// Whom it names, to be looked for; `me` is the one who asks.
+    /// The user it names, to be looked up; `me` is the viewer.
     ///
     /// # Errors
     /// 404 for a name that nobody has, 401 for `me` without signing in.

@@ -13,8 +13,8 @@ use crate::error::{Error, FieldError, Kind, Result};
 use crate::ids::UserId;
 use crate::models::fields::FromFields;
 use crate::secrets::{Keys, Purpose, base64url, sha256};
-use crate::store::idempotency::{self, Kept};
-use crate::store::posts::NotMade;
+use crate::store::creation::CreateError;
+use crate::store::idempotency::{self, StoredResponse};
 use crate::table::{Op, Read};
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
@@ -72,11 +72,11 @@ impl<T: FromFields> FromRequest<App> for Idempotent<T> {
 }
 
 impl<T> Idempotent<T> {
-    /// The answer kept for this key, if it was used before.
+    /// Replays the response stored for this key, if it was used before.
     ///
     /// # Errors
     /// 422 when it was used with another body.
-    pub async fn seen(&self, app: &App, user: Option<UserId>) -> Result<Option<Response>> {
+    pub async fn replay(&self, app: &App, user: Option<UserId>) -> Result<Option<Response>> {
         self.find(app, user, Read::Eventual).await
     }
 
@@ -86,25 +86,26 @@ impl<T> Idempotent<T> {
             async move { idempotency::find(app, user, &scope, read).await }
         };
         let found = try_join_all(self.keyed.iter().map(find)).await?;
-        let kept = self.keyed.iter().zip(found).find_map(|(keyed, kept)| Some((keyed, kept?)));
-        kept.map(|(keyed, kept)| keyed.answer(kept)).transpose()
+        let stored = self.keyed.iter().zip(found).find_map(|(keyed, stored)| Some((keyed, stored?)));
+        stored.map(|(keyed, stored)| keyed.answer(stored)).transpose()
     }
 
-    /// What the creating transaction writes beside the rest, as its **first** operation.
+    /// The operation that stores the response: the creating transaction's **first** one.
     ///
     /// # Errors
     /// 500 when the answer can't be kept.
-    pub fn keep(&self, app: &App, user: Option<UserId>, answer: &Created) -> Result<Option<Op>> {
+    pub fn store(&self, app: &App, user: Option<UserId>, answer: &Created) -> Result<Option<Op>> {
         let Some(keyed) = self.keyed.first() else { return Ok(None) };
-        let kept = Kept { body: keyed.body.clone(), answer: answer.body.clone(), location: answer.location.clone() };
-        idempotency::keep(app, user, &keyed.scope(user), kept).map(Some)
+        let stored =
+            StoredResponse { body: keyed.body.clone(), answer: answer.body.clone(), location: answer.location.clone() };
+        idempotency::store(app, user, &keyed.scope(user), stored).map(Some)
     }
 
-    /// The answer of the one that was first.
+    /// Replays the response of the concurrent request that won.
     ///
     /// # Errors
     /// 409 while that can't be seen; 422 when it had another body.
-    pub async fn first(&self, app: &App, user: Option<UserId>) -> Result<Response> {
+    pub async fn replay_winner(&self, app: &App, user: Option<UserId>) -> Result<Response> {
         self.find(app, user, Read::Strong).await?.ok_or_else(|| {
             Error::new(Kind::InFlight).detail("Ask again in a second.").retry_after(Duration::from_secs(1))
         })
@@ -113,12 +114,12 @@ impl<T> Idempotent<T> {
     /// 201, or what the first request with this key was answered.
     ///
     /// # Errors
-    /// What kept it from being made; those of [`Self::first`].
-    pub async fn answer(&self, app: &App, user: UserId, made: Result<Created, NotMade>) -> Result<Response> {
+    /// What kept it from being made; those of [`Self::replay_winner`].
+    pub async fn answer(&self, app: &App, user: UserId, made: Result<Created, CreateError>) -> Result<Response> {
         match made {
             Ok(created) => Ok(created.into_response()),
-            Err(NotMade::First) => self.first(app, Some(user)).await,
-            Err(NotMade::Error(error)) => Err(error),
+            Err(CreateError::IdempotencyKeyUsed) => self.replay_winner(app, Some(user)).await,
+            Err(CreateError::Error(error)) => Err(error),
         }
     }
 }
@@ -131,11 +132,11 @@ impl Keyed {
         }
     }
 
-    fn answer(&self, kept: Kept) -> Result<Response> {
-        if kept.body != self.body {
+    fn answer(&self, stored: StoredResponse) -> Result<Response> {
+        if stored.body != self.body {
             return Err(Error::new(Kind::IdempotencyKeyReused).detail("Use a new key for a new request."));
         }
-        let mut response = Created { body: kept.answer, location: kept.location }.into_response();
+        let mut response = Created { body: stored.answer, location: stored.location }.into_response();
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         Ok(response)
     }

@@ -6,26 +6,26 @@ pub mod body;
 pub mod etag;
 pub mod extract;
 pub mod idempotency;
-pub mod limits;
 pub mod openapi;
 mod page;
 pub mod paths;
 pub mod problem;
 mod query;
+pub mod rate_limits;
 pub mod security;
 
 pub use auth::{Address, Bearer, Reader};
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageParams, PageQuery};
 
 use crate::App;
-use crate::backpressure::REQUEST_TIMEOUT;
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
 use crate::ids::{UserId, new_ulid};
+use crate::limits::REQUEST_TIMEOUT;
 use crate::models::activity::{ActivityType, Origin, Target};
 use crate::store;
 use crate::table::meter::Meter;
-use activity::{Told, Writes};
+use activity::{ActivityDetails, Writes};
 use axum::Router;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -34,8 +34,8 @@ use futures::{FutureExt, TryFutureExt};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use lambda_http::request::RequestContext;
-use limits::LimitStatus;
 use query::Parameters;
+use rate_limits::LimitStatus;
 use serde::Serialize;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -79,7 +79,7 @@ pub struct Notes(Arc<Mutex<Noted>>);
 struct Noted {
     user: Option<UserId>,
     limit: Option<LimitStatus>,
-    told: Told,
+    details: ActivityDetails,
 }
 
 impl Notes {
@@ -94,17 +94,17 @@ impl Notes {
 
     /// What the act is done to, for the activity log, where neither the path nor the answer's `Location` has its id.
     pub fn set_target(&self, id: impl ToString) {
-        self.change(|noted| noted.told.target = Target::of(&id.to_string()));
+        self.change(|noted| noted.details.target = Target::of(&id.to_string()));
     }
 
     /// What the act is, for the activity log, where the operation alone does not tell.
     pub fn set_activity(&self, kind: ActivityType) {
-        self.change(|noted| noted.told.kind = Some(kind));
+        self.change(|noted| noted.details.kind = Some(kind));
     }
 
     /// Where a sign-in comes from, for the activity log.
     fn set_origin(&self, origin: Origin) {
-        self.change(|noted| noted.told.origin = origin);
+        self.change(|noted| noted.details.origin = origin);
     }
 
     fn set_limit(&self, limit: LimitStatus) {
@@ -177,7 +177,7 @@ async fn around(State((app, operations)): State<(App, Arc<Operations>)>, mut req
     let operation = operations.writes.named(&method, &route);
     let row = operation.and_then(|operation| activity::row(&app, operation, &path, &noted, &response));
     if let Some((user, row)) = row {
-        // Before the answer goes out: whoever has it finds the row.
+        // Before the answer goes out: its reader finds the row.
         meter.scope(store::activity::add(&app, user, &row)).await;
     }
     complete(&mut response, &id, &method, &route, noted.limit);

@@ -25,8 +25,8 @@ mod examples;
 mod links;
 
 use crate::error::Kind;
-use crate::http::limits::Action;
 use crate::http::paths;
+use crate::http::rate_limits::Action;
 use components::{header, parameter, problem, reference};
 use http::{Method, StatusCode};
 use serde_json::Value;
@@ -59,7 +59,7 @@ pub fn cache_control(method: &Method, route: &str, status: StatusCode) -> &'stat
 
 /// What an answer depends on beside the path.
 pub fn vary(route: &str) -> &'static str {
-    // A signed address is the same for whoever has it.
+    // A signed address is the same for all readers.
     if PUBLIC.contains(&route) || route == SIGNED { "accept-encoding" } else { "authorization, accept-encoding" }
 }
 

@@ -133,7 +133,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// The same page with other items, one for one.
+    /// Maps the items, one for one.
     pub fn map<U>(self, to: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(to).collect(), next_cursor: self.next_cursor, link: self.link }
     }

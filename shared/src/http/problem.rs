@@ -13,7 +13,7 @@ pub struct Problem {
     #[serde(rename = "type")]
     #[schema(example = "/docs/errors#invalid")]
     pub kind: String,
-    /// The same for every error of this type.
+    /// A title that every error of this type has.
     #[schema(example = "Some fields are not valid")]
     pub title: &'static str,
     #[schema(example = 422)]

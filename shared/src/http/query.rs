@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
-/// What browsers and mail programs add to links, for whoever counts clicks.
+/// What browsers and mail programs add to links, for counting clicks.
 const TRACKING: [&str; 12] =
     ["_ga", "_gl", "dclid", "fbclid", "gbraid", "gclid", "igshid", "mc_cid", "mc_eid", "msclkid", "ttclid", "wbraid"];
 

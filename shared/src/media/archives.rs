@@ -24,9 +24,6 @@ pub struct ArchiveUpload {
 
 impl Media {
     /// Whether an archive is there.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn has_archive(&self, owner: UserId, id: Ulid) -> Result<bool> {
         match self.client().head_object().bucket(&self.0.bucket).key(archive_key(owner, id)).send().await {
             Ok(_) => Ok(true),
@@ -36,9 +33,6 @@ impl Media {
     }
 
     /// Begins one.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn begin_archive(&self, owner: UserId, id: Ulid) -> Result<ArchiveUpload> {
         let key = archive_key(owner, id);
         let begin = self.client().create_multipart_upload().bucket(&self.0.bucket).key(&key);
@@ -48,9 +42,6 @@ impl Media {
     }
 
     /// Writes what comes next of it: 5 MiB or more but for the last.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn add_to_archive(&self, archive: &mut ArchiveUpload, bytes: Bytes) -> Result<()> {
         let number = i32::try_from(archive.parts.len() + 1).map_err(Error::internal)?;
         let part = self.client().upload_part().bucket(&self.0.bucket).key(&archive.key).upload_id(&archive.upload);
@@ -60,9 +51,6 @@ impl Media {
     }
 
     /// It is there from now on.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn complete_archive(&self, archive: ArchiveUpload) -> Result<()> {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(archive.parts)).build();
         let complete = self.client().complete_multipart_upload().bucket(&self.0.bucket).key(archive.key);
@@ -71,9 +59,6 @@ impl Media {
     }
 
     /// It will not be there. What is left of one that nobody ends so, the bucket's lifecycle removes.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn abandon_archive(&self, archive: &ArchiveUpload) -> Result<()> {
         let abort = self.client().abort_multipart_upload().bucket(&self.0.bucket).key(&archive.key);
         abort.upload_id(&archive.upload).send().await.map(|_| ()).map_err(Error::unavailable)

@@ -21,7 +21,7 @@ impl Media {
     /// same again.
     ///
     /// # Errors
-    /// Unavailable, also when other bytes have come in their place.
+    /// The bucket does not answer, or the file was replaced meanwhile.
     pub async fn keep(&self, uploaded: &Uploaded, of: FileType, redaction: &Redaction) -> Result<()> {
         if redaction.is_nothing(uploaded.size) {
             return self.copy(uploaded, of).await;

@@ -1,4 +1,4 @@
-//! Who has read a post: how many different viewers, and how often.
+//! Audiences of posts: the number of different viewers, and of views.
 //!
 //! A view is counted once per viewer and hour. So the views of an hour are its different viewers, and both are sets, to
 //! which nothing is added by what comes again.
@@ -20,24 +20,28 @@ use std::io::{Read, Write};
 
 /// Somebody who reads.
 #[derive(Clone, Copy, Debug)]
-pub enum Viewer<'a> {
+pub enum AudienceMember<'a> {
     User(UserId),
     /// Somebody not signed in, by what tells one address from another.
     Address(&'a str),
 }
 
-/// A viewer of one post, by a hash under the signing key: whoever reads the table or the queue can neither tell who it
+/// A viewer of one post, by a hash under the signing key: a reader of the table or the queue can neither tell who it
 /// is, nor try whether it is somebody, nor find the same viewer at another post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ViewerHash(u64);
 
 impl ViewerHash {
-    pub fn new(keys: &Keys, post: PostId, viewer: Viewer<'_>) -> Self {
+    pub fn new(keys: &Keys, post: PostId, viewer: AudienceMember<'_>) -> Self {
         let of_post = post.suffix();
         let mac = match viewer {
-            Viewer::User(id) => keys.mac(Purpose::Viewer, &[of_post.as_bytes(), b"user", &id.ulid().to_bytes()]),
-            Viewer::Address(name) => keys.mac(Purpose::Viewer, &[of_post.as_bytes(), b"address", name.as_bytes()]),
+            AudienceMember::User(id) => {
+                keys.mac(Purpose::Viewer, &[of_post.as_bytes(), b"user", &id.ulid().to_bytes()])
+            }
+            AudienceMember::Address(name) => {
+                keys.mac(Purpose::Viewer, &[of_post.as_bytes(), b"address", name.as_bytes()])
+            }
         };
         Self(mac[..8].iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte)))
     }
@@ -115,7 +119,7 @@ impl<'de> Deserialize<'de> for Sketch {
     }
 }
 
-/// Who has read a post, and its views by day.
+/// A post's viewers, as a sketch, and its views by day.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Audience {
     /// Raised by each write.
@@ -142,7 +146,7 @@ impl Audience {
     }
 
     /// Drops what nobody asks for any more.
-    pub fn forget_past(&mut self, now: Timestamp) {
+    pub fn drop_past(&mut self, now: Timestamp) {
         self.days.retain(|day, _| !day.is_past(now));
         self.hours.retain(|hour, _| !hour.is_closed(now));
     }
@@ -153,7 +157,7 @@ impl Audience {
     }
 }
 
-/// Who has read a post in an hour.
+/// A post's viewers in an hour.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct HourAudience {
     /// Raised by each write.
@@ -232,7 +236,7 @@ mod tests {
         assert!(audience.raise(Hour::from_number(500_001), 2) && audience.raise(hour, 6));
         assert_eq!((audience.n, audience.days.values().sum::<u64>()), (8, 8));
         let later = Timestamp::from_millis((500_000 + 24 * 91) * 3_600_000);
-        audience.forget_past(later);
+        audience.drop_past(later);
         assert_eq!((audience.n, audience.days.len(), audience.hours.len()), (8, 0, 0));
     }
 
@@ -240,11 +244,11 @@ mod tests {
     fn a_viewer_is_another_one_at_another_post_and_under_another_key() {
         let user = UserId::from_ulid(ulid::Ulid(1));
         let [post, other] = [2, 3].map(|n| PostId::of(ulid::Ulid(n), user));
-        let (keys, viewer) = (test_keys(), Viewer::User(user));
+        let (keys, viewer) = (test_keys(), AudienceMember::User(user));
         let known = ViewerHash::new(&keys, post, viewer);
         assert_eq!(known, ViewerHash::new(&keys, post, viewer));
         assert_ne!(known, ViewerHash::new(&keys, other, viewer));
-        assert_ne!(known, ViewerHash::new(&keys, post, Viewer::Address("192.0.2.1")));
+        assert_ne!(known, ViewerHash::new(&keys, post, AudienceMember::Address("192.0.2.1")));
         let replaced = Keys::parse(r#"{"current":"fedcba9876543210fedcba9876543210"}"#).unwrap();
         assert_ne!(known, ViewerHash::new(&replaced, post, viewer));
     }

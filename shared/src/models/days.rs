@@ -155,13 +155,13 @@ impl Counted {
 
 /// A row of counts by day. Each is an attribute of its own, for those alone can be added to.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub struct Days {
+pub struct DailyCounts {
     #[serde(flatten)]
     attributes: BTreeMap<String, Value>,
 }
 
-impl Days {
-    /// How many by day; undone ones are taken out.
+impl DailyCounts {
+    /// How many by day; deleted ones are taken out.
     pub fn of(&self, what: Counted) -> impl Iterator<Item = (Day, u64)> {
         let count = move |(name, value): (&String, &Value)| {
             Some((Day::parse(name.strip_prefix(what.letter())?)?, u64::try_from(value.as_i64()?).unwrap_or(0)))
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn counts_are_told_from_the_rest_of_a_row() {
         let row = json!({"PK": "V#", "SK": "D#00692", "ttl": 9, "l20777": 2, "c20777": 1, "l20778": -1, "like": 3});
-        let row: Days = serde_json::from_value(row).unwrap();
+        let row: DailyCounts = serde_json::from_value(row).unwrap();
         let counts = |what| row.of(what).map(|(day, n)| (day.0, n)).collect::<Vec<_>>();
         assert_eq!(counts(Counted::Likes), [(20_777, 2), (20_778, 0)]);
         assert_eq!(counts(Counted::Comments), [(20_777, 1)]);

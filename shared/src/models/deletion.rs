@@ -36,6 +36,6 @@ pub struct Deletion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldName {
     pub free_at: Timestamp,
-    /// Seconds since the epoch. DynamoDB deletes days late: whoever looks compares the time.
+    /// Seconds since the epoch. DynamoDB deletes days late: readers compare the time.
     pub ttl: u64,
 }

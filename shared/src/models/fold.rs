@@ -99,7 +99,7 @@ fn joined(word: &str) -> String {
     word.replace('\'', "")
 }
 
-/// What stands between apostrophes, alone and joined: `oreilly`, `reilly` and `oreillys` of `O'Reilly's`.
+/// The parts between apostrophes, alone and joined: `oreilly`, `reilly` and `oreillys` of `O'Reilly's`.
 fn runs(word: &str) -> Vec<String> {
     let parts: Vec<&str> = word.split('\'').filter(|part| !part.is_empty()).take(MOST_PARTS).collect();
     let from = |start: usize| (start + 1..=parts.len()).map(move |end| (start, end));

@@ -1,4 +1,4 @@
-//! Who follow an account, as far as its posts are delivered to them.
+//! Followers of an account, and how its posts are delivered to them.
 
 use crate::ids::UserId;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ pub enum Delivery {
     /// Written into each follower's timeline.
     #[default]
     Push,
-    /// Still pushed while the followers learn to merge.
+    /// Still pushed while the followers begin to merge.
     Crossing,
     /// Merged at read.
     Pull,
@@ -24,10 +24,10 @@ pub struct Followers {
     pub n: u64,
     #[serde(default)]
     pub mode: Delivery,
-    /// Raised by one with each turn, to merging and back; most accounts never have one.
+    /// Raised by one with each mode change, to merging and back; most accounts never have one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub epoch: u64,
-    /// The walk through the followers that the newest turn asks for is yet to be sent.
+    /// The walk through the followers for the newest mode change is yet to be sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub walk_due: bool,
     /// The account is deleted: nobody begins to follow it.

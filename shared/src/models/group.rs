@@ -2,7 +2,7 @@
 
 use super::fields::{FieldValue, Refusal, bounded, text};
 use crate::clock::Timestamp;
-use crate::ids::{GroupId, UserId, Visibility};
+use crate::ids::{GroupId, GroupVisibility, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ impl FieldValue for Role {
     }
 }
 
-impl FieldValue for Visibility {
+impl FieldValue for GroupVisibility {
     fn parse(value: &Value) -> Result<Self, Refusal> {
         match text(value)?.as_ref() {
             "public" => Ok(Self::Public),
@@ -113,14 +113,14 @@ pub struct Group {
     pub members: u64,
     /// It was deleted, and what lies with it is being removed.
     #[serde(default, rename = "un", skip_serializing_if = "std::ops::Not::not")]
-    pub undone: bool,
+    pub deleted: bool,
 }
 
 impl Group {
     /// One that only its maker is in, who is not counted yet.
     pub fn new(id: GroupId, name: GroupName, description: Option<Description>, maker: UserId) -> Self {
         let staff = BTreeMap::from([(maker, Role::Owner)]);
-        Self { id, name, description, ver: 1, staff, sver: 1, members: 0, undone: false }
+        Self { id, name, description, ver: 1, staff, sver: 1, members: 0, deleted: false }
     }
 
     /// Who moderates it once somebody has this role, or has left. None where nobody would own it.
@@ -143,16 +143,17 @@ pub struct Member {
     /// Who let them in, where somebody had to; until they are told of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<UserId>,
-    pub at: Ulid,
+    #[serde(rename = "at")]
+    pub created_at: Ulid,
     /// The counter holds it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub counted: bool,
     /// They have left.
     #[serde(default, rename = "un", skip_serializing_if = "std::ops::Not::not")]
-    pub undone: bool,
+    pub deleted: bool,
 }
 
-/// The same in the member's own prefix, which each request of theirs reads.
+/// A membership in the member's own prefix, which each request of theirs reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     pub role: Role,
@@ -162,7 +163,8 @@ pub struct Membership {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinRequest {
     /// The act, and its time.
-    pub at: Ulid,
+    #[serde(rename = "at")]
+    pub created_at: Ulid,
 }
 
 #[cfg(test)]
@@ -175,7 +177,7 @@ mod tests {
         let at = Timestamp::from_millis(1_000);
         let [ann, bob] = [UserId::new(at), UserId::new(at)];
         let name = GroupName::parse(&json!("Waders")).unwrap();
-        let mut group = Group::new(GroupId::new(at, Visibility::Private), name, None, ann);
+        let mut group = Group::new(GroupId::new(at, GroupVisibility::Private), name, None, ann);
         assert_eq!(group.staff_with(ann, None), None);
         assert_eq!(group.staff_with(ann, Some(Role::Moderator)), None);
         group.staff = group.staff_with(bob, Some(Role::Moderator)).unwrap();

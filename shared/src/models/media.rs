@@ -47,7 +47,7 @@ pub struct Media {
     pub todo: bool,
     /// Nothing needs it any more: there until its files are gone.
     #[serde(default, rename = "un", skip_serializing_if = "std::ops::Not::not")]
-    pub undone: bool,
+    pub deleted: bool,
 }
 
 /// How far an upload has come.
@@ -77,7 +77,7 @@ pub struct FailureReason {
     /// A stable code that programs can act on.
     #[schema(example = "unsupported_codec")]
     pub code: String,
-    /// The same for people.
+    /// A message for people.
     #[schema(example = "The video is hvc1; send H.264.")]
     pub detail: String,
 }
@@ -147,7 +147,7 @@ impl Media {
             reason: None,
             ver: 1,
             todo: false,
-            undone: false,
+            deleted: false,
         }
     }
 

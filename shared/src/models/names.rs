@@ -11,9 +11,9 @@ use super::user::{Profile, Username};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Beginnings have up to so many characters; what is longer is told by the names alone. No username is longer.
+/// Characters of a beginning, at most; what is longer is told by the names alone. No username is longer.
 const MAX_CHARS: usize = 20;
-/// So many words of a full name count, parts and pairs of letters among them.
+/// Words of a full name that count, parts and pairs of letters among them.
 const MAX_WORDS: usize = 12;
 
 /// The names of somebody, or those that a question asks for, folded.
@@ -160,7 +160,7 @@ impl NamesIndexed {
         Self { rows, names, folding: FOLDING, done: Some((profile.ver, rank)), n: 0 }
     }
 
-    /// The next change towards what is wanted, of at most so many rows; None when all is as wanted. One is enough but for
+    /// The next change towards what is wanted, of at most `limit` rows; None when all is as wanted. One is enough but for
     /// very long names.
     pub fn towards(self, wanted: &Self, most: usize) -> Option<Change> {
         let is_noted = self.n > 0;

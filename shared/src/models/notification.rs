@@ -162,7 +162,7 @@ pub struct NotificationEvent {
 
 /// An act that was told, now or by an earlier delivery of the same message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Notified {
     pub act: Act,
     pub id: NotificationId,
     /// The notification it is part of; none where the owner wants no list of such.
@@ -185,7 +185,7 @@ pub struct NotificationGroup {
 pub struct NotificationDone {
     /// The act; a later one of the same kind, target and actor is no news.
     pub event: Ulid,
-    /// What the event was told as, for whoever is told by the same message again.
+    /// The id that the event was notified under, for a redelivered message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<NotificationId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -218,9 +218,9 @@ pub struct ReadMark {
 }
 
 impl NotificationDone {
-    /// The act as it was told, if this is that act.
-    pub fn told(&self, act: &Act) -> Option<Told> {
-        (self.event == act.event).then(|| Told {
+    /// The act as it was notified, if this is that act.
+    pub fn notified(&self, act: &Act) -> Option<Notified> {
+        (self.event == act.event).then(|| Notified {
             act: *act,
             id: self.id.unwrap_or(NotificationId::from_ulid(act.event)),
             group: self.group,
@@ -231,12 +231,12 @@ impl NotificationDone {
 }
 
 impl ReadMark {
-    /// An act is told next.
-    pub fn tell(&mut self, act: &Act, ways: Ways, now: Timestamp) -> Told {
+    /// Notes that the owner is notified of an act.
+    pub fn notify(&mut self, act: &Act, ways: Ways, now: Timestamp) -> Notified {
         let id = if ways.list { self.next_id(act.event, now) } else { NotificationId::from_ulid(act.event) };
         let counts = ways.list && ways.live;
         self.seq += u64::from(counts);
-        Told { act: *act, id, group: None, seq: counts.then_some(self.seq), mailed: false }
+        Notified { act: *act, id, group: None, seq: counts.then_some(self.seq), mailed: false }
     }
 
     /// Whether all up to this one are read.
@@ -245,7 +245,7 @@ impl ReadMark {
     }
 
     /// The id of the event told next, which is the newest from now on: the act's own, unless a later one was told
-    /// before it. So ids grow in the order of telling, and whoever asks for what is newer than the last one they know
+    /// before it. So ids grow in the order of notifying, and a client that asks for what is newer than its last one
     /// misses nothing.
     pub fn next_id(&mut self, event: Ulid, now: Timestamp) -> NotificationId {
         let own = NotificationId::from_ulid(event);

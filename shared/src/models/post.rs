@@ -42,7 +42,7 @@ pub struct Post {
     pub counted: bool,
     /// A comment that was deleted, until the counter knows.
     #[serde(default, rename = "un", skip_serializing_if = "std::ops::Not::not")]
-    pub undone: bool,
+    pub deleted: bool,
 }
 
 impl Post {
@@ -62,7 +62,7 @@ impl Post {
             views: 0,
             todo: false,
             counted: false,
-            undone: false,
+            deleted: false,
         }
     }
 }
@@ -101,14 +101,14 @@ impl Draft {
 
 /// What somebody's own doing adds to the comments of a post, until the counter holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Uncounted {
+pub struct PendingCount {
     pub n: i64,
     /// Seconds since the epoch.
     pub ttl: u64,
 }
 
 /// What is not counted by then is left to the audit.
-pub const UNCOUNTED_LIFETIME: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+pub const PENDING_COUNT_LIFETIME: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 /// Somebody a post names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -173,7 +173,7 @@ impl Content {
     }
 }
 
-/// The names in a text, each once, so many as it may mention.
+/// The names in a text, each once, up to the number that a post may mention.
 pub fn mentioned(content: &str) -> Vec<Username> {
     let mut names: Vec<Username> = Vec::new();
     for name in text::mentions(content).into_iter().filter_map(Username::from_path) {

@@ -92,7 +92,7 @@ choice! {
         RemovePost = "remove_post",
         /// The author can't sign in and is seen nowhere, with all posts and comments.
         SuspendAuthor = "suspend_author",
-        /// Takes a suspension back.
+        /// Lifts a suspension.
         ReinstateAuthor = "reinstate_author",
     }
 }
@@ -151,7 +151,7 @@ impl Report {
         self.handled.and_then(|handled| handled.action)
     }
 
-    /// The same once it is decided.
+    /// The report with a decision.
     #[must_use]
     pub fn decided(&self, decision: Decision, by: UserId, at: Timestamp) -> Self {
         let handled = Some(Handled { by: Some(by), at, action: decision.action });
@@ -172,12 +172,12 @@ pub struct Reported {
     pub id: ReportId,
 }
 
-/// Who did what as a moderator, and when, which is the id's time.
+/// An act of a moderator; its time is the id's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moderation {
     pub id: Ulid,
     pub act: Act,
-    /// None for whoever runs the service, and for a moderator whose account is deleted.
+    /// None for the operator of the service, and for a moderator whose account is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<UserId>,
     /// Whom it concerns; None once that account is deleted.

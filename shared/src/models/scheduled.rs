@@ -45,7 +45,7 @@ impl Scheduled {
 
 /// That a post is due, by its key: `at`, whose, and which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Due {
+pub struct DueEntry {
     pub at: Timestamp,
     pub user: UserId,
     pub id: ScheduledId,

@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Raised by each change of what words and tags become: what was indexed by an earlier one is indexed anew.
 pub const FOLDING: u8 = 1;
 
-/// A post is found by so many different words; the rest of a longer one are text alone.
+/// Different words that a post is found by; the rest of a longer one are text alone.
 const MAX_WORDS: usize = 500;
-/// A word is cut after so many bytes, in posts and questions alike.
+/// Bytes after which a word is cut, in posts and questions alike.
 const MAX_WORD_BYTES: usize = 64;
-/// A posting names the other terms of its post up to so many; 2 bytes each.
+/// Other terms of its post that a posting names, at most; 2 bytes each.
 const MAX_NAMED: usize = 40;
 
 /// A word, a hashtag or an author: a posting lies under each of a post's.

@@ -102,15 +102,15 @@ pub fn hashed(text: &str) -> String {
 pub enum MailAction {
     VerifyEmail,
     ResetPassword,
-    /// Tells the holder of an address that somebody tried to sign up with it.
+    /// Warns the holder of an address that somebody tried to sign up with it.
     AlreadyRegistered,
-    /// Tells the old address of a change, which its link undoes.
+    /// Informs the old address of a change, which its link undoes.
     EmailChanged,
-    /// Tells of a second factor that was turned on.
+    /// Informs of a second factor that was enabled.
     SecondFactorOn,
-    /// Tells of one that was turned off.
+    /// Informs of one that was disabled.
     SecondFactorOff,
-    /// Tells of a recovery code that was used.
+    /// Informs of a recovery code that was used.
     RecoveryCodeUsed,
     /// Leads to an archive of all that is the account's; its mail is sent once that is made.
     Export,
@@ -136,7 +136,7 @@ impl MailAction {
     }
 }
 
-/// A token in a mail. The text is derived from the id, for whoever sends the mail sees only the table's stream;
+/// A token in a mail. The text is derived from the id, for the mailer sees only the table's stream;
 /// the item alone is worth nothing without a signing key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailToken {
@@ -194,7 +194,7 @@ pub fn read_unsubscribe_token(keys: &Keys, token: &str) -> Option<(UserId, Strin
     Some((user.parse().ok()?, kind.to_owned()))
 }
 
-/// What the table knows a network by: a name under each signing key, the current one's first. Whoever reads the table
+/// What the table knows a network by: a name under each signing key, the current one's first. A reader of the table
 /// alone can't tell whose it is.
 #[derive(Clone, Debug)]
 pub struct NetworkNames(Vec<String>);

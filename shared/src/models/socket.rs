@@ -10,9 +10,9 @@ use std::time::Duration;
 pub const MAX_SOCKETS: usize = 10;
 /// API Gateway closes a WebSocket after this long ("Quotas for configuring and running a WebSocket API").
 pub const SOCKET_LIFETIME: Duration = Duration::from_secs(2 * 3600);
-/// The same for one on which nothing is said (same page).
+/// API Gateway closes a WebSocket that is idle for this long (same page).
 pub const SOCKET_IDLE: Duration = Duration::from_secs(10 * 60);
-/// So often a client should send a ping: half of what a socket may be idle for.
+/// How often a client should send a ping: half of what a socket may be idle for.
 pub const PING_EVERY: Duration = Duration::from_secs(5 * 60);
 /// A socket as young as this may not have been told yet that it is open, and can't be pushed to: that it is gone is
 /// not believed.

@@ -1,4 +1,4 @@
-//! Whom somebody may want to follow, and why.
+//! Suggested users, each with its reason.
 
 use crate::clock::Timestamp;
 use crate::ids::UserId;
@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// So many are kept: with their reasons about 4 KB.
+/// Suggestions kept: with their reasons about 4 KB.
 pub const KEPT: usize = 30;
 /// Read units that a day's computing may cost an account.
 pub const DAILY_UNITS: u64 = 500;
@@ -60,7 +60,7 @@ pub struct Suggested {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "r", rename_all = "snake_case")]
 pub enum Reason {
-    /// At least so many of those one follows do follow them.
+    /// How many of those one follows do follow them, at least.
     FollowedBy { n: u64 },
     /// Interests that both have.
     Interests { of: Vec<String> },

@@ -9,11 +9,11 @@ use std::collections::HashMap;
 
 /// Hours that a use counts, the one it is in included; and that an author's next use of the tag is the same one.
 pub const WINDOW: u64 = 24;
-/// After so many hours a use weighs half.
+/// Hours after which a use weighs half.
 const HALF_LIFE: f64 = 6.0;
 /// A tag of fewer authors is not told.
 const MIN_AUTHORS: u64 = 3;
-/// So many are told.
+/// Hashtags in the list, at most.
 const MOST: usize = 50;
 
 /// That an author uses a tag, since an hour.
@@ -36,7 +36,7 @@ pub struct TagCount {
 
 /// What is used most.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Top {
+pub struct TrendingSnapshot {
     pub tags: Vec<Trend>,
     /// Seconds since the epoch.
     pub ttl: u64,

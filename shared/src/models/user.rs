@@ -44,7 +44,7 @@ pub struct Profile {
 
 impl Profile {
     /// Whether others may see the account and what it wrote.
-    pub const fn is_standing(&self) -> bool {
+    pub const fn is_active(&self) -> bool {
         self.suspended.is_none() && self.deleted.is_none()
     }
 
@@ -111,7 +111,7 @@ pub struct Account {
     /// Of the links that verify the address, the one that counts: the newest. None where an earlier version sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify_link: Option<Ulid>,
-    /// Likewise of the links to an archive.
+    /// Of the links to an archive, the one that counts: the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export_link: Option<Ulid>,
     /// The address to be, once it is verified.
@@ -191,7 +191,7 @@ pub struct Credentials {
     /// Networks that signed in before, by name; a stranger's failures don't slow them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
-    /// Sessions started with this password or one before it: whoever changes it ends all that there are.
+    /// Sessions started with this password or one before it: changing it ends all that there are.
     #[serde(default)]
     pub starts: u64,
     /// No session starts while this is so.
@@ -214,14 +214,14 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// Who holds a username or an address.
+/// The holder of a username or an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
     pub id: UserId,
     /// When given up: until then nobody else may take it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_at: Option<Timestamp>,
-    /// Seconds since the epoch: the end of what was given up. DynamoDB deletes days late: whoever looks compares the time.
+    /// Seconds since the epoch: the end of what was given up. DynamoDB deletes days late: readers compare the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<u64>,
 }

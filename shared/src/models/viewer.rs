@@ -8,27 +8,27 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use ulid::Ulid;
 
-/// What stands between a viewer and somebody else.
+/// What one user has set towards another: blocks, a mute, an unfollow's tombstone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Negative {
+pub struct Relationship {
     /// Unfollowed: until then their posts, which may still lie in the timeline, don't show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unf_until: Option<Timestamp>,
     /// The viewer blocks them, by this act.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub out: Option<Ulid>,
+    #[serde(default, rename = "out", skip_serializing_if = "Option::is_none")]
+    pub blocking: Option<Ulid>,
     /// They block the viewer.
     #[serde(default, rename = "in", skip_serializing_if = "std::ops::Not::not")]
-    pub by: bool,
+    pub blocked_by: bool,
     /// The viewer wants to hear nothing of what they do.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mute: bool,
 }
 
-impl Negative {
+impl Relationship {
     /// One of the two blocks the other.
     pub const fn is_block(&self) -> bool {
-        self.by || self.out.is_some()
+        self.blocked_by || self.blocking.is_some()
     }
 }
 
@@ -42,9 +42,9 @@ pub struct Viewer {
     pub merged: Vec<UserId>,
     /// What the viewer's own doing adds to the comments of posts, as far as no counter holds it yet.
     pub comments: HashMap<PostId, i64>,
-    pub negatives: HashMap<UserId, Negative>,
+    pub relationships: HashMap<UserId, Relationship>,
     /// The groups that the viewer is a member of.
     pub groups: HashMap<GroupId, Role>,
-    /// The prefix was longer than one read: negatives and groups must be asked for by key, which `rules` does.
+    /// The prefix was longer than one read: relationships and groups must be asked for by key, which `rules` does.
     pub overflow: bool,
 }

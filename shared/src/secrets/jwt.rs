@@ -33,13 +33,16 @@ pub struct Claims {
 
 impl Keys {
     /// A signed access token for a user's session, which is good until then.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Internal`] when it can't be encoded, which nothing is known to bring about.
     pub fn access_token(
         &self,
         issuer: &str,
         (user, session): (UserId, SessionId),
         now: Timestamp,
         until: Timestamp,
-    ) -> String {
+    ) -> crate::Result<String> {
         let claims = Claims {
             iss: issuer.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -53,7 +56,7 @@ impl Keys {
         header.typ = Some(TYPE.to_owned());
         header.kid = Some(self.current().id.clone());
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&self.current().jwt_secret()))
-            .unwrap_or_default()
+            .map_err(crate::Error::internal)
     }
 
     /// Whether the token names a key that is none of these.
@@ -152,7 +155,7 @@ mod tests {
 
     fn token(now: Timestamp) -> (String, UserId, SessionId) {
         let (user, session) = (UserId::new(now), SessionId::new(now));
-        (test_keys().access_token("perch", (user, session), now, now + ACCESS_TOKEN_LIFETIME), user, session)
+        (test_keys().access_token("perch", (user, session), now, now + ACCESS_TOKEN_LIFETIME).unwrap(), user, session)
     }
 
     #[test]

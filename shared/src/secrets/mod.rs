@@ -93,7 +93,7 @@ impl Keys {
         self.current().mac(purpose, parts)
     }
 
-    /// The same under each of the keys, the current one first: for what is looked for by its MAC.
+    /// HMAC-SHA-256 of the parts under each of the keys, the current one first: for what is looked up by its MAC.
     pub fn macs(&self, purpose: Purpose, parts: &[&[u8]]) -> Vec<[u8; 32]> {
         self.0.iter().map(|key| key.mac(purpose, parts)).collect()
     }

@@ -87,7 +87,7 @@ impl Secret {
         format!("{:06}", (number & 0x7fff_ffff) % 1_000_000)
     }
 
-    /// What is kept of a text that stands in for a code. Under the secret, which is kept sealed: whoever has the signing
+    /// What is kept of a text that stands in for a code. Under the secret, which is kept sealed: a holder of the signing
     /// keys can't read it either.
     pub fn mac(&self, text: &str) -> String {
         base64url(&hmac_sha256(&self.0, format!("perch/recovery/{text}").as_bytes()))

@@ -1,9 +1,9 @@
 //! The activity log: a row for each act, for its owner alone.
 
 use crate::App;
-use crate::backpressure::ACTIVITY_TIMEOUT;
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, UserId};
+use crate::limits::ACTIVITY_TIMEOUT;
 use crate::models::activity::Activity;
 use crate::models::notification::ReadMark;
 use crate::table::design::key;
@@ -16,10 +16,10 @@ pub async fn add(app: &App, user: UserId, activity: &Activity) {
     finish(put).await;
 }
 
-/// Tells nobody: what [`add`] takes, without a row. For a sign-in with a name that nobody has, which must cost and last as
+/// Costs what [`add`] costs, without a row. For a sign-in with a name that nobody has, which must cost and last as
 /// long as one with a name that somebody has.
-pub async fn add_to_nobody(app: &App, nobody: UserId, activity: &Activity) {
-    finish(app.table().write(Op::delete(key::activity(nobody, activity.id)))).await;
+pub async fn add_to_dummy(app: &App, dummy: UserId, activity: &Activity) {
+    finish(app.table().write(Op::delete(key::activity(dummy, activity.id)))).await;
 }
 
 async fn finish<T>(write: impl Future<Output = Result<T, crate::table::TableError>>) {
@@ -34,9 +34,6 @@ async fn finish<T>(write: impl Future<Output = Result<T, crate::table::TableErro
 
 /// Somebody's log, newest first, and where the next page starts. Strongly: what one did a moment ago is in it. Access
 /// pattern 44.
-///
-/// # Errors
-/// Unavailable.
 pub async fn page(
     app: &App,
     user: UserId,
@@ -53,20 +50,14 @@ pub fn position(user: UserId, id: ActivityId) -> String {
 }
 
 /// The rows of these ids that are there; 1 unit each.
-///
-/// # Errors
-/// Unavailable.
 pub async fn load(app: &App, user: UserId, ids: &[ActivityId]) -> Result<Vec<Activity>, Error> {
     let keys: Vec<_> = ids.iter().map(|id| key::activity(user, *id)).collect();
     Ok(app.table().batch_get_readable(&keys, Read::Strong).await?.into_iter().flatten().collect())
 }
 
-/// Counts so many that somebody's sockets are told, and answers the number of the last. Who is told again is told another
+/// Counts rows that a user's sockets are sent, and answers the number of the last. A repeated send has another
 /// number, under the same id.
-///
-/// # Errors
-/// Unavailable.
-pub async fn told(app: &App, user: UserId, count: usize) -> Result<u64, Error> {
+pub async fn count_sent(app: &App, user: UserId, count: usize) -> Result<u64, Error> {
     let count = i64::try_from(count).map_err(Error::internal)?;
     let mark = app.table().write(Op::update(key::read_mark(user)).add("acts", count)).await?;
     Ok(mark.map(|mark| mark.read::<ReadMark>()).transpose()?.unwrap_or_default().acts)

@@ -16,7 +16,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// An act as its owner was told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ToldAct {
+pub struct NotifiedAct {
     pub kind: NotificationKind,
     pub actor: UserId,
     pub post: Option<PostId>,
@@ -34,7 +34,7 @@ enum Needs {
     Nothing,
 }
 
-impl ToldAct {
+impl NotifiedAct {
     fn needs(&self, owner: UserId) -> Needs {
         match (self.kind, self.post, self.group) {
             (NotificationKind::Follow, ..) => Needs::Follow(key::follow(self.actor, owner)),
@@ -59,11 +59,8 @@ impl ToldAct {
 
 /// Those of these acts that still stand, of people who are there and not suspended. Of each half a unit for its edge, for
 /// who did it and for each post that it is about, a unit for a post of the owner's, whose own deletions show at once.
-///
-/// # Errors
-/// Unavailable.
-pub async fn standing(app: &App, owner: UserId, acts: &[ToldAct]) -> Result<HashSet<ToldAct>> {
-    let posts: BTreeSet<PostId> = acts.iter().flat_map(ToldAct::posts).collect();
+pub async fn active(app: &App, owner: UserId, acts: &[NotifiedAct]) -> Result<HashSet<NotifiedAct>> {
+    let posts: BTreeSet<PostId> = acts.iter().flat_map(NotifiedAct::posts).collect();
     let (own, others): (Vec<PostId>, Vec<PostId>) = posts.into_iter().partition(|post| post.author == owner);
     let mut others: Vec<Key> = others.into_iter().map(key::post).collect();
     for act in acts {
@@ -76,7 +73,8 @@ pub async fn standing(app: &App, owner: UserId, acts: &[ToldAct]) -> Result<Hash
         }
     }
     let own: Vec<Key> = own.into_iter().map(key::post).collect();
-    let groups: Vec<GroupId> = acts.iter().filter_map(ToldAct::group).collect::<BTreeSet<_>>().into_iter().collect();
+    let groups: Vec<GroupId> =
+        acts.iter().filter_map(NotifiedAct::group).collect::<BTreeSet<_>>().into_iter().collect();
     let items = async |keys: &[Key], read| -> Result<HashMap<Key, Item>> {
         let found = app.table().batch_items(keys, read).await?;
         Ok(keys.iter().cloned().zip(found).filter_map(|(key, item)| Some((key, item?))).collect())
@@ -87,16 +85,17 @@ pub async fn standing(app: &App, owner: UserId, acts: &[ToldAct]) -> Result<Hash
             .await?;
     found.extend(own);
     let groups: HashSet<GroupId> = groups.into_iter().map(|group| group.id).collect();
-    let stands = |act: &&ToldAct| is_so(act, owner, &found) && act.group().is_none_or(|group| groups.contains(&group));
-    Ok(acts.iter().filter(stands).copied().collect())
+    let is_active =
+        |act: &&NotifiedAct| is_so(act, owner, &found) && act.group().is_none_or(|group| groups.contains(&group));
+    Ok(acts.iter().filter(is_active).copied().collect())
 }
 
-fn is_so(act: &ToldAct, owner: UserId, found: &HashMap<Key, Item>) -> bool {
-    let post = |id: PostId| found.get(&key::post(id))?.readable::<Post>().filter(|post| !post.undone);
+fn is_so(act: &NotifiedAct, owner: UserId, found: &HashMap<Key, Item>) -> bool {
+    let post = |id: PostId| found.get(&key::post(id))?.readable::<Post>().filter(|post| !post.deleted);
     let edge = |key: &Key| found.get(key).and_then(|item| item.readable::<Edge>());
     let is_edge = match act.needs(owner) {
-        Needs::Follow(key) | Needs::Like(key) => edge(&key).is_some_and(Edge::stands),
-        Needs::Request(request, member) => found.contains_key(&request) || edge(&member).is_some_and(Edge::stands),
+        Needs::Follow(key) | Needs::Like(key) => edge(&key).is_some_and(Edge::is_active),
+        Needs::Request(request, member) => found.contains_key(&request) || edge(&member).is_some_and(Edge::is_active),
         Needs::Nothing => true,
     };
     let is_named = match (act.kind, act.post) {
@@ -106,5 +105,5 @@ fn is_so(act: &ToldAct, owner: UserId, found: &HashMap<Key, Item>) -> bool {
         _ => true,
     };
     let actor = found.get(&key::profile(act.actor)).and_then(|item| item.readable::<Profile>());
-    is_edge && is_named && actor.is_some_and(|actor| actor.is_standing()) && act.posts().all(|id| post(id).is_some())
+    is_edge && is_named && actor.is_some_and(|actor| actor.is_active()) && act.posts().all(|id| post(id).is_some())
 }

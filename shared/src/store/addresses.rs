@@ -3,10 +3,10 @@
 
 use super::{mail_tokens, sessions, users};
 use crate::App;
-use crate::backpressure::EDGE_REFUSALS;
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{UserId, new_ulid};
+use crate::limits::EDGE_REFUSALS;
 use crate::models::session::{MailAction, MailToken};
 use crate::models::user::{Account, Email, FormerEmail, Guard, PendingEmail};
 use crate::table::design::key;
@@ -16,13 +16,13 @@ use futures::future::try_join;
 /// Changes whose links can undo them at the same time: each keeps an address from others.
 const MOST_FORMER: usize = 5;
 
-/// Takes an address that is free, one's own, or given up long enough ago.
+/// Claims an address that is free, the account's own, or given up long enough ago.
 pub(super) fn take(app: &App, email: &Email, id: UserId) -> Result<Op> {
     Ok(Op::put(key::email_guard(email), &Guard::new(id))?.when(users::is_free(app, id)))
 }
 
 /// What a change of the address is to write: what the account's item says, and the mails.
-pub(super) struct Change {
+pub(super) struct AddressChange {
     pub(super) pending: Option<PendingEmail>,
     pub(super) mails: Vec<Op>,
 }
@@ -32,9 +32,9 @@ pub(super) struct Change {
 ///
 /// # Errors
 /// 409 after too many changes.
-pub(super) fn change(app: &App, account: &Account, email: &Email, is_taken: bool) -> Result<Change> {
+pub(super) fn change(app: &App, account: &Account, email: &Email, is_taken: bool) -> Result<AddressChange> {
     if email.folded() == account.email.folded() {
-        return Ok(Change { pending: None, mails: Vec::new() });
+        return Ok(AddressChange { pending: None, mails: Vec::new() });
     }
     let now = app.now();
     if account.former.iter().filter(|one| one.until > now).count() >= MOST_FORMER {
@@ -43,8 +43,10 @@ pub(super) fn change(app: &App, account: &Account, email: &Email, is_taken: bool
     }
     let action = if is_taken { MailAction::AlreadyRegistered } else { MailAction::VerifyEmail };
     let (link, asked) = mail_tokens::issue(app, account.id, email, action, None)?;
-    let mut change =
-        Change { pending: Some(PendingEmail { email: email.clone(), link, undo_until: None }), mails: vec![asked] };
+    let mut change = AddressChange {
+        pending: Some(PendingEmail { email: email.clone(), link, undo_until: None }),
+        mails: vec![asked],
+    };
     if let Some(pending) = change.pending.as_mut().filter(|_| account.verified) {
         let (_, told) = mail_tokens::issue(app, account.id, &account.email, MailAction::EmailChanged, None)?;
         pending.undo_until = Some(now + MailAction::EmailChanged.lifetime());
@@ -61,7 +63,7 @@ pub async fn resend(app: &App, account: &Account, is_taken: bool) -> Result<()> 
     let same = Condition::equal("email", &account.email);
     let ops = match account.awaited(app.now()) {
         Some(awaited) => {
-            let Change { pending, mut mails } = change(app, account, &awaited.email, is_taken)?;
+            let AddressChange { pending, mut mails } = change(app, account, &awaited.email, is_taken)?;
             mails.push(Op::update(key::account(account.id)).set("pending", pending).when(same));
             mails
         }

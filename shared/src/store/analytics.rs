@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::ids::PostId;
 use crate::models::audience::Audience;
-use crate::models::days::{Counted, Day, Days, MONTHS_KEPT, Month};
+use crate::models::days::{Counted, DailyCounts, Day, MONTHS_KEPT, Month};
 use crate::table::design::{TTL, key};
 use crate::table::{Op, Order, Read};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub struct Analytics {
     pub audience: Audience,
-    rows: Vec<Days>,
+    rows: Vec<DailyCounts>,
 }
 
 impl Analytics {
@@ -26,9 +26,6 @@ impl Analytics {
 }
 
 /// A post's analytics. Access pattern 28.
-///
-/// # Errors
-/// Unavailable.
 pub async fn of_post(app: &App, post: PostId) -> Result<Analytics> {
     let range = key::analytics(post);
     let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, MONTHS_KEPT + 2, None).await?;
@@ -57,10 +54,7 @@ pub(super) fn count(post: PostId, what: Counted, days: &BTreeMap<Day, i64>, now:
 }
 
 /// Removes all that is counted of a post that is gone.
-///
-/// # Errors
-/// Unavailable.
-pub async fn forget(app: &App, post: PostId) -> Result<()> {
+pub async fn purge(app: &App, post: PostId) -> Result<()> {
     let range = key::counted(post);
     let mut after = None;
     loop {

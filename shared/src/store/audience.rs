@@ -8,14 +8,14 @@
 
 use super::analytics;
 use crate::App;
-use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::PostId;
+use crate::limits::EDGE_REFUSALS;
 use crate::models::audience::{Audience, HourAudience, ViewerHash};
 use crate::models::days::Hour;
 use crate::models::post::Post;
 use crate::table::client::back_off;
-use crate::table::design::{Key, key};
+use crate::table::design::{DELETED, Key, key};
 use crate::table::{Condition, Op, Read};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 /// knows who was counted is dropped. Access pattern 29.
 ///
 /// # Errors
-/// Unavailable: some may be done, and doing all again is right.
+/// The table does not answer; part may be done, and repeating all of it is safe.
 pub async fn count(app: &App, post: PostId, views: &[(Hour, ViewerHash)]) -> Result<()> {
     let now = app.now();
     let mut hours: BTreeMap<Hour, Vec<ViewerHash>> = BTreeMap::new();
@@ -40,7 +40,7 @@ pub async fn count(app: &App, post: PostId, views: &[(Hour, ViewerHash)]) -> Res
         return Ok(());
     }
     let Some(found) = super::posts::get(app, post, Read::Confirmed).await? else {
-        return analytics::forget(app, post).await;
+        return analytics::purge(app, post).await;
     };
     let mut counts = Vec::new();
     for (hour, viewers) in &hours {
@@ -55,13 +55,13 @@ pub async fn count(app: &App, post: PostId, views: &[(Hour, ViewerHash)]) -> Res
         for (hour, n) in &counts {
             is_new |= audience.raise(*hour, *n);
         }
-        audience.forget_past(now);
+        audience.drop_past(now);
         is_new
     };
     let audience = fold(app, key::audience(post), add).await?;
     if audience.n > found.views && !show(app, post, audience.n).await? {
         // It was deleted meanwhile.
-        return analytics::forget(app, post).await;
+        return analytics::purge(app, post).await;
     }
     Ok(())
 }
@@ -69,11 +69,11 @@ pub async fn count(app: &App, post: PostId, views: &[(Hour, ViewerHash)]) -> Res
 /// Shows on the post how many views it has, if it shows fewer. False when it is gone.
 async fn show(app: &App, post: PostId, n: u64) -> Result<bool> {
     let fewer = Condition::Any(vec![Condition::Without("views"), Condition::less("views", n)]);
-    let op = Op::update(key::post(post)).set("views", n).when(Condition::Exists).when(Condition::Without("un"));
-    match app.table().write(op.when(fewer).repeatable()).await {
+    let op = Op::update(key::post(post)).set("views", n).when(Condition::Exists).when(Condition::Without(DELETED));
+    match app.table().write(op.when(fewer).without_write_token()).await {
         Ok(_) => Ok(true),
         Err(error) => match error.refused()?.item(0) {
-            Some(item) => Ok(!item.read::<Post>()?.undone),
+            Some(item) => Ok(!item.read::<Post>()?.deleted),
             None => Ok(false),
         },
     }

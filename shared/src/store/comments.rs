@@ -1,15 +1,15 @@
 //! Comments: posts that stand below another one. A comment is an edge, too (see `edges`): the request writes it, and
-//! marks it as undone in place of deleting it; the stream's consumer counts it, or removes and uncounts it.
+//! soft-deletes it; the stream's consumer counts it, or removes and uncounts it.
 //!
-//! Until then a row under the viewer's prefix, which each request reads, puts one's own doing into the counts one sees.
+//! Until then a pending count under the viewer's prefix, which each request reads, adds the viewer's own acts to the counts.
 
+use super::creation::{CreateError, creation};
 use super::edges::Edge;
-use super::posts::NotMade;
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
-use crate::models::post::{Post, UNCOUNTED_LIFETIME, Uncounted};
-use crate::table::design::{EntityKey, key};
+use crate::models::post::{PENDING_COUNT_LIFETIME, PendingCount, Post};
+use crate::table::design::{DELETED, EntityKey, key};
 use crate::table::{Condition, Item, Op, Order, Read};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -24,9 +24,6 @@ struct Comment<'a> {
 }
 
 /// Comments on a post, oldest first, and where the next page starts. Access pattern 22.
-///
-/// # Errors
-/// Unavailable.
 pub async fn page(
     app: &App,
     on: PostId,
@@ -35,14 +32,11 @@ pub async fn page(
     read: Read,
 ) -> Result<(Vec<Post>, Option<String>)> {
     let rows = app.table().query(&key::comments(on), Order::OldestFirst, read, limit, after).await?;
-    let comments = rows.items.iter().filter_map(Item::readable).filter(|comment: &Post| !comment.undone);
+    let comments = rows.items.iter().filter_map(Item::readable).filter(|comment: &Post| !comment.deleted);
     Ok((comments.collect(), rows.next))
 }
 
-/// The ids of comments on a post that is gone, undone ones too, and where the next page starts.
-///
-/// # Errors
-/// Unavailable.
+/// The ids of comments on a post that is gone, deleted ones too, and where the next page starts.
 pub async fn ids(app: &App, on: PostId, limit: usize, after: Option<&str>) -> Result<(Vec<PostId>, Option<String>)> {
     let rows = app.table().query(&key::comments(on), Order::OldestFirst, Read::Strong, limit, after).await?;
     let id = |item: &Item| match EntityKey::read(key::comments(on).pk(), item.sk()) {
@@ -52,89 +46,69 @@ pub async fn ids(app: &App, on: PostId, limit: usize, after: Option<&str>) -> Re
     Ok((rows.items.iter().filter_map(id).collect(), rows.next))
 }
 
-/// Those of the comments that stand, below posts that stand. Read strongly.
-///
-/// # Errors
-/// Unavailable.
-pub async fn standing(app: &App, on: PostId, comments: &[PostId]) -> Result<Vec<PostId>> {
+/// Those of the comments that are active, below active posts. Read strongly.
+pub async fn active(app: &App, on: PostId, comments: &[PostId]) -> Result<Vec<PostId>> {
     let keys: Vec<_> = comments.iter().map(|comment| key::post(*comment)).collect();
     let found = app.table().batch_get_readable::<Post>(&keys, Read::Strong);
     let (found, on) = futures::try_join!(async { Ok(found.await?) }, super::posts::get(app, on, Read::Strong))?;
-    let found = found.into_iter().flatten().filter(|comment| !comment.undone && on.is_some());
+    let found = found.into_iter().flatten().filter(|comment| !comment.deleted && on.is_some());
     Ok(found.map(|comment| comment.id).collect())
 }
 
 /// The comment as an edge, read strongly.
-///
-/// # Errors
-/// Unavailable.
 pub async fn edge(app: &App, comment: PostId) -> Result<Option<Edge>> {
     Ok(app.table().get(&key::post(comment), Read::Strong).await?)
 }
 
-/// Makes a comment, in one transaction with what shows it in its author's counts and, first, an answer to be kept.
+/// Creates a comment, in one transaction with its author's pending count and, first, the idempotency operation.
 ///
 /// # Errors
-/// [`NotMade::First`] when `first` was refused.
-pub async fn create(app: &App, comment: &Post, first: Option<Op>) -> Result<(), NotMade> {
+/// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already.
+pub async fn create(app: &App, comment: &Post, idempotency_op: Option<Op>) -> Result<(), CreateError> {
     let author = comment.id.author;
-    let has_first = first.is_some();
-    let edge = Edge { at: comment.id.ulid, counted: false, undone: false };
+    let edge = Edge { created_at: comment.id.ulid, counted: false, deleted: false };
     let item = Comment { post: comment, edge };
-    let mut ops: Vec<Op> = first.into_iter().collect();
-    ops.push(Op::create(key::post(comment.id), &item).map_err(Error::from)?.owned_by(author));
-    ops.push(uncounted(app, author, comment.id, 1)?);
-    let unchecked = ops.len();
-    // Whoever was removed from a private group a moment ago writes nothing in it.
+    // A user who was removed from a private group a moment ago writes nothing in it.
     let private = comment.id.group().filter(|group| group.is_private());
-    ops.extend(private.map(|group| Op::check(key::membership(author, group), Condition::Exists)));
-    let Err(error) = app.table().transact(ops).await else { return Ok(()) };
-    let refused = error.refused()?;
-    if has_first && refused.has(0) {
-        return Err(NotMade::First);
-    }
-    if refused.has(unchecked) {
-        return Err(NotMade::Error(Error::not_found()));
-    }
-    Err(NotMade::Error(Error::internal("a comment of this id is there")))
+    let membership = private.map(|group| Op::check(key::membership(author, group), Condition::Exists));
+    creation(idempotency_op)
+        .op(Op::create(key::post(comment.id), &item)?.owned_by(author))
+        .op(pending_count_op(app, author, comment.id, 1)?)
+        .ops_or(membership, || Error::not_found().into())
+        .commit(app.table())
+        .await
 }
 
-fn uncounted(app: &App, user: UserId, comment: PostId, n: i64) -> Result<Op> {
-    let row = Uncounted { n, ttl: (app.now() + UNCOUNTED_LIFETIME).seconds() };
-    Ok(Op::put(key::uncounted(user, comment), &row)?)
+fn pending_count_op(app: &App, user: UserId, comment: PostId, n: i64) -> Result<Op> {
+    let row = PendingCount { n, ttl: (app.now() + PENDING_COUNT_LIFETIME).seconds() };
+    Ok(Op::put(key::pending_count(user, comment), &row)?)
 }
 
-/// Marks a comment as undone, in one transaction with what takes it out of the counts that `by` sees. False when it is
+/// Soft-deletes a comment, in one transaction with what takes it out of the counts that `by` sees. False when it is
 /// gone or changed meanwhile.
-///
-/// # Errors
-/// Unavailable.
 pub async fn remove(app: &App, comment: &Post, by: UserId) -> Result<bool> {
     let (id, ver, mut is_counted) = (comment.id, comment.ver, comment.counted);
     for _ in 0..REFUSALS {
         let counted = if is_counted { Condition::equal("counted", true) } else { Condition::Without("counted") };
         let own = match is_counted {
-            true => uncounted(app, by, id, -1)?,
-            false => Op::delete(key::uncounted(by, id)),
+            true => pending_count_op(app, by, id, -1)?,
+            false => Op::delete(key::pending_count(by, id)),
         };
-        let op = Op::update(key::post(id)).set("un", true).when(Condition::equal("ver", ver));
-        match app.table().transact(vec![op.when(Condition::Without("un")).when(counted), own]).await {
+        let op = Op::update(key::post(id)).set(DELETED, true).when(Condition::equal("ver", ver));
+        match app.table().transact(vec![op.when(Condition::Without(DELETED)).when(counted), own]).await {
             Ok(()) => return Ok(true),
             Err(error) => error.refused()?,
         };
         // It is counted at any moment, which is no change of it.
         match app.table().get::<Post>(&key::post(id), Read::Strong).await? {
-            Some(now) if now.ver == ver && !now.undone => is_counted = now.counted,
+            Some(now) if now.ver == ver && !now.deleted => is_counted = now.counted,
             _ => return Ok(false),
         }
     }
     Ok(false)
 }
 
-/// Marks a comment as undone for somebody who moderates the group that it is in. False when it is gone.
-///
-/// # Errors
-/// Unavailable.
+/// Soft-deletes a comment for a moderator of its group. False when it is gone.
 pub async fn remove_as_moderator(app: &App, id: PostId) -> Result<bool> {
     match app.table().transact(vec![removal(id)]).await {
         Ok(()) => Ok(true),
@@ -142,16 +116,13 @@ pub async fn remove_as_moderator(app: &App, id: PostId) -> Result<bool> {
     }
 }
 
-/// The write by which a moderator marks a comment as undone, whatever its version. Nobody's own counts know of it before
+/// The write by which a moderator soft-deletes a comment, whatever its version. Nobody's own counts know of it before
 /// the counter does.
 pub(super) fn removal(id: PostId) -> Op {
-    Op::update(key::post(id)).set("un", true).when(Condition::Exists).when(Condition::Without("un"))
+    Op::update(key::post(id)).set(DELETED, true).when(Condition::Exists).when(Condition::Without(DELETED))
 }
 
-/// Has a comment go whose author's account is deleted. Twice is the same as once.
-///
-/// # Errors
-/// Unavailable.
+/// Soft-deletes a comment of a deleted account. Idempotent.
 pub async fn end(app: &App, id: PostId) -> Result<()> {
     match app.table().transact(vec![removal(id)]).await {
         Ok(()) => Ok(()),
@@ -164,31 +135,25 @@ const REFUSALS: usize = 3;
 
 /// What the consumer removes when it has counted the comment, or removed it: the rows of all who may have done it.
 pub(super) fn settled(comment: PostId, edge: Edge) -> Vec<Op> {
-    match edge.undone && edge.counted {
-        true => uncounted_by_anybody(comment),
-        false => vec![Op::delete(key::uncounted(comment.author, comment))],
+    match edge.deleted && edge.counted {
+        true => delete_pending_counts(comment),
+        false => vec![Op::delete(key::pending_count(comment.author, comment))],
     }
 }
 
-fn uncounted_by_anybody(comment: PostId) -> Vec<Op> {
+fn delete_pending_counts(comment: PostId) -> Vec<Op> {
     let users: BTreeSet<UserId> = comment.authors().into_iter().collect();
-    users.into_iter().map(|user| Op::delete(key::uncounted(user, comment))).collect()
+    users.into_iter().map(|user| Op::delete(key::pending_count(user, comment))).collect()
 }
 
 /// Removes the rows of all who may have done something with comments that are gone.
-///
-/// # Errors
-/// Unavailable.
-pub async fn forget_uncounted(app: &App, comments: Vec<PostId>) -> Result<()> {
-    let ops = comments.into_iter().flat_map(uncounted_by_anybody).collect();
+pub async fn purge_pending_counts(app: &App, comments: Vec<PostId>) -> Result<()> {
+    let ops = comments.into_iter().flat_map(delete_pending_counts).collect();
     app.table().batch_write(ops).await.map_err(Error::from)
 }
 
 /// Removes comments of a post that is gone. What shows one in counts goes when its last record comes by.
-///
-/// # Errors
-/// Unavailable.
-pub async fn forget(app: &App, comments: impl IntoIterator<Item = PostId>) -> Result<()> {
+pub async fn purge(app: &App, comments: impl IntoIterator<Item = PostId>) -> Result<()> {
     let ops = comments.into_iter().map(|comment| Op::delete(key::post(comment)));
     app.table().batch_write(ops.collect()).await.map_err(Error::from)
 }

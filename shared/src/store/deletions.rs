@@ -9,9 +9,9 @@ use super::addresses;
 use super::sessions::{self, SignIn};
 use super::users::{self, UserPage};
 use crate::App;
-use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
+use crate::limits::EDGE_REFUSALS;
 use crate::models::deletion::{AGAIN, Deletion, HeldName, NAME_HELD, PASSES, STALLED};
 use crate::models::user::{Guard, Profile, Username};
 use crate::secrets::{Purpose, base64url};
@@ -90,17 +90,11 @@ fn hold(app: &App, name: &Username, until: crate::clock::Timestamp) -> Result<Op
 }
 
 /// An account that is being removed.
-///
-/// # Errors
-/// Unavailable.
 pub async fn get(app: &App, user: UserId) -> Result<Option<Deletion>> {
     Ok(app.table().get(&key::deletion(user), Read::Strong).await?)
 }
 
 /// Whether an account is deleted, or was never there; read strongly.
-///
-/// # Errors
-/// Unavailable.
 pub async fn is_gone(app: &App, users: &[UserId]) -> Result<Vec<UserId>> {
     let keys: Vec<_> = users.iter().map(|user| key::profile(*user)).collect();
     let found = app.table().batch_get_readable::<Profile>(&keys, Read::Strong).await?;
@@ -108,10 +102,7 @@ pub async fn is_gone(app: &App, users: &[UserId]) -> Result<Vec<UserId>> {
     Ok(users.iter().copied().zip(found).filter(|(_, profile)| gone(profile)).map(|(user, _)| user).collect())
 }
 
-/// Accounts that are being removed whose next pass is due, each taken for an hour by whoever asks first. Access pattern 61.
-///
-/// # Errors
-/// Unavailable.
+/// Accounts that are being removed whose next pass is due, each claimed for an hour by the first run. Access pattern 61.
 pub async fn due(app: &App) -> Result<Vec<(UserId, usize)>> {
     let (range, now) = (key::deletions(), app.now());
     let (mut due, mut after) = (Vec::new(), None::<String>);
@@ -143,20 +134,14 @@ async fn written(app: &App, op: Op) -> Result<bool> {
     }
 }
 
-/// Has nobody begin to follow the account from now on.
-///
-/// # Errors
-/// Unavailable.
+/// Closes the account to new followers.
 pub async fn close_following(app: &App, user: UserId) -> Result<()> {
-    // A new epoch: whoever counts a follower at this moment reads it again.
+    // A new epoch: a transaction that counts a follower at this moment reads it again.
     let op = Op::update(key::followers(user)).set("gone", true).add("epoch", 1);
     written(app, op.when(Condition::Exists).when(Condition::Without("gone"))).await.map(|_| ())
 }
 
 /// Some of what lies in one's own partition, and where the next page starts. Read strongly. Access pattern 62.
-///
-/// # Errors
-/// Unavailable.
 pub async fn own(
     app: &App,
     user: UserId,
@@ -170,9 +155,6 @@ pub async fn own(
 }
 
 /// Some of what an account left in others' partitions, and where the next page starts. Access pattern 60.
-///
-/// # Errors
-/// Unavailable.
 pub async fn elsewhere(
     app: &App,
     user: UserId,
@@ -183,9 +165,6 @@ pub async fn elsewhere(
 }
 
 /// Removes a page of a range in which all is the account's own, and answers where the next one starts.
-///
-/// # Errors
-/// Unavailable.
 pub async fn wipe(app: &App, range: &crate::table::design::Range, after: Option<&str>) -> Result<Option<String>> {
     let rows = app.table().query(range, Order::OldestFirst, Read::Strong, WIPED, after).await?;
     let gone = rows.items.iter().map(|item| Op::delete(key::listed(range.pk(), item.sk())));
@@ -194,9 +173,6 @@ pub async fn wipe(app: &App, range: &crate::table::design::Range, after: Option<
 }
 
 /// Removes items that are all the account's own.
-///
-/// # Errors
-/// Unavailable.
 pub async fn remove(app: &App, keys: Vec<Key>) -> Result<()> {
     app.table().batch_write(keys.into_iter().map(Op::delete).collect()).await.map_err(Error::from)
 }
@@ -205,9 +181,6 @@ pub async fn remove(app: &App, keys: Vec<Key>) -> Result<()> {
 const WIPED: usize = 500;
 
 /// A name given up by a rename stays held as long as it was, by a keyed hash alone.
-///
-/// # Errors
-/// Unavailable.
 pub async fn hold_former_name(app: &App, user: UserId, guard: &Key) -> Result<()> {
     let Some(found) = app.table().get::<Guard>(guard, Read::Strong).await?.filter(|found| found.id == user) else {
         return Ok(());
@@ -229,18 +202,12 @@ fn held_moderators(app: &App, name: &Username) -> Result<Vec<Key>> {
 }
 
 /// Whether the moderator whom the configuration names had an account that is deleted: the name's next holder is none.
-///
-/// # Errors
-/// Unavailable.
 pub async fn is_moderator_held(app: &App, name: &Username) -> Result<bool> {
     let found = app.table().batch_items(&held_moderators(app, name)?, Read::Strong).await?;
     Ok(found.iter().any(Option::is_some))
 }
 
 /// Keeps by a keyed hash alone that somebody with the name was made a moderator once.
-///
-/// # Errors
-/// Unavailable.
 pub async fn hold_moderator(app: &App, row: &Key) -> Result<()> {
     let Some(name) = row.pk().strip_prefix("MOD#").and_then(Username::from_path) else { return Ok(()) };
     let keys = held_moderators(app, &name)?;
@@ -250,12 +217,9 @@ pub async fn hold_moderator(app: &App, row: &Key) -> Result<()> {
 }
 
 /// Ends a pass. After the last, if nothing is left, the account's last items go; else another pass comes in its time.
-///
-/// # Errors
-/// Unavailable.
 pub async fn finish(app: &App, user: UserId, pass: usize) -> Result<()> {
     let Some(known) = get(app, user).await?.filter(|known| known.pass == pass) else { return Ok(()) };
-    if pass >= PASSES.len() && is_empty(app, user).await? && forget(app, user, pass).await? {
+    if pass >= PASSES.len() && is_empty(app, user).await? && drop_pass(app, user, pass).await? {
         return Ok(());
     }
     let next = PASSES.get(pass).map_or_else(|| app.now() + AGAIN, |after| known.at + *after);
@@ -269,9 +233,9 @@ async fn is_empty(app: &App, user: UserId) -> Result<bool> {
         key::posts_by(user),
         key::follower_rows(user),
         key::following_rows(user),
-        key::overflows(user),
+        key::pushed_followers(user),
         key::media_of(user),
-        key::told_to(user),
+        key::notification_rows(user),
         key::timeline(user),
         key::activities(user),
         key::postings(&crate::models::search::Term::mention(user)),
@@ -289,7 +253,7 @@ async fn is_empty(app: &App, user: UserId) -> Result<bool> {
 const LAST: [&str; 3] = ["P", "P#f", "P#n"];
 
 /// The account's last items. False when a counter says that something came meanwhile.
-async fn forget(app: &App, user: UserId, pass: usize) -> Result<bool> {
+async fn drop_pass(app: &App, user: UserId, pass: usize) -> Result<bool> {
     let none = |op: Op, names: &[&'static str]| {
         let none = |name| Condition::Any(vec![Condition::Without(name), Condition::less(name, 1)]);
         names.iter().fold(op, |op, name| op.when(none(name)))

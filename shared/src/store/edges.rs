@@ -1,22 +1,22 @@
-//! An edge: somebody follows somebody, or likes something.
+//! Edges: follows and likes.
 //!
 //! The request writes the edge alone, in the actor's own partition. The stream's consumer then writes the ledger rows
-//! and moves the counters, and in the same transaction marks the edge as counted (or removes one that was undone). So
+//! and moves the counters, and in the same transaction marks the edge as counted (or purges one that was deleted). So
 //! the edge itself tells whether a counter holds it yet, every redelivery finds its work done, and the actor sees the
 //! own act in the counters at once.
 //!
 //! ```text
-//!   make ──> standing ──counted by the consumer──> standing, counted
-//!               │  ^                                   │  ^
-//!            unmake make                            unmake make
-//!               v  │                                   v  │
-//!            undone ──removed by the consumer──x    undone, counted ──removed, counted down──x
+//!   create ──> active ──counted by the consumer──> active, counted
+//!               │  ^                                  │  ^
+//!          delete  create                        delete  create
+//!               v  │                                  v  │
+//!             deleted ──purged by the consumer──x   deleted, counted ──purged, counted down──x
 //! ```
 
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::ids::{UserId, new_ulid};
-use crate::table::design::Key;
+use crate::table::design::{CREATED_AT, DELETED, Key};
 use crate::table::{Condition, Op, Read};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -25,27 +25,28 @@ use ulid::Ulid;
 /// The truth of a follow or a like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
-    /// The act, by an id of its own: its ledger rows are named by it.
-    pub at: Ulid,
+    /// The act that created it: a ULID, which names its ledger rows.
+    #[serde(rename = "at")]
+    pub created_at: Ulid,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub counted: bool,
     #[serde(default, rename = "un", skip_serializing_if = "std::ops::Not::not")]
-    pub undone: bool,
+    pub deleted: bool,
 }
 
 impl Edge {
-    pub const fn stands(self) -> bool {
-        !self.undone
+    pub const fn is_active(self) -> bool {
+        !self.deleted
     }
 
-    /// When it was made.
-    pub fn made(self) -> Timestamp {
-        Timestamp::from_millis(self.at.timestamp_ms())
+    /// When it was created.
+    pub fn created(self) -> Timestamp {
+        Timestamp::from_millis(self.created_at.timestamp_ms())
     }
 
     /// What the counter lacks of it.
     pub const fn pending(self) -> i64 {
-        match (self.undone, self.counted) {
+        match (self.deleted, self.counted) {
             (false, false) => 1,
             (true, true) => -1,
             _ => 0,
@@ -55,51 +56,41 @@ impl Edge {
 
 /// A counter with the viewer's own act in it.
 pub fn with_own(counter: u64, own: Option<Edge>) -> u64 {
-    let least = u64::from(own.is_some_and(Edge::stands));
+    let least = u64::from(own.is_some_and(Edge::is_active));
     counter.saturating_add_signed(own.map_or(0, Edge::pending)).max(least)
 }
 
-/// Makes the edge stand. Twice is the same as once.
-pub fn make(key: Key, now: Timestamp) -> Op {
-    Op::update(key).set_if_absent("at", new_ulid(now)).remove("un")
+/// The write that creates an edge, or makes a deleted one active. Idempotent.
+pub fn create_op(key: Key, now: Timestamp) -> Op {
+    Op::update(key).set_if_absent(CREATED_AT, new_ulid(now)).remove(DELETED)
 }
 
-/// Undoes the edge, where there is one. Twice is the same as once.
-pub fn unmake(key: Key) -> Op {
-    Op::update(key).set("un", true).when(Condition::Exists)
+/// The write that soft-deletes an edge, where there is one. Idempotent.
+pub fn delete_op(key: Key) -> Op {
+    Op::update(key).set(DELETED, true).when(Condition::Exists)
 }
 
-/// The consumer's write that marks a standing edge as counted.
-pub(super) fn count(key: Key, edge: Edge) -> Op {
-    let op = Op::update(key).set("counted", true).when(Condition::equal("at", edge.at));
-    op.when(Condition::Without("counted")).when(Condition::Without("un"))
+/// The consumer's write that marks an active edge as counted.
+pub(super) fn count_op(key: Key, edge: Edge) -> Op {
+    let op = Op::update(key).set("counted", true).when(Condition::equal(CREATED_AT, edge.created_at));
+    op.when(Condition::Without("counted")).when(Condition::Without(DELETED))
 }
 
-/// The consumer's write that removes an undone edge.
-pub(super) fn remove(key: Key, edge: Edge) -> Op {
-    let op = Op::delete(key).when(Condition::equal("at", edge.at)).when(Condition::equal("un", true));
+/// The consumer's write that removes a deleted edge.
+pub(super) fn purge_op(key: Key, edge: Edge) -> Op {
+    let op = Op::delete(key).when(Condition::equal(CREATED_AT, edge.created_at)).when(Condition::equal(DELETED, true));
     op.when(if edge.counted { Condition::equal("counted", true) } else { Condition::Without("counted") })
 }
 
-/// Which of these users have a standing edge, by one strong batch.
-///
-/// # Errors
-/// Unavailable.
-pub(super) async fn standing(
-    app: &crate::App,
-    users: &[UserId],
-    key: impl Fn(UserId) -> Key,
-) -> Result<HashSet<UserId>> {
+/// Which of these users have an active edge, by one strong batch.
+pub(super) async fn active(app: &crate::App, users: &[UserId], key: impl Fn(UserId) -> Key) -> Result<HashSet<UserId>> {
     let keys: Vec<_> = users.iter().map(|user| key(*user)).collect();
     let found = app.table().batch_get::<Edge>(&keys, Read::Strong).await?;
-    let stands = |edge: Option<Edge>| edge.is_some_and(Edge::stands);
-    Ok(users.iter().copied().zip(found).filter_map(|(user, edge)| stands(edge).then_some(user)).collect())
+    let is_active = |edge: Option<Edge>| edge.is_some_and(Edge::is_active);
+    Ok(users.iter().copied().zip(found).filter_map(|(user, edge)| is_active(edge).then_some(user)).collect())
 }
 
 /// Runs a write of an edge and answers what it left; None where none was.
-///
-/// # Errors
-/// Unavailable.
 pub(super) async fn write(app: &crate::App, op: Op) -> Result<Option<Edge>> {
     match app.table().write(op).await {
         Ok(item) => Ok(item.map(|item| item.read()).transpose()?),
@@ -113,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_counter_shows_the_own_act_at_once() {
-        let edge = |undone, counted| Some(Edge { at: Ulid::nil(), counted, undone });
+        let edge = |deleted, counted| Some(Edge { created_at: Ulid::nil(), counted, deleted });
         assert_eq!(with_own(5, None), 5);
         assert_eq!(with_own(5, edge(false, false)), 6);
         assert_eq!(with_own(5, edge(false, true)), 5);

@@ -14,9 +14,6 @@ use ulid::Ulid;
 /// An archive that was asked for, and whose it is: None when nobody is to have it any more. Its account must stand, and
 /// have the address that it had, for that is where the mail goes; neither another archive nor a new password may have come
 /// since.
-///
-/// # Errors
-/// Unavailable.
 pub async fn wanted(app: &App, id: Ulid) -> Result<Option<(MailToken, UserPage)>> {
     let Some(token) = mail_tokens::find(app, id).await?.filter(|token| token.action == MailAction::Export) else {
         return Ok(None);
@@ -25,7 +22,7 @@ pub async fn wanted(app: &App, id: Ulid) -> Result<Option<(MailToken, UserPage)>
     let is_theirs = |page: &UserPage| {
         let (profile, account) = (&page.profile, &page.account);
         let is_newest = account.export_link.is_none_or(|newest| newest == id);
-        is_newest && profile.is_standing() && account.verified && account.email.folded() == token.email.folded()
+        is_newest && profile.is_active() && account.verified && account.email.folded() == token.email.folded()
     };
     Ok(page.filter(is_theirs).map(|page| (token, page)))
 }
@@ -50,9 +47,6 @@ pub enum Left {
 }
 
 /// Some of it, oldest first where it has a time, and where the next page starts. Access pattern 66.
-///
-/// # Errors
-/// Unavailable.
 pub async fn elsewhere(
     app: &App,
     user: UserId,

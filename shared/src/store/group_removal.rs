@@ -21,7 +21,7 @@ const POSTS_AT_ONCE: usize = 8;
 /// next one goes on; None once nothing is left. Of a group that stands nothing. Access pattern 59.
 ///
 /// # Errors
-/// Unavailable: doing it again is right.
+/// A service does not answer; repeating the call is safe.
 pub async fn remove_group(app: &App, group: GroupId, cursor: Option<&str>) -> Result<Option<String>> {
     if super::groups::get(app, group, Read::Strong).await?.is_some() {
         return Ok(None);
@@ -62,10 +62,7 @@ async fn remove_post(app: &App, id: PostId, row: &Item) -> Result<()> {
 }
 
 /// Forgets members whom the group's end left: they joined while it was removed.
-///
-/// # Errors
-/// Unavailable.
-pub(super) async fn forget_members(app: &App, group: GroupId, users: &[crate::ids::UserId]) -> Result<()> {
+pub(super) async fn purge_members(app: &App, group: GroupId, users: &[crate::ids::UserId]) -> Result<()> {
     let rows = users.iter().flat_map(|user| [key::membership(*user, group), key::member(group, *user)]);
     app.table().batch_write(rows.map(Op::delete).collect()).await.map_err(Error::from)
 }

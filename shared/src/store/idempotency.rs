@@ -1,4 +1,4 @@
-//! Answers kept for repeated requests.
+//! Responses stored by idempotency key.
 
 use crate::App;
 use crate::error::Result;
@@ -8,11 +8,11 @@ use crate::table::{Condition, Op, Read};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Answers are kept this long.
+/// Responses are stored this long.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Kept {
+pub struct StoredResponse {
     /// HMAC of the request's body.
     pub body: String,
     pub answer: String,
@@ -22,24 +22,21 @@ pub struct Kept {
 #[derive(Serialize)]
 struct Row {
     #[serde(flatten)]
-    kept: Kept,
+    response: StoredResponse,
     ttl: u64,
 }
 
 /// Access pattern 19.
-///
-/// # Errors
-/// Unavailable.
-pub async fn find(app: &App, user: Option<UserId>, hash: &str, read: Read) -> Result<Option<Kept>> {
+pub async fn find(app: &App, user: Option<UserId>, hash: &str, read: Read) -> Result<Option<StoredResponse>> {
     Ok(app.table().get(&key::idempotency(user, hash), read).await?)
 }
 
-/// The write that keeps an answer, where none is kept yet.
+/// The write that stores a response, where none is stored yet.
 ///
 /// # Errors
 /// 500 when it can't be written.
-pub fn keep(app: &App, user: Option<UserId>, hash: &str, kept: Kept) -> Result<Op> {
-    let row = Row { kept, ttl: (app.now() + LIFETIME).seconds() };
+pub fn store(app: &App, user: Option<UserId>, hash: &str, response: StoredResponse) -> Result<Op> {
+    let row = Row { response, ttl: (app.now() + LIFETIME).seconds() };
     // Expired ones may lie there for days yet: TTL deletes when it finds time.
     let expired = Condition::less("ttl", app.now().seconds());
     let free = Condition::Any(vec![Condition::Missing, expired]);

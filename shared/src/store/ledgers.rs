@@ -6,17 +6,17 @@
 
 use super::analytics;
 use super::comments;
-use super::delivery::{self, Turn};
+use super::delivery::{self, FanoutModeChange};
 use super::edges::{self, Edge};
 use super::group_removal;
 use crate::App;
-use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{GroupId, PostId, UserId};
+use crate::limits::EDGE_REFUSALS;
 use crate::models::days::{Counted, Day, MONTHS_KEPT};
 use crate::models::following::{Delivery, Followers, MergedRow};
-use crate::table::client::TRANSACTION_OPS;
-use crate::table::design::{Key, key};
+use crate::table::design::{CREATED_AT, DELETED, Key, key};
+use crate::table::writes::TRANSACTION_OPS;
 use crate::table::{Condition, Op, Read, Refused};
 use futures::future::try_join_all;
 use serde_json::json;
@@ -33,13 +33,13 @@ const BESIDE: usize = 1 + MONTHS_KEPT;
 /// Counts likes of one post that came, and uncounts those that went.
 ///
 /// # Errors
-/// Unavailable: some may be done, and doing all again is right.
+/// The table does not answer; part may be done, and repeating all of it is safe.
 pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -> Result<()> {
     let mut work = Work::new(edges, move |user| key::like(user, post));
     while let Some(batch) = work.batch((TRANSACTION_OPS - BESIDE) / 2) {
         let mut ops = Ops::new();
         for (user, edge) in batch {
-            let ledger = key::like_row(post, edge.at, *user);
+            let ledger = key::like_row(post, edge.created_at, *user);
             let rows = match edge.pending() {
                 0 => Vec::new(),
                 1 => vec![Op::put(ledger, &row())?],
@@ -65,7 +65,7 @@ pub async fn settle_likes(app: &App, post: PostId, edges: Vec<(UserId, Edge)>) -
 /// Counts comments on one post that came, and uncounts those that went.
 ///
 /// # Errors
-/// Unavailable: some may be done, and doing all again is right.
+/// The table does not answer; part may be done, and repeating all of it is safe.
 pub async fn settle_comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) -> Result<()> {
     let mut work = Work::new(edges, key::post);
     while let Some(batch) = work.batch((TRANSACTION_OPS - BESIDE) / OPS_PER_COMMENT) {
@@ -80,25 +80,25 @@ pub async fn settle_comments(app: &App, on: PostId, edges: Vec<(PostId, Edge)>) 
             Outcome::Refused(refused) => {
                 // One that went with its post leaves what showed it in counts.
                 let gone = work.reread(app, &refused).await?;
-                comments::forget_uncounted(app, gone).await?;
+                comments::purge_pending_counts(app, gone).await?;
             }
             Outcome::CounterGone => {
                 let gone: Vec<PostId> = work.take().into_iter().map(|(comment, _)| comment).collect();
-                comments::forget(app, gone.iter().copied()).await?;
-                comments::forget_uncounted(app, gone).await?;
+                comments::purge(app, gone.iter().copied()).await?;
+                comments::purge_pending_counts(app, gone).await?;
             }
         }
     }
     Ok(())
 }
 
-/// The comment, and a row of whoever may have made or removed it: its author, and those of what it stands below.
+/// The comment, and the rows of those who may have written or removed it: its author, and those of what it stands below.
 const OPS_PER_COMMENT: usize = 4;
 
 /// Counts members of one group who came, and uncounts those who left. Their rows are the ledger.
 ///
 /// # Errors
-/// Unavailable: some may be done, and doing all again is right.
+/// The table does not answer; part may be done, and repeating all of it is safe.
 pub async fn settle_members(app: &App, group: GroupId, edges: Vec<(UserId, Edge)>) -> Result<()> {
     let mut work = Work::new(edges, move |user| key::member(group, user));
     while let Some(batch) = work.batch(TRANSACTION_OPS - 1) {
@@ -107,14 +107,14 @@ pub async fn settle_members(app: &App, group: GroupId, edges: Vec<(UserId, Edge)
             ops.edge(*user, key::member(group, *user), *edge, Vec::new());
         }
         let counter = Op::update(key::group(group)).add("members", ops.net);
-        let counter = counter.when(Condition::Exists).when(Condition::Without("un"));
+        let counter = counter.when(Condition::Exists).when(Condition::Without(DELETED));
         match ops.commit(app, counter, Vec::new()).await? {
             Outcome::Done => work.done(),
             Outcome::Refused(users) => drop(work.reread(app, &users).await?),
             Outcome::CounterGone => {
                 // The group was deleted meanwhile, and who is in it goes with it.
                 let gone: Vec<UserId> = work.take().into_iter().map(|(user, _)| user).collect();
-                group_removal::forget_members(app, group, &gone).await?;
+                group_removal::purge_members(app, group, &gone).await?;
             }
         }
     }
@@ -124,8 +124,8 @@ pub async fn settle_members(app: &App, group: GroupId, edges: Vec<(UserId, Edge)
 /// What follows of one account came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
-    /// The turn of its delivery whose walk is to be sent; [`delivery::walk_sent`] is told when it was.
-    pub turn: Option<Turn>,
+    /// The turn of its delivery whose walk is to be sent; [`delivery::mark_walk_sent`] is told when it was.
+    pub mode_change: Option<FanoutModeChange>,
     /// How many follow it.
     pub followers: u64,
 }
@@ -133,13 +133,13 @@ pub struct Settled {
 /// Counts follows of one account that came, and uncounts those that went.
 ///
 /// # Errors
-/// Unavailable: some may be done, and doing all again is right.
+/// The table does not answer; part may be done, and repeating all of it is safe.
 pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -> Result<Settled> {
     let mut work = Work::new(edges, move |from| key::follow(from, to));
     if work.is_empty() {
         // Counted before, by one who may have ended before it sent the walk.
         let followers = delivery::of(app, to).await?;
-        return Ok(Settled { turn: followers.turn_due(), followers: followers.n });
+        return Ok(Settled { mode_change: followers.mode_change_due(), followers: followers.n });
     }
     let mut settled = Settled::default();
     while !work.is_empty() {
@@ -152,22 +152,22 @@ pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -
         if followers.gone {
             // Nobody begins to follow an account that is deleted.
             let new = work.take_if(|_, edge| edge.pending() > 0);
-            drop_uncounted(app, &mut work, new, to).await?;
+            drop_pending(app, &mut work, new, to).await?;
         }
         let Some(batch) = work.batch((TRANSACTION_OPS - 1) / OPS_PER_FOLLOW) else { break };
         // Of an earlier run, which may have ended before it sent the walk.
-        settled.turn = followers.turn_due().or(settled.turn);
+        settled.mode_change = followers.mode_change_due().or(settled.mode_change);
         let mut ops = Ops::new();
         let rows = batch.iter().map(|(from, edge)| follow_rows(app, *from, *edge, &followers));
         for ((from, edge), rows) in batch.iter().zip(try_join_all(rows).await?) {
             ops.edge(*from, key::follow(*from, to), *edge, rows);
         }
         let n = followers.n.saturating_add_signed(ops.net);
-        let (counter, turned) = delivery::count(&followers, ops.net, app.config().fanout_limit);
+        let (counter, mode_change) = delivery::count(&followers, ops.net, app.config().fanout_limit);
         match ops.commit(app, counter, Vec::new()).await? {
             Outcome::Done => {
                 work.done();
-                settled = Settled { turn: turned.or(settled.turn), followers: n };
+                settled = Settled { mode_change: mode_change.or(settled.mode_change), followers: n };
             }
             Outcome::Refused(users) => drop(work.reread(app, &users).await?),
             Outcome::CounterGone => work.again()?,
@@ -177,7 +177,7 @@ pub async fn settle_follows(app: &App, to: UserId, edges: Vec<(UserId, Edge)>) -
 }
 
 /// Removes follows that no counter holds, and never will. One that is counted or changed meanwhile is looked at again.
-async fn drop_uncounted<K: Fn(UserId) -> Key>(
+async fn drop_pending<K: Fn(UserId) -> Key>(
     app: &App,
     work: &mut Work<UserId, K>,
     edges: Vec<(UserId, Edge)>,
@@ -185,7 +185,7 @@ async fn drop_uncounted<K: Fn(UserId) -> Key>(
 ) -> Result<()> {
     let mut changed = Vec::new();
     for (from, edge) in edges {
-        let gone = Op::delete(key::follow(from, to)).when(Condition::equal("at", edge.at));
+        let gone = Op::delete(key::follow(from, to)).when(Condition::equal(CREATED_AT, edge.created_at));
         if let Err(error) = app.table().transact(vec![gone.when(Condition::Without("counted"))]).await {
             error.refused()?;
             changed.push(from);
@@ -203,14 +203,15 @@ const OPS_PER_FOLLOW: usize = 6;
 /// What a follow that comes or goes writes beside itself.
 async fn follow_rows(app: &App, from: UserId, edge: Edge, author: &Followers) -> Result<Vec<Op>> {
     let to = author.id;
-    let (follower, following) = (key::follower_row(to, edge.at, from), key::following_row(from, edge.at, to));
+    let (follower, following) =
+        (key::follower_row(to, edge.created_at, from), key::following_row(from, edge.created_at, to));
     let count = |n| Op::update(key::account(from)).add("following", n).when(Condition::Exists);
     Ok(match edge.pending() {
         0 => Vec::new(),
         1 => {
             let mut ops = vec![Op::put(follower, &row())?, Op::put(following, &row())?, count(1)];
             if author.mode != Delivery::Push {
-                ops.push(Op::put(delivery::row(app, from, to).await?, &MergedRow { epoch: author.epoch })?);
+                ops.push(Op::put(delivery::merge_row(app, from, to).await?, &MergedRow { epoch: author.epoch })?);
             }
             ops
         }
@@ -218,7 +219,7 @@ async fn follow_rows(app: &App, from: UserId, edge: Edge, author: &Followers) ->
             let mut ops = vec![Op::delete(follower), Op::delete(following), count(-1)];
             // Whatever the mode is now: an earlier one may have left them.
             if author.epoch > 0 {
-                ops.extend([Op::delete(key::merged(from, to)), Op::delete(key::overflow(to, from))]);
+                ops.extend([Op::delete(key::merged_author(from, to)), Op::delete(key::pushed_follower(to, from))]);
             }
             ops
         }
@@ -290,9 +291,9 @@ impl<I: Copy + PartialEq, K: Fn(I) -> Key> Work<I, K> {
     }
 }
 
-/// Whether an edge is to be counted, uncounted or, undone before it was counted, only removed.
+/// Whether an edge is to be counted, uncounted or, deleted before it was counted, only removed.
 const fn needs_work(edge: Edge) -> bool {
-    edge.undone || !edge.counted
+    edge.deleted || !edge.counted
 }
 
 /// One transaction over some edges and their counter.
@@ -301,7 +302,7 @@ struct Ops<I> {
     /// Which operation is which edge.
     edges: Vec<(usize, I)>,
     net: i64,
-    /// The same by the day on which the edges were made.
+    /// The net change by the day on which the edges were created.
     days: BTreeMap<Day, i64>,
 }
 
@@ -320,10 +321,10 @@ impl<I> Ops<I> {
 
     fn edge(&mut self, id: I, key: Key, edge: Edge, rows: Vec<Op>) {
         self.edges.push((self.ops.len(), id));
-        self.ops.push(if edge.stands() { edges::count(key, edge) } else { edges::remove(key, edge) });
+        self.ops.push(if edge.is_active() { edges::count_op(key, edge) } else { edges::purge_op(key, edge) });
         self.ops.extend(rows);
         self.net += edge.pending();
-        *self.days.entry(Day::of(edge.made())).or_default() += edge.pending();
+        *self.days.entry(Day::of(edge.created())).or_default() += edge.pending();
     }
 
     /// Writes all of it, with the counter and what has no condition beside it.

@@ -1,4 +1,4 @@
-//! Who likes what. The request writes the edge in the liker's own partition, so a hot post never slows a liker; the
+//! Likes. The request writes the edge in the liker's own partition, so a hot post never slows a liker; the
 //! stream's consumer keeps the ledger and the counter (see `ledgers`).
 
 use super::edges::{self, Edge};
@@ -13,36 +13,24 @@ use std::collections::{HashMap, HashSet};
 const LIMIT: usize = 100;
 
 /// Likes, or takes the like back. Answers the edge that this leaves; None where there never was one.
-///
-/// # Errors
-/// Unavailable.
 pub async fn set(app: &App, user: UserId, post: PostId, liked: bool) -> Result<Option<Edge>> {
     let key = key::like(user, post);
-    edges::write(app, if liked { edges::make(key, app.now()) } else { edges::unmake(key) }).await
+    edges::write(app, if liked { edges::create_op(key, app.now()) } else { edges::delete_op(key) }).await
 }
 
 /// The edge from one to the other.
-///
-/// # Errors
-/// Unavailable.
 pub async fn edge(app: &App, user: UserId, post: PostId, read: Read) -> Result<Option<Edge>> {
     Ok(app.table().get(&key::like(user, post), read).await?)
 }
 
 /// Does this user like this post?
-///
-/// # Errors
-/// Unavailable.
 pub async fn likes(app: &App, user: UserId, post: PostId, read: Read) -> Result<bool> {
-    Ok(edge(app, user, post, read).await?.is_some_and(Edge::stands))
+    Ok(edge(app, user, post, read).await?.is_some_and(Edge::is_active))
 }
 
 /// Which of these users like this post? Read strongly.
-///
-/// # Errors
-/// Unavailable.
 pub async fn likers_among(app: &App, post: PostId, users: &[UserId]) -> Result<HashSet<UserId>> {
-    edges::standing(app, users, |user| key::like(user, post)).await
+    edges::active(app, users, |user| key::like(user, post)).await
 }
 
 /// This user's edges between two posts, both included: one strong query (one's own likes show from the next request on)
@@ -55,9 +43,6 @@ pub struct Likes {
 }
 
 /// Which posts between these two does this user like? Access pattern 13.
-///
-/// # Errors
-/// Unavailable.
 pub async fn between(app: &App, user: UserId, oldest: PostId, newest: Option<PostId>) -> Result<Likes> {
     let mut range = key::likes(user).from(key::like(user, oldest).sk());
     if let Some(newest) = newest {
@@ -70,9 +55,6 @@ pub async fn between(app: &App, user: UserId, oldest: PostId, newest: Option<Pos
 
 impl Likes {
     /// The edges to these posts, reading by key what the query did not reach.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn complete(mut self, app: &App, user: UserId, posts: &[PostId]) -> Result<HashMap<PostId, Edge>> {
         if let Some(reached) = self.reached {
             let left: Vec<PostId> = posts.iter().copied().filter(|post| *post < reached).collect();
@@ -85,9 +67,6 @@ impl Likes {
 }
 
 /// The edges of this user to the posts of a page.
-///
-/// # Errors
-/// Unavailable.
 pub async fn among(app: &App, user: UserId, posts: &[PostId]) -> Result<HashMap<PostId, Edge>> {
     match (posts.iter().min(), posts.iter().max()) {
         (Some(oldest), Some(newest)) => {
@@ -107,9 +86,6 @@ fn liked_post(sk: &str) -> Option<PostId> {
 }
 
 /// What does this user like? By the posts' own time, newest first. Access pattern 14.
-///
-/// # Errors
-/// Unavailable.
 pub async fn by_user(
     app: &App,
     user: UserId,
@@ -118,14 +94,11 @@ pub async fn by_user(
 ) -> Result<(Vec<(PostId, Edge)>, Option<String>)> {
     let rows = app.table().query(&key::likes(user), Order::NewestFirst, Read::Strong, limit, after).await?;
     let entries: Vec<_> = rows.items.iter().map(entry).collect::<Result<_>>()?;
-    Ok((entries.into_iter().filter(|(_, edge)| edge.stands()).collect(), rows.next))
+    Ok((entries.into_iter().filter(|(_, edge)| edge.is_active()).collect(), rows.next))
 }
 
 /// Removes ledger rows of a deleted post, and the edges they stand for: these first, for they are found by the rows.
-///
-/// # Errors
-/// Unavailable.
-pub async fn forget(app: &App, post: PostId, rows: &Rows) -> Result<()> {
+pub async fn purge(app: &App, post: PostId, rows: &Rows) -> Result<()> {
     let likers = rows.items.iter().filter_map(|row| key::other_end(row.sk()));
     app.table().batch_write(likers.map(|user| Op::delete(key::like(user, post))).collect()).await?;
     let range = key::like_rows(post);
@@ -133,10 +106,7 @@ pub async fn forget(app: &App, post: PostId, rows: &Rows) -> Result<()> {
     app.table().batch_write(ledger.collect()).await.map_err(Error::from)
 }
 
-/// Who likes this post, newest first? Access pattern 15.
-///
-/// # Errors
-/// Unavailable.
+/// A post's likes, newest first. Access pattern 15.
 pub async fn of_post(app: &App, post: PostId, limit: usize, after: Option<&str>, read: Read) -> Result<Rows> {
     let range = key::like_rows(post);
     app.table().query(&range, Order::NewestFirst, read, limit, after).await.map_err(Error::from)

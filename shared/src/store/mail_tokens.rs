@@ -27,10 +27,7 @@ pub fn issue(
     Ok((token.id, Op::create(key::mail_token(token.id), &token)?.owned_by(user)))
 }
 
-/// Makes a token, and so sends its mail.
-///
-/// # Errors
-/// Unavailable.
+/// Creates a token, which sends its mail.
 pub async fn send(
     app: &App,
     user: UserId,
@@ -47,23 +44,17 @@ pub async fn send(
 
 /// Sends the link that sets a new password; every older one ends. For an address that nobody has, the same is written, and
 /// no mail comes of it.
-///
-/// # Errors
-/// Unavailable.
-pub async fn send_reset(app: &App, holder: Option<UserId>, nobody: UserId, email: &Email) -> Result<()> {
+pub async fn send_reset(app: &App, holder: Option<UserId>, dummy: UserId, email: &Email) -> Result<()> {
     let action = holder.map_or(MailAction::Nothing, |_| MailAction::ResetPassword);
-    let (link, token) = issue(app, holder.unwrap_or(nobody), email, action, None)?;
+    let (link, token) = issue(app, holder.unwrap_or(dummy), email, action, None)?;
     let newest = match holder {
         Some(user) => Op::update(key::credentials(user)).set("reset_link", link).when(Condition::Exists),
-        None => Op::delete(key::credentials(nobody)),
+        None => Op::delete(key::credentials(dummy)),
     };
     send_newest(app, vec![token, newest]).await
 }
 
 /// Sends the link to an archive; every older one ends.
-///
-/// # Errors
-/// Unavailable.
 pub async fn send_export(app: &App, account: &Account) -> Result<()> {
     let (link, token) = issue(app, account.id, &account.email, MailAction::Export, None)?;
     let newest = Op::update(key::account(account.id)).set("export_link", link);
@@ -84,9 +75,6 @@ pub(super) fn is_newest(kind: &'static str, link: Ulid) -> Condition {
 }
 
 /// What a token allows; None when it is used or expired. Access pattern 21.
-///
-/// # Errors
-/// Unavailable.
 pub async fn find(app: &App, id: Ulid) -> Result<Option<MailToken>> {
     Ok(app.table().get(&key::mail_token(id), Read::Strong).await?)
 }
@@ -106,10 +94,10 @@ pub fn redeem(token: &MailToken) -> Op {
     Op::delete(key::mail_token(token.id)).when(Condition::Exists)
 }
 
-/// Takes the token's mail upon oneself. None when it was sent, or the token is used.
+/// Claims the token's mail. None when it was sent, or the token is used.
 ///
 /// # Errors
-/// Unavailable, also when somebody else is at it.
+/// The table does not answer, or another writer changed the item at each attempt.
 pub async fn claim_mail(app: &App, id: Ulid) -> Result<Option<Claim>> {
     mails::claim(app, key::mail_token(id)).await
 }

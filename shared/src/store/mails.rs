@@ -1,8 +1,8 @@
-//! Who sends a mail. A job may come twice at the same moment; the item that the mail belongs to says who is at it.
+//! Claims of mails. A job may come twice at the same moment; the item that the mail belongs to says who sends it.
 
 use crate::App;
-use crate::backpressure::MAIL_LEASE;
 use crate::error::{Error, Result};
+use crate::limits::MAIL_LEASE;
 use crate::table::design::Key;
 use crate::table::{Condition, Op};
 use serde::Deserialize;
@@ -21,10 +21,10 @@ struct Mailed {
     mailed: bool,
 }
 
-/// Takes a mail upon oneself. None when it was sent, or nobody waits for it any more.
+/// Claims a mail. None when it was sent, or nobody waits for it any more.
 ///
 /// # Errors
-/// Unavailable, also when somebody else is at it: only once it was sent is there nothing left to do.
+/// The table does not answer, or another worker is sending it: nothing is left to do only once it was sent.
 pub(super) async fn claim(app: &App, item: Key) -> Result<Option<Claim>> {
     let now = app.now();
     let until = (now + MAIL_LEASE).seconds();
@@ -42,17 +42,11 @@ pub(super) async fn claim(app: &App, item: Key) -> Result<Option<Claim>> {
 
 impl Claim {
     /// Notes that the mail was sent. An item that is gone meanwhile needs no note.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn sent(self, app: &App) -> Result<()> {
         end(app, Op::update(self.item).set("mailed", true).remove("sending").when(Condition::Exists)).await
     }
 
     /// Gives the mail back: it could not be sent, and the next try need not wait for this claim to run out.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn release(self, app: &App) -> Result<()> {
         end(app, Op::update(self.item).remove("sending").when(Condition::equal("sending", self.until))).await
     }

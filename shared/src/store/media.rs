@@ -1,12 +1,12 @@
-//! Pictures and videos. One that belongs to nothing stands in its hour's list too, in the same transactions, so that
-//! the sweeper finds what is left there without a scan.
+//! Pictures and videos. One that is attached to nothing lies in its hour's list too, in the same transactions, so that
+//! the clean-up finds what is left there without a scan.
 
-use super::posts::NotMade;
+use super::creation::{CreateError, creation};
 use crate::App;
 use crate::error::{self, Error, FieldError, Result};
 use crate::ids::{MediaId, PostId, UserId};
 use crate::models::media::{Attached, FailureReason, MAX_PER_POST, Media, Shape, Status, Use};
-use crate::table::design::{EntityKey, Key, key};
+use crate::table::design::{DELETED, EntityKey, Key, key};
 use crate::table::{Condition, Op, Order, Read};
 use formats::{FileType, Kind};
 use serde::{Deserialize, Serialize};
@@ -14,59 +14,42 @@ use serde_json::json;
 use std::collections::HashMap;
 
 /// One that is there. Access pattern 26.
-///
-/// # Errors
-/// Unavailable.
 pub async fn get(app: &App, id: MediaId) -> Result<Option<Media>> {
-    Ok(any(app, id).await?.filter(|media| !media.undone))
+    Ok(get_any_state(app, id).await?.filter(|media| !media.deleted))
 }
 
-/// The same, and one whose files are still to go.
-///
-/// # Errors
-/// Unavailable.
-pub async fn any(app: &App, id: MediaId) -> Result<Option<Media>> {
+/// One in any state: also one that is soft-deleted and whose files are still to go.
+pub async fn get_any_state(app: &App, id: MediaId) -> Result<Option<Media>> {
     Ok(app.table().get(&key::media(id), Read::Strong).await?)
 }
 
 /// Those of some that are there, in their order. Access pattern 26.
-///
-/// # Errors
-/// Unavailable.
 pub async fn load(app: &App, ids: &[MediaId]) -> Result<Vec<Option<Media>>> {
     let keys: Vec<_> = ids.iter().map(|id| key::media(*id)).collect();
     let found = app.table().batch_get::<Media>(&keys, Read::Strong).await?;
-    Ok(found.into_iter().map(|media| media.filter(|media| !media.undone)).collect())
+    Ok(found.into_iter().map(|media| media.filter(|media| !media.deleted)).collect())
 }
 
-/// Makes one whose bytes are to come, in one transaction with, first, an answer to be kept.
+/// Creates one whose bytes are to come, in one transaction with, first, the idempotency operation.
 ///
 /// # Errors
-/// [`NotMade::First`] when `first` was refused; 422, of this field, beyond the account's quota.
-pub async fn create(app: &App, media: &Media, field: &str, first: Option<Op>) -> Result<(), NotMade> {
+/// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already; 422, of this field, beyond the account's quota.
+pub async fn create(app: &App, media: &Media, field: &str, idempotency_op: Option<Op>) -> Result<(), CreateError> {
     let quota = app.config().media_quota;
-    let has_first = first.is_some();
-    let kept = |size: i64| Op::update(key::account(media.id.owner)).add("stored", size).when(super::users::live());
+    if media.size > quota {
+        return Err(beyond_quota(field, quota).into());
+    }
     let room = Condition::Any(vec![
         Condition::Without("stored"),
         Condition::less("stored", quota.saturating_sub(media.size).saturating_add(1)),
     ]);
-    let ops = || -> Result<Vec<Op>> {
-        let mut ops: Vec<Op> = first.into_iter().collect();
-        ops.push(kept(signed(media.size)?).when(room));
-        ops.push(Op::create(key::media(media.id), media)?);
-        ops.push(Op::put(key::loose(media.id), &json!({}))?);
-        Ok(ops)
-    };
-    if media.size > quota {
-        return Err(NotMade::Error(beyond_quota(field, quota)));
-    }
-    let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
-    let refused = error.refused()?;
-    if has_first && refused.has(0) {
-        return Err(NotMade::First);
-    }
-    Err(NotMade::Error(beyond_quota(field, quota)))
+    let account = Op::update(key::account(media.id.owner)).add("stored", signed(media.size)?);
+    creation(idempotency_op)
+        .op_or(account.when(super::users::live()).when(room), beyond_quota(field, quota).into())
+        .op(Op::create(key::media(media.id), media)?)
+        .op(Op::put(key::unattached_media(media.id), &json!({}))?)
+        .commit(app.table())
+        .await
 }
 
 fn beyond_quota(field: &str, quota: u64) -> Error {
@@ -80,30 +63,25 @@ fn signed(size: u64) -> Result<i64> {
 
 /// The version that was read, and nothing that is to go.
 fn still(old: &Media) -> Condition {
-    Condition::All(vec![Condition::equal("ver", old.ver), Condition::Without("un")])
+    Condition::All(vec![Condition::equal("ver", old.ver), Condition::Without(DELETED)])
 }
 
-/// It can be shown now, as a file of a type, in one transaction with, first, an answer to be kept. [`NotMade::Error`] (412) when it was
-/// changed meanwhile.
+/// Marks it ready, as a file of a type, in one transaction with, first, the idempotency operation.
+/// [`CreateError::Error`] (412) when it was changed meanwhile.
 ///
 /// # Errors
-/// [`NotMade::First`] when `first` was refused.
+/// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already.
 pub async fn ready(
     app: &App,
     old: &Media,
     (content_type, shape): (FileType, Shape),
-    first: Option<Op>,
-) -> Result<Media, NotMade> {
+    idempotency_op: Option<Op>,
+) -> Result<Media, CreateError> {
     let shape = Some(shape);
     let new = Media { content_type, status: Status::Ready, shape, todo: false, ver: old.ver + 1, ..old.clone() };
-    let has_first = first.is_some();
-    let mut ops: Vec<Op> = first.into_iter().collect();
-    ops.push(Op::put(key::media(old.id), &new).map_err(Error::from)?.when(still(old)));
-    let Err(error) = app.table().transact(ops).await else { return Ok(new) };
-    match error.refused()? {
-        refused if has_first && refused.has(0) => Err(NotMade::First),
-        _ => Err(NotMade::Error(meanwhile())),
-    }
+    let op = Op::put(key::media(old.id), &new)?.when(still(old));
+    creation(idempotency_op).op_or(op, meanwhile().into()).commit(app.table()).await?;
+    Ok(new)
 }
 
 fn meanwhile() -> Error {
@@ -111,17 +89,11 @@ fn meanwhile() -> Error {
 }
 
 /// Hands it to the worker. None when it was changed meanwhile.
-///
-/// # Errors
-/// Unavailable.
 pub async fn hand_over(app: &App, old: &Media) -> Result<Option<Media>> {
     changed(app, Media { status: Status::Processing, todo: true, ver: old.ver + 1, ..old.clone() }, old).await
 }
 
 /// It can't be used. None when it was changed meanwhile.
-///
-/// # Errors
-/// Unavailable.
 pub async fn fail(app: &App, old: &Media, reason: FailureReason) -> Result<Option<Media>> {
     let new = Media { status: Status::Failed, reason: Some(reason), todo: false, ver: old.ver + 1, ..old.clone() };
     changed(app, new, old).await
@@ -163,13 +135,13 @@ pub(super) fn attach_avatar(id: MediaId) -> [Op; 2] {
 }
 
 fn take(id: MediaId, to: Use, mut free: Vec<Condition>) -> [Op; 2] {
-    free.extend([Condition::equal("status", Status::Ready), Condition::Without("used"), Condition::Without("un")]);
+    free.extend([Condition::equal("status", Status::Ready), Condition::Without("used"), Condition::Without(DELETED)]);
     let used = Op::update(key::media(id)).set("used", to).add("ver", 1).when(Condition::All(free));
-    [used, Op::delete(key::loose(id))]
+    [used, Op::delete(key::unattached_media(id))]
 }
 
-/// What is said when something attached is not what it was a moment ago.
-pub(super) fn lost() -> Error {
+/// The error when something attached is not what it was a moment ago.
+pub(super) fn not_attachable() -> Error {
     refused("in_use", "One of these belongs to something by now, was changed, or is gone.".into())
 }
 
@@ -223,27 +195,21 @@ pub(super) fn moved(id: MediaId, to: PostId) -> Op {
     Op::update(key::media(id)).set("used", Use::Post(to)).add("ver", 1).when(Condition::Exists)
 }
 
-/// The write that lets go of one: the stream's consumer has its files removed.
-pub(super) fn let_go(id: MediaId) -> Op {
-    Op::update(key::media(id)).set("un", true).when(Condition::Exists)
+/// The write that soft-deletes one; a worker removes its files.
+pub(super) fn soft_delete(id: MediaId) -> Op {
+    Op::update(key::media(id)).set(DELETED, true).when(Condition::Exists)
 }
 
 /// Removes one that belongs to nothing. False when it belongs to something by now, or is gone.
-///
-/// # Errors
-/// Unavailable.
-pub async fn remove_loose(app: &App, id: MediaId) -> Result<bool> {
-    let free = Condition::All(vec![Condition::Without("used"), Condition::Without("un")]);
-    match app.table().transact(vec![let_go(id).when(free), Op::delete(key::loose(id))]).await {
+pub async fn remove_unattached(app: &App, id: MediaId) -> Result<bool> {
+    let free = Condition::All(vec![Condition::Without("used"), Condition::Without(DELETED)]);
+    match app.table().transact(vec![soft_delete(id).when(free), Op::delete(key::unattached_media(id))]).await {
         Ok(()) => Ok(true),
         Err(error) => error.refused().map(|_| false),
     }
 }
 
 /// Some of an account's, those whose files are still to go as well. Access pattern 26.
-///
-/// # Errors
-/// Unavailable.
 pub async fn all_of(
     app: &App,
     owner: UserId,
@@ -254,24 +220,18 @@ pub async fn all_of(
     Ok((rows.items.iter().map(|item| item.read()).collect::<Result<_, _>>()?, rows.next))
 }
 
-/// Lets go of one whose owner is gone, whatever held it.
-///
-/// # Errors
-/// Unavailable.
+/// Soft-deletes one whose owner is gone, whatever it is attached to.
 pub async fn abandon(app: &App, id: MediaId) -> Result<()> {
-    let gone = let_go(id).when(Condition::Without("un"));
-    match app.table().transact(vec![gone, Op::delete(key::loose(id))]).await {
+    let gone = soft_delete(id).when(Condition::Without(DELETED));
+    match app.table().transact(vec![gone, Op::delete(key::unattached_media(id))]).await {
         Ok(()) => Ok(()),
         Err(error) => error.refused().map(|_| ()),
     }
 }
 
-/// Forgets one whose files are gone; its account has the room again.
-///
-/// # Errors
-/// Unavailable.
-pub async fn forget(app: &App, media: &Media) -> Result<()> {
-    let gone = || Op::delete(key::media(media.id)).when(Condition::equal("un", true));
+/// Removes the item of one whose files are gone; its account has the room again.
+pub async fn purge(app: &App, media: &Media) -> Result<()> {
+    let gone = || Op::delete(key::media(media.id)).when(Condition::equal(DELETED, true));
     let size = -signed(media.size)?;
     let room = Op::update(key::account(media.id.owner)).add("stored", size).when(Condition::Exists);
     let Err(error) = app.table().transact(vec![gone(), room]).await else { return Ok(()) };
@@ -286,9 +246,6 @@ pub async fn forget(app: &App, media: &Media) -> Result<()> {
 }
 
 /// Another description, also where it is shown. None when something of it was changed meanwhile.
-///
-/// # Errors
-/// Unavailable.
 pub async fn describe(app: &App, old: &Media, alt_text: Option<String>) -> Result<Option<Media>> {
     let new = Media { alt_text, ver: old.ver + 1, ..old.clone() };
     let mut ops = vec![Op::put(key::media(old.id), &new)?.when(still(old))];
@@ -296,7 +253,7 @@ pub async fn describe(app: &App, old: &Media, alt_text: Option<String>) -> Resul
         let Some(holder) = app.table().get::<Holder>(&at, Read::Strong).await? else { return Ok(None) };
         let media: Vec<_> =
             holder.media.into_iter().map(|one| if one.id == shown.id { shown.clone() } else { one }).collect();
-        let same = Condition::All(vec![Condition::equal("ver", holder.ver), Condition::Without("un")]);
+        let same = Condition::All(vec![Condition::equal("ver", holder.ver), Condition::Without(DELETED)]);
         ops.push(Op::update(at).set("media", media).add("ver", 1).when(same));
     }
     match app.table().transact(ops).await {
@@ -323,14 +280,11 @@ fn place(media: &Media) -> Option<Key> {
 }
 
 /// Some of what came in an hour and belongs to nothing, and where the next page starts. Access pattern 27.
-///
-/// # Errors
-/// Unavailable.
-pub async fn loose(app: &App, hour: u64, after: Option<&str>) -> Result<(Vec<MediaId>, Option<String>)> {
-    let range = key::loose_in(hour);
+pub async fn unattached(app: &App, hour: u64, after: Option<&str>) -> Result<(Vec<MediaId>, Option<String>)> {
+    let range = key::unattached_media_in(hour);
     let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, PAGE, after).await?;
     let id = |sk: &str| match EntityKey::read(range.pk(), sk) {
-        Some(EntityKey::Loose(id)) => Some(id),
+        Some(EntityKey::UnattachedMedia(id)) => Some(id),
         _ => None,
     };
     Ok((rows.items.iter().filter_map(|row| id(row.sk())).collect(), rows.next))
@@ -338,21 +292,17 @@ pub async fn loose(app: &App, hour: u64, after: Option<&str>) -> Result<(Vec<Med
 
 const PAGE: usize = 100;
 
-/// How far the sweeper has come.
+/// How far the clean-up of unattached media has come.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Sweeper {
-    /// Hours since the epoch: nothing loose is in those before.
+pub struct CleanupCursor {
+    /// Hours since the epoch: nothing unattached is in those before.
     pub hour: u64,
 }
 
-/// # Errors
-/// Unavailable.
-pub async fn sweeper(app: &App) -> Result<Option<Sweeper>> {
-    Ok(app.table().get(&key::sweeper(), Read::Strong).await?)
+pub async fn cleanup_cursor(app: &App) -> Result<Option<CleanupCursor>> {
+    Ok(app.table().get(&key::cleanup_cursor(), Read::Strong).await?)
 }
 
-/// # Errors
-/// Unavailable.
-pub async fn set_sweeper(app: &App, sweeper: Sweeper) -> Result<()> {
-    app.table().write(Op::put(key::sweeper(), &sweeper)?).await.map(|_| ()).map_err(Error::from)
+pub async fn set_cleanup_cursor(app: &App, cursor: CleanupCursor) -> Result<()> {
+    app.table().write(Op::put(key::cleanup_cursor(), &cursor)?).await.map(|_| ()).map_err(Error::from)
 }

@@ -2,9 +2,9 @@
 
 use super::users;
 use crate::App;
-use crate::backpressure::REAPED_AT_ONCE;
 use crate::error::Result;
 use crate::ids::{UserId, new_ulid};
+use crate::limits::PURGED_AT_ONCE;
 use crate::models::report::{Act, Moderation};
 use crate::models::user::{Account, Guard};
 use crate::table::design::key;
@@ -14,19 +14,13 @@ use serde::Serialize;
 use ulid::Ulid;
 
 /// Is this a moderator? Access pattern 31.
-///
-/// # Errors
-/// Unavailable.
 pub async fn is_one(app: &App, id: UserId) -> Result<bool> {
     let account: Option<Account> = app.table().get(&key::account(id), Read::Strong).await?;
     Ok(account.is_some_and(|account| account.moderator))
 }
 
-/// Gives the role to whoever has the name that the configuration tells and has verified the address that it tells: once per
+/// Gives the role to the user who has the configured name and has verified the configured address: once per
 /// name, for a name may pass to another holder. Answers whether this is a moderator now.
-///
-/// # Errors
-/// Unavailable.
 pub async fn appoint_named(app: &App, me: UserId) -> Result<bool> {
     let Some((name, email)) = &app.config().moderator else { return Ok(false) };
     let is_theirs = |account: &Account| account.verified && account.email.folded() == email.folded();
@@ -47,7 +41,7 @@ pub async fn appoint_named(app: &App, me: UserId) -> Result<bool> {
         logged(&moderation)?,
     ];
     match app.table().transact(ops).await {
-        Ok(()) => tell(&moderation),
+        Ok(()) => log(&moderation),
         Err(error) => {
             error.refused()?;
             // Named before: what has become of the role since stands.
@@ -57,16 +51,13 @@ pub async fn appoint_named(app: &App, me: UserId) -> Result<bool> {
     Ok(true)
 }
 
-/// Makes somebody a moderator, or one no longer, for whoever runs the service. False when that is so already, or nobody
+/// Appoints or dismisses a moderator, for the operator. False when that is so already, or nobody
 /// has this id.
-///
-/// # Errors
-/// Unavailable.
 pub async fn appoint(app: &App, id: UserId, is_moderator: bool) -> Result<bool> {
     let moderation = change(app, id, is_moderator);
     match app.table().transact(vec![role(id, is_moderator), logged(&moderation)?]).await {
         Ok(()) => {
-            tell(&moderation);
+            log(&moderation);
             Ok(true)
         }
         Err(error) => error.refused().map(|_| false),
@@ -86,12 +77,9 @@ fn role(id: UserId, is_moderator: bool) -> Op {
     }
 }
 
-/// Takes a deleted account out of the log of a month: what was done stays, without whom it was done to, or by. Access
+/// Removes a deleted account from the log of a month: acts stay, without the account they were done to, or by. Access
 /// pattern 64.
-///
-/// # Errors
-/// Unavailable.
-pub async fn forget(app: &App, user: UserId, month: &str, after: Option<&str>) -> Result<Option<String>> {
+pub async fn purge(app: &App, user: UserId, month: &str, after: Option<&str>) -> Result<Option<String>> {
     let range = key::moderations(month);
     let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, ENTRIES, after).await?;
     let mut ops = Vec::new();
@@ -107,13 +95,13 @@ pub async fn forget(app: &App, user: UserId, month: &str, after: Option<&str>) -
             Err(error) => error.refused().map(|_| ()),
         }
     });
-    futures::stream::iter(writes.collect::<Vec<_>>()).buffer_unordered(REAPED_AT_ONCE).try_collect::<()>().await?;
+    futures::stream::iter(writes.collect::<Vec<_>>()).buffer_unordered(PURGED_AT_ONCE).try_collect::<()>().await?;
     Ok(rows.next)
 }
 
 /// The write that takes this alone out of an entry: another account that it names may be taken out at the same moment.
 fn without(entry: Ulid, name: &'static str, value: impl Serialize) -> Op {
-    Op::update(key::moderation(entry)).remove(name).when(Condition::equal(name, value)).repeatable()
+    Op::update(key::moderation(entry)).remove(name).when(Condition::equal(name, value)).without_write_token()
 }
 
 /// Entries looked through at once.
@@ -124,8 +112,8 @@ pub(super) fn logged(moderation: &Moderation) -> Result<Op> {
     Ok(Op::create(key::moderation(moderation.id), moderation)?)
 }
 
-/// Tells the log of it, once it is done.
-pub(super) fn tell(moderation: &Moderation) {
+/// Logs an act, once it is done.
+pub(super) fn log(moderation: &Moderation) {
     let Moderation { id, act, by, user, post, report } = moderation;
     let text = |id: Option<String>| id.unwrap_or_default();
     tracing::info!(

@@ -1,14 +1,15 @@
 //! Finding people: a row under each beginning of their names.
 
 use crate::App;
-use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
+use crate::limits::EDGE_REFUSALS;
 use crate::models::following::Followers;
 use crate::models::names::{Change, Named, Names, NamesIndexed, Rank};
 use crate::models::user::Profile;
-use crate::table::client::{TRANSACTION_OPS, back_off};
+use crate::table::client::back_off;
 use crate::table::design::key;
+use crate::table::writes::TRANSACTION_OPS;
 use crate::table::{Condition, Op, Order, Read, Rows};
 use futures::future::try_join3;
 
@@ -17,10 +18,7 @@ const SEARCHED: usize = 100;
 const SEARCHES: usize = 4;
 
 /// People with these names, each with the class of the match (the row's), and where the next page starts: the best class
-/// first, in it whoever is followed most widely. Half a unit for one word, eight at most for several. Access pattern 37.
-///
-/// # Errors
-/// Unavailable.
+/// first, in it the most widely followed. Half a unit for one word, eight at most for several. Access pattern 37.
 pub async fn page(
     app: &App,
     asked: &Names,
@@ -54,20 +52,17 @@ pub async fn page(
 }
 
 /// Those under a beginning, most widely followed first. Access pattern 37.
-///
-/// # Errors
-/// Unavailable.
 pub async fn under(app: &App, beginning: &str, limit: usize) -> Result<Rows> {
     let range = key::names(beginning);
     app.table().query(&range, Order::OldestFirst, Read::Eventual, limit, None).await.map_err(Error::from)
 }
 
-/// Has somebody be found by the names they have now, where they stand now, and by nothing else; whoever is gone or
-/// suspended, by nothing. Rows change together with the note of them, so whoever else is at it, none is left that is not
+/// Has somebody be found by the names they have now, where they stand now, and by nothing else; a user who is gone or
+/// suspended, by nothing. Rows change together with the note of them, so under concurrent runs none is left that is not
 /// noted.
 ///
 /// # Errors
-/// Unavailable: doing it again is right.
+/// A service does not answer; repeating the call is safe.
 pub async fn index(app: &App, id: UserId) -> Result<()> {
     let mut refusals = 0;
     while refusals < EDGE_REFUSALS {
@@ -80,7 +75,7 @@ pub async fn index(app: &App, id: UserId) -> Result<()> {
         )
         .await?;
         let rank = followers.as_ref().map_or(Rank::by(0), Rank::of);
-        let profile = profile.filter(Profile::is_standing);
+        let profile = profile.filter(Profile::is_active);
         let wanted = profile.map(|profile| NamesIndexed::wanted(&profile, rank)).unwrap_or_default();
         let Some(ops) = step(id, known, &wanted)? else { return Ok(()) };
         let Err(error) = app.table().transact(ops).await else { continue };

@@ -8,22 +8,23 @@
 
 use super::mails::{self, Claim};
 use crate::App;
-use crate::backpressure::MARK_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{NotificationId, UserId};
+use crate::limits::MARK_REFUSALS;
 use crate::models::notification::{
     Act, GROUP_WINDOW, NOTIFICATION_LIFETIME, Notification, NotificationDone, NotificationEvent, NotificationGroup,
-    NotificationKind, ReadMark, Told, Topic,
+    NotificationKind, Notified, ReadMark, Topic,
 };
 use crate::models::settings::Ways;
-use crate::table::client::{TRANSACTION_OPS, back_off};
+use crate::table::client::back_off;
 use crate::table::design::{Key, key};
+use crate::table::writes::TRANSACTION_OPS;
 use crate::table::{Condition, Op, Order, Read};
 use futures::future::{try_join, try_join3};
 use std::collections::HashMap;
 use ulid::Ulid;
 
-/// So many milliseconds after an act that concerns a group the same is news again.
+/// Milliseconds after which an act that concerns a group is news again.
 const DAY_MS: u64 = 24 * 3_600_000;
 
 fn moved_each_time() -> Error {
@@ -37,26 +38,27 @@ pub const fn most_acts(kind: NotificationKind) -> usize {
     (TRANSACTION_OPS - 4) / operations
 }
 
-/// Tells the topic's owner of acts, at most [`most_acts`]: each once per kind, target and actor (a comment is a target of
+/// Notifies the topic's owner of acts, at most [`most_acts`]: each once per kind, target and actor (a comment is a target of
 /// its own), and in the list if they want one of such. Answers those told now, and those that an earlier delivery of the
 /// same message told: what else tells of them may not have been done yet.
 ///
 /// # Errors
-/// Unavailable; then telling again is right.
-pub async fn tell(app: &App, topic: &Topic, acts: &[Act], ways: Ways) -> Result<Vec<Told>> {
+/// The table does not answer; repeating the call is safe.
+pub async fn notify(app: &App, topic: &Topic, acts: &[Act], ways: Ways) -> Result<Vec<Notified>> {
     for attempt in 0..MARK_REFUSALS {
         // The mark first: what changes after it is read makes the transaction fail.
         let mark = read_mark(app, topic.owner).await?;
         let (done, open, joined) =
             try_join3(find_done(app, topic, acts), open_group(app, topic), find_joined(app, topic, acts)).await?;
-        let mut told: Vec<Told> = acts.iter().zip(&done).filter_map(|(act, done)| done.as_ref()?.told(act)).collect();
+        let mut notified: Vec<Notified> =
+            acts.iter().zip(&done).filter_map(|(act, done)| done.as_ref()?.notified(act)).collect();
         let open = open.filter(|group| ways.list && !group.is_read(&mark));
         let (mut moved, now) = (mark, app.now());
         let is_news = |act: &Act, done: &NotificationDone| news_since(topic, act).is_some_and(|day| done.event < day);
         let unknown = acts.iter().zip(&done).filter(|(act, done)| done.is_none_or(|done| is_news(act, &done)));
         let unknown = unknown.map(|(act, _)| act);
-        let mut new: Vec<Told> = unknown.map(|act| moved.tell(act, ways, now)).collect();
-        let Some(first) = new.first().map(|one| one.id) else { return Ok(told) };
+        let mut new: Vec<Notified> = unknown.map(|act| moved.notify(act, ways, now)).collect();
+        let Some(first) = new.first().map(|one| one.id) else { return Ok(notified) };
         let group = open.as_ref().map_or(first, |group| group.id);
         new.iter_mut().for_each(|one| one.group = ways.list.then_some(group));
         let mut ops = new.iter().map(|one| note(app, topic, one)).collect::<Result<Vec<_>>>()?;
@@ -68,8 +70,8 @@ pub async fn tell(app: &App, topic: &Topic, acts: &[Act], ways: Ways) -> Result<
         }
         match app.table().transact(ops).await {
             Ok(()) => {
-                told.extend(new);
-                return Ok(told);
+                notified.extend(new);
+                return Ok(notified);
             }
             Err(error) => {
                 if error.refused()?.has(noted) && topic.post.is_some() {
@@ -99,7 +101,7 @@ fn joined_key(topic: &Topic, actor: UserId) -> Key {
     key::notification_done(topic.owner, topic.kind, topic, actor)
 }
 
-/// Who joined which group last.
+/// The newest join of a notification.
 async fn find_joined(app: &App, topic: &Topic, acts: &[Act]) -> Result<HashMap<UserId, Ulid>> {
     if topic.kind != NotificationKind::Comment {
         return Ok(HashMap::new());
@@ -118,16 +120,16 @@ async fn open_group(app: &App, topic: &Topic) -> Result<Option<Notification>> {
     }
 }
 
-/// Where the same may be told again: whoever was turned away may ask again, and whoever left be let in again, a day later
+/// Whether an act may be notified again: a denied user may ask again, and one who left be let in again, a day later
 /// than the last that was told of them.
 fn news_since(topic: &Topic, act: &Act) -> Option<Ulid> {
     topic.group.map(|_| Ulid::from_parts(act.event.timestamp_ms().saturating_sub(DAY_MS), 0))
 }
 
 /// The write that notes that an act is told.
-fn note(app: &App, topic: &Topic, told: &Told) -> Result<Op> {
+fn note(app: &App, topic: &Topic, notified: &Notified) -> Result<Op> {
     let now = app.now();
-    let Told { act, id, group, seq, mailed } = *told;
+    let Notified { act, id, group, seq, mailed } = *notified;
     let ttl = (now + NOTIFICATION_LIFETIME).seconds();
     let done = NotificationDone { event: act.event, id: Some(id), group, seq, mailed, ttl };
     // Expired ones may lie there for days yet.
@@ -142,7 +144,7 @@ fn note(app: &App, topic: &Topic, told: &Told) -> Result<Op> {
 fn listing(
     app: &App,
     topic: &Topic,
-    told: &[Told],
+    notified: &[Notified],
     read: &ReadMark,
     moved: &ReadMark,
     open: Option<Notification>,
@@ -152,11 +154,11 @@ fn listing(
     let now = app.now();
     let ttl = (now + NOTIFICATION_LIFETIME).seconds();
     let as_read = Condition::All(vec![unchanged("last", read.last), unchanged("upto", read.upto)]);
-    let Some(first) = told.first() else { return Ok(Vec::new()) };
+    let Some(first) = notified.first() else { return Ok(Vec::new()) };
     let was = open.as_ref().map(|group| group.n);
     let mut group = open.unwrap_or_else(|| Notification::opened(first.id, topic, ttl));
     let mut ops = Vec::new();
-    for Told { act, id, seq, .. } in told {
+    for Notified { act, id, seq, .. } in notified {
         let (id, seq, actor, comment) = (*id, *seq, act.actor, topic.comment(act));
         let event = NotificationEvent { id, group: group.id, kind, post, comment, of, actor, seq, ttl };
         ops.push(Op::create(key::notification_event(owner, id), &event)?.owned_by(actor));
@@ -179,7 +181,7 @@ fn listing(
     Ok(ops)
 }
 
-/// The write of a group that events have joined, which had so many.
+/// The write of a notification that events have joined, held to the number it had.
 fn grown(owner: UserId, group: &Notification, was: u64) -> Op {
     let op = Op::update(key::notification(owner, group.id));
     let op = op.set("n", group.n).set("again", group.again).set("actors", &group.actors);
@@ -196,18 +198,15 @@ pub(super) fn unchanged(name: &'static str, value: Option<NotificationId>) -> Co
     value.map_or(Condition::Without(name), |value| Condition::equal(name, value))
 }
 
-/// Takes the mail that tells of the act upon oneself. None when it was sent.
+/// Claims the mail about an act. None when it was sent.
 ///
 /// # Errors
-/// Unavailable, also when somebody else is at it.
+/// The table does not answer, or another writer changed the item at each attempt.
 pub async fn claim_mail(app: &App, topic: &Topic, act: &Act) -> Result<Option<Claim>> {
     mails::claim(app, done_key(topic, act)).await
 }
 
 /// Notifications, newest first, and where the next page starts. Access pattern 16.
-///
-/// # Errors
-/// Unavailable.
 pub async fn page(
     app: &App,
     owner: UserId,
@@ -224,9 +223,6 @@ pub fn position(owner: UserId, id: NotificationId) -> String {
 }
 
 /// Events newer than `since`, oldest first, and where the next page starts. Access pattern 17.
-///
-/// # Errors
-/// Unavailable.
 pub async fn after(
     app: &App,
     owner: UserId,
@@ -242,10 +238,7 @@ pub async fn after(
     Ok((rows.items.iter().map(|item| item.read()).collect::<Result<_, _>>()?, rows.next))
 }
 
-/// The latest events of a notification, latest first, and at most so many.
-///
-/// # Errors
-/// Unavailable.
+/// The latest events of a notification, latest first, at most `limit`.
 pub async fn latest_events(app: &App, owner: UserId, of: &Notification, most: usize) -> Result<Vec<NotificationEvent>> {
     let ends = [of.id, of.last].map(|id| key::notification_event(owner, id));
     let range = key::notification_events(owner).from(ends[0].sk()).to(ends[1].sk());
@@ -265,27 +258,18 @@ pub async fn latest_events(app: &App, owner: UserId, of: &Notification, most: us
 }
 
 /// The notifications of these ids that are there; 1 unit each.
-///
-/// # Errors
-/// Unavailable.
 pub async fn load(app: &App, owner: UserId, ids: &[NotificationId]) -> Result<Vec<Notification>> {
     let keys: Vec<_> = ids.iter().map(|id| key::notification(owner, *id)).collect();
     Ok(app.table().batch_get(&keys, Read::Strong).await?.into_iter().flatten().collect())
 }
 
 /// How many are unread, and up to where all are read. Access pattern 18.
-///
-/// # Errors
-/// Unavailable.
 pub async fn read_mark(app: &App, owner: UserId) -> Result<ReadMark> {
     Ok(app.table().get(&key::read_mark(owner), Read::Strong).await?.unwrap_or_default())
 }
 
 /// Marks notifications read, named by their own ids or by those of any of their events. Others' and unknown ids do
 /// nothing.
-///
-/// # Errors
-/// Unavailable.
 pub async fn mark_read(app: &App, owner: UserId, ids: &[NotificationId]) -> Result<()> {
     // A notification has its first event's id, so the events name every one.
     let keys: Vec<_> = ids.iter().map(|id| key::notification_event(owner, *id)).collect();
@@ -317,9 +301,6 @@ async fn mark_groups_read(app: &App, owner: UserId, ids: &[NotificationId]) -> R
 }
 
 /// Marks all read that was told until now.
-///
-/// # Errors
-/// Unavailable.
 pub async fn mark_all_read(app: &App, owner: UserId) -> Result<()> {
     for attempt in 0..MARK_REFUSALS {
         let mark = read_mark(app, owner).await?;

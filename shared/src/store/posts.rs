@@ -1,5 +1,6 @@
 //! Posts.
 
+use super::creation::{CreateError, creation};
 use crate::App;
 use crate::error::{Error, Result};
 use crate::ids::{GroupId, PostId, UserId, parse_ulid};
@@ -12,85 +13,77 @@ use crate::store::media::Changes;
 use crate::store::timelines::{self, Span};
 use crate::store::users;
 use crate::store::{groups, media};
-use crate::table::design::{Key, TODO, key};
+use crate::table::design::{DELETED, Key, TODO, key};
 use crate::table::{Condition, Item, Op, Order, Read};
 use futures::future::{try_join, try_join_all, try_join3};
 use std::collections::BTreeSet;
 
 /// One post, or a comment below what is there, in a group that is there if in any, all read alike. Access pattern 9.
-///
-/// # Errors
-/// Unavailable.
 pub async fn get(app: &App, id: PostId, read: Read) -> Result<Option<Post>> {
     let one = async |id, read| -> Result<Option<Post>> {
         let post: Option<Post> = app.table().get(&key::post(id), read).await?;
-        Ok(post.filter(|post| !post.undone))
+        Ok(post.filter(|post| !post.deleted))
     };
     let above = try_join_all(id.parents().map(|id| one(id, read)));
-    let (post, above, stands) = try_join3(one(id, read), above, group_stands(app, id, read)).await?;
-    Ok(post.filter(|_| stands && above.iter().all(Option::is_some)))
+    let (post, above, is_active) = try_join3(one(id, read), above, group_is_active(app, id, read)).await?;
+    Ok(post.filter(|_| is_active && above.iter().all(Option::is_some)))
 }
 
 /// Whether the group that a post is shared in is there; costs nothing for one that is shared in none.
-async fn group_stands(app: &App, id: PostId, read: Read) -> Result<bool> {
+async fn group_is_active(app: &App, id: PostId, read: Read) -> Result<bool> {
     match id.group() {
         Some(group) => Ok(groups::get(app, group, read).await?.is_some()),
         None => Ok(true),
     }
 }
 
-/// A post that may be shown, with its author: it is there, with all that it stands below and the group that it is shared
+/// A visible post with its author: it is there, with all that it stands below and the group that it is shared
 /// in, and none of those whose these are is suspended, which is read strongly. Access patterns 9 and 30.
-///
-/// # Errors
-/// Unavailable.
-pub async fn shown(app: &App, id: PostId, read: Read) -> Result<Option<(Post, Profile)>> {
+pub async fn get_visible(app: &App, id: PostId, read: Read) -> Result<Option<(Post, Profile)>> {
     let authors = id.authors();
     if read != Read::Strong {
-        let (post, authors) = try_join(get(app, id, read), users::standing(app, &authors)).await?;
+        let (post, authors) = try_join(get(app, id, read), users::active(app, &authors)).await?;
         return Ok(post.zip(authors.and_then(|authors| authors.into_iter().next())));
     }
-    Ok(whole(app, id, None).await?.0)
+    Ok(with_ancestors(app, id, None).await?.0)
 }
 
-/// The same for somebody who is signed in, with their like. Both in one call, for a like is counted and marked as counted
+/// A visible post for a signed-in viewer, with their like. Both in one call, for a like is counted and marked as counted
 /// at one moment: of what is read before and after it the sum would be wrong.
-///
-/// # Errors
-/// Unavailable.
-pub async fn shown_to(app: &App, id: PostId, reader: UserId) -> Result<(Option<(Post, Profile)>, Option<Edge>)> {
-    let (shown, like) = whole(app, id, Some(key::like(reader, id))).await?;
-    Ok((shown, like.map(|like| like.read()).transpose()?))
+pub async fn get_visible_to(app: &App, id: PostId, reader: UserId) -> Result<(Option<(Post, Profile)>, Option<Edge>)> {
+    let (visible, like) = with_ancestors(app, id, Some(key::like(reader, id))).await?;
+    Ok((visible, like.map(|like| like.read()).transpose()?))
 }
 
-/// All in one call, and one item more.
-async fn whole(app: &App, id: PostId, more: Option<Key>) -> Result<(Option<(Post, Profile)>, Option<Item>)> {
+/// A post with its ancestors, authors and group, in one call, and one item more.
+async fn with_ancestors(
+    app: &App,
+    id: PostId,
+    extra_key: Option<Key>,
+) -> Result<(Option<(Post, Profile)>, Option<Item>)> {
     let authors = id.authors();
     let posts = std::iter::once(id).chain(id.parents()).map(key::post);
     let keys = posts.chain(authors.iter().map(|author| key::profile(*author)));
     let mut keys: Vec<_> = keys.chain(id.group().map(key::group)).collect();
     let own = keys.len();
-    keys.extend(more);
+    keys.extend(extra_key);
     let mut found = app.table().batch_items(&keys, Read::Strong).await?;
-    let more = found.split_off(own).into_iter().flatten().next();
+    let extra = found.split_off(own).into_iter().flatten().next();
     let group = found.split_off(2 * authors.len()).into_iter().flatten().find_map(|item| item.readable::<Group>());
-    let stands = id.group().is_none() || group.is_some_and(|group| !group.undone);
+    let is_active = id.group().is_none() || group.is_some_and(|group| !group.deleted);
     let profiles = found.split_off(authors.len());
     let mut posts = Vec::new();
     for item in found.into_iter().flatten() {
-        posts.extend(Some(item.read::<Post>()?).filter(|post| !post.undone));
+        posts.extend(Some(item.read::<Post>()?).filter(|post| !post.deleted));
     }
-    let profiles = profiles.into_iter().filter_map(|item| item?.readable()).filter(Profile::is_standing);
+    let profiles = profiles.into_iter().filter_map(|item| item?.readable()).filter(Profile::is_active);
     let profiles: Vec<Profile> = profiles.collect();
-    let is_whole = stands && posts.len() == authors.len() && profiles.len() == authors.len();
-    Ok((posts.into_iter().zip(profiles).next().filter(|_| is_whole), more))
+    let is_complete = is_active && posts.len() == authors.len() && profiles.len() == authors.len();
+    Ok((posts.into_iter().zip(profiles).next().filter(|_| is_complete), extra))
 }
 
 /// Those of many posts that are there; half a unit each, and half a unit for each group that some are shared in. The
 /// reader's own are read strongly, for a unit each: one's own writes show from the next request on. Access pattern 12.
-///
-/// # Errors
-/// Unavailable.
 pub async fn load(app: &App, ids: &[PostId], reader: Option<UserId>) -> Result<Vec<Post>> {
     let keys = |own: bool| -> Vec<_> {
         ids.iter().filter(|id| (Some(id.author) == reader) == own).map(|id| key::post(*id)).collect()
@@ -102,7 +95,7 @@ pub async fn load(app: &App, ids: &[PostId], reader: Option<UserId>) -> Result<V
     let posts = async { Ok(try_join(own, others).await?) };
     let ((own, others), gone) = try_join(posts, gone_groups(app, ids)).await?;
     let posts = own.into_iter().chain(others).flatten();
-    let is_there = |post: &Post| !post.undone && post.id.group().is_none_or(|group| !gone.contains(&group));
+    let is_there = |post: &Post| !post.deleted && post.id.group().is_none_or(|group| !gone.contains(&group));
     let mut posts: Vec<Post> = posts.filter(is_there).collect();
     posts.sort_unstable_by_key(|post| std::cmp::Reverse(post.id));
     Ok(posts)
@@ -122,9 +115,6 @@ async fn gone_groups(app: &App, ids: &[PostId]) -> Result<BTreeSet<GroupId>> {
 }
 
 /// What is shared in a group, newest first, and where the next page starts. Access pattern 56.
-///
-/// # Errors
-/// Unavailable.
 pub async fn in_group(
     app: &App,
     group: GroupId,
@@ -137,9 +127,6 @@ pub async fn in_group(
 }
 
 /// An author's posts, newest first, and where the next page starts. Access pattern 10.
-///
-/// # Errors
-/// Unavailable.
 pub async fn by_author(
     app: &App,
     author: UserId,
@@ -173,9 +160,6 @@ impl Source {
 }
 
 /// The newest posts of a list in a span, and where reading stopped if more follow; for merging into feeds.
-///
-/// # Errors
-/// Unavailable.
 pub async fn newest(
     app: &App,
     source: Source,
@@ -199,68 +183,47 @@ pub async fn newest(
     Ok((posts.filter(newer).collect(), stopped))
 }
 
-/// Makes a post, in one transaction with the author's own timeline row, the count of posts and, first, an answer to be
-/// kept.
+/// Creates a post, in one transaction with the author's own timeline row, the count of posts and, first, the idempotency
+/// operation.
 ///
 /// # Errors
-/// [`NotMade::First`] when `first` was refused.
-pub async fn create(app: &App, post: &Post, first: Option<Op>) -> Result<(), NotMade> {
+/// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already.
+pub async fn create(app: &App, post: &Post, idempotency_op: Option<Op>) -> Result<(), CreateError> {
     let author = post.id.author;
-    let has_first = first.is_some();
-    let ops = || -> Result<Vec<Op>> {
-        let mut ops: Vec<Op> = first.into_iter().collect();
-        ops.extend(made(post)?);
-        ops.push(match post.id.group() {
-            None => counted(author, 1),
-            // Nobody shares anything in a group that they have left, or were removed from, at the same moment.
-            Some(group) => Op::check(key::membership(author, group), Condition::Exists),
-        });
-        ops.extend(media::attach(&post.media, Use::Post(post.id)));
-        Ok(ops)
+    let counted = match post.id.group() {
+        None => count_op(author, 1),
+        // Nobody shares anything in a group that they have left, or were removed from, at the same moment.
+        Some(group) => Op::check(key::membership(author, group), Condition::Exists),
     };
-    let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
-    let refused = error.refused()?;
-    if has_first && refused.has(0) {
-        return Err(NotMade::First);
-    }
-    // Only the author's account, or membership, can be missing, or something of the media be otherwise.
-    let error = if refused.has(usize::from(has_first) + 2) { Error::not_found() } else { media::lost() };
-    Err(NotMade::Error(error))
+    let [item, row] = create_ops(post)?;
+    creation(idempotency_op)
+        .op(item)
+        .op(row)
+        .op_or(counted, Error::not_found().into())
+        .ops_or(media::attach(&post.media, Use::Post(post.id)), || media::not_attachable().into())
+        .commit(app.table())
+        .await
 }
 
 /// The writes that make a post, but for its count.
-pub(super) fn made(post: &Post) -> Result<[Op; 2]> {
-    let mut made = Op::create(key::post(post.id), post)?;
+pub(super) fn create_ops(post: &Post) -> Result<[Op; 2]> {
+    let mut op = Op::create(key::post(post.id), post)?;
     if post.id.group().is_some() {
-        made = made.owned_by(post.id.author);
+        op = op.owned_by(post.id.author);
     }
-    Ok([made, timelines::row(post.id.author, post.id)?])
+    Ok([op, timelines::row(post.id.author, post.id)?])
 }
 
 /// The write that counts an author's posts: those that are shared in no group, for the author's page shows no others.
-pub(super) fn counted(author: UserId, n: i64) -> Op {
+pub(super) fn count_op(author: UserId, n: i64) -> Op {
     let op = Op::update(key::account(author)).add("posts", n);
     op.when(if n > 0 { users::live() } else { Condition::Exists })
-}
-
-/// Why a post was not made.
-#[derive(Debug)]
-pub enum NotMade {
-    /// The caller's own operation, which stands before the rest.
-    First,
-    Error(Error),
-}
-
-impl From<Error> for NotMade {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
 }
 
 /// Puts what a post is to say over the version it was made from. None when the post changed meanwhile or is gone.
 ///
 /// # Errors
-/// 422 when something of the media is otherwise by now; unavailable.
+/// 422 when something of the media is otherwise by now.
 pub async fn edit(app: &App, old: &Post, draft: Draft) -> Result<Option<Post>> {
     let Draft { content, hashtags, mentions, media } = draft;
     let Changes { added, removed } = media::changes(&old.media, &media);
@@ -273,7 +236,7 @@ pub async fn edit(app: &App, old: &Post, draft: Draft) -> Result<Option<Post>> {
         .set(TODO, true)
         .add("ver", 1)
         .when(Condition::equal("ver", old.ver))
-        .when(Condition::Without("un"));
+        .when(Condition::Without(DELETED));
     if media == old.media {
         return match app.table().write(op).await {
             Ok(item) => Ok(item.map(|item| item.read()).transpose()?),
@@ -282,22 +245,19 @@ pub async fn edit(app: &App, old: &Post, draft: Draft) -> Result<Option<Post>> {
     }
     let mut ops = vec![op.set("media", &media)];
     ops.extend(media::attach(&added, Use::Post(old.id)));
-    ops.extend(removed.into_iter().map(media::let_go));
+    ops.extend(removed.into_iter().map(media::soft_delete));
     let Err(error) = app.table().transact(ops).await else {
         let (edited, ver) = (Some(edited), old.ver + 1);
         return Ok(Some(Post { content, hashtags, mentions, media, edited, ver, todo: true, ..old.clone() }));
     };
     match error.refused()?.has(0) {
         true => Ok(None),
-        false => Err(media::lost()),
+        false => Err(media::not_attachable()),
     }
 }
 
 /// What follows from an edit is on its way: takes off the mark by which the stream's consumer knew of it, unless there
 /// was another edit since.
-///
-/// # Errors
-/// Unavailable.
 pub async fn followed_up(app: &App, id: PostId, ver: u64) -> Result<()> {
     let op = Op::update(key::post(id)).remove(TODO).when(Condition::equal("ver", ver));
     // A transaction leaves the edit's own name in the item, by which the edit knows itself if its answer is lost.
@@ -309,9 +269,6 @@ pub async fn followed_up(app: &App, id: PostId, ver: u64) -> Result<()> {
 
 /// Deletes a post with the author's own timeline row, counts it down, and lets go of its pictures. False when it is gone
 /// or changed meanwhile.
-///
-/// # Errors
-/// Unavailable.
 pub async fn delete(app: &App, post: &Post) -> Result<bool> {
     match app.table().transact(removal(post, Condition::equal("ver", post.ver))).await {
         Ok(()) => Ok(true),
@@ -321,20 +278,17 @@ pub async fn delete(app: &App, post: &Post) -> Result<bool> {
 
 /// Deletes posts of one author that were read just now, at most [`TOGETHER`], with all that goes with each. What changed
 /// meanwhile may stay.
-///
-/// # Errors
-/// Unavailable.
 pub async fn delete_all(app: &App, author: UserId, posts: &[Post]) -> Result<()> {
     if posts.is_empty() {
         return Ok(());
     }
-    let mut ops = vec![counted(author, -i64::try_from(posts.len()).map_err(Error::internal)?)];
+    let mut ops = vec![count_op(author, -i64::try_from(posts.len()).map_err(Error::internal)?)];
     for post in posts {
         ops.extend([
             Op::delete(key::post(post.id)).when(Condition::Exists),
             Op::delete(key::timeline_row(author, post.id)),
         ]);
-        ops.extend(post.media.iter().map(|one| media::let_go(one.id)));
+        ops.extend(post.media.iter().map(|one| media::soft_delete(one.id)));
     }
     let Err(error) = app.table().transact(ops).await else { return Ok(()) };
     error.refused()?;
@@ -347,12 +301,9 @@ pub async fn delete_all(app: &App, author: UserId, posts: &[Post]) -> Result<()>
 /// Each takes six operations at most, and their count one.
 pub const TOGETHER: usize = 15;
 
-/// Takes somebody out of whom a post mentions; its text stays as it is. What the post is found by is to be made anew then;
+/// Removes a user from a post's mentions; its text stays as it is. What the post is found by is to be made anew then;
 /// nothing else follows, for to the others whom it mentions it is no news.
-///
-/// # Errors
-/// Unavailable.
-pub async fn forget_mention(app: &App, id: PostId, user: UserId) -> Result<()> {
+pub async fn remove_mention(app: &App, id: PostId, user: UserId) -> Result<()> {
     let found: Option<Post> = app.table().get(&key::post(id), Read::Strong).await?;
     let Some(post) = found.filter(|post| post.mentions.iter().any(|one| one.id == user)) else { return Ok(()) };
     let left: Vec<Mention> = post.mentions.into_iter().filter(|one| one.id != user).collect();
@@ -370,8 +321,8 @@ pub(super) fn removal(post: &Post, condition: Condition) -> Vec<Op> {
     let gone = Op::delete(key::post(id)).when(condition);
     let mut ops = vec![gone, Op::delete(key::timeline_row(id.author, id))];
     if id.group().is_none() {
-        ops.push(counted(id.author, -1));
+        ops.push(count_op(id.author, -1));
     }
-    ops.extend(post.media.iter().map(|one| media::let_go(one.id)));
+    ops.extend(post.media.iter().map(|one| media::soft_delete(one.id)));
     ops
 }

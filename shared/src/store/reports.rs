@@ -3,17 +3,14 @@
 
 use super::{comments, moderators, posts, suspensions};
 use crate::App;
-use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, ReportId, UserId, new_ulid};
+use crate::limits::EDGE_REFUSALS;
 use crate::models::report::{Decision, Handled, Moderation, Report, ReportAction, ReportStatus, Reported};
 use crate::table::design::key;
 use crate::table::{Condition, Item, Op, Order, Read};
 
-/// Makes a report, unless this person has reported the post before.
-///
-/// # Errors
-/// Unavailable.
+/// Creates a report, unless this user has reported the post before.
 pub async fn create(app: &App, report: &Report) -> Result<()> {
     let Some(reporter) = report.reporter else { return Err(Error::internal("a report by nobody")) };
     let reported = Op::create(key::reported(report.post, reporter), &Reported { id: report.id })?;
@@ -25,9 +22,6 @@ pub async fn create(app: &App, report: &Report) -> Result<()> {
 }
 
 /// One report, in whichever list it is. Access pattern 32.
-///
-/// # Errors
-/// Unavailable.
 pub async fn get(app: &App, id: ReportId) -> Result<Option<Report>> {
     let keys: Vec<_> = ReportStatus::ALL.iter().map(|status| key::report(*status, id)).collect();
     let found = app.table().batch_get(&keys, Read::Strong).await?;
@@ -35,10 +29,7 @@ pub async fn get(app: &App, id: ReportId) -> Result<Option<Report>> {
 }
 
 /// The reports that somebody made of these posts. Access pattern 32.
-///
-/// # Errors
-/// Unavailable.
-pub async fn made(app: &App, reporter: UserId, posts: &[PostId]) -> Result<Vec<Report>> {
+pub async fn by_reporter(app: &App, reporter: UserId, posts: &[PostId]) -> Result<Vec<Report>> {
     let keys: Vec<_> = posts.iter().map(|post| key::reported(*post, reporter)).collect();
     let found = app.table().batch_get::<Reported>(&keys, Read::Strong).await?;
     let mut reports = Vec::new();
@@ -49,9 +40,6 @@ pub async fn made(app: &App, reporter: UserId, posts: &[PostId]) -> Result<Vec<R
 }
 
 /// Reports of a status, newest first, and where the next page starts. Access pattern 32.
-///
-/// # Errors
-/// Unavailable.
 pub async fn page(
     app: &App,
     status: ReportStatus,
@@ -64,9 +52,6 @@ pub async fn page(
 
 /// Decides on a report as it was read, and does what is decided, all in one transaction. None when somebody else decided
 /// meanwhile.
-///
-/// # Errors
-/// Unavailable.
 pub async fn decide(app: &App, old: &Report, decision: Decision, by: UserId) -> Result<Option<Report>> {
     let new = old.decided(decision, by, app.now());
     let moderation = Moderation {
@@ -82,7 +67,7 @@ pub async fn decide(app: &App, old: &Report, decision: Decision, by: UserId) -> 
         ops.push(moderators::logged(&moderation)?);
         ops.extend(consequences(app, old.post, decision.action).await?);
         let Err(error) = app.table().transact(ops).await else {
-            moderators::tell(&moderation);
+            moderators::log(&moderation);
             return Ok(Some(new));
         };
         if error.refused()?.has(0) {
@@ -103,12 +88,12 @@ fn moved(old: &Report, new: &Report) -> Result<Vec<Op>> {
     Ok(vec![Op::delete(key::report(old.status, old.id)).when(as_read), put])
 }
 
-/// Takes a deleted account out of the reports of a status, by the page: those of what it wrote, or what stood below that,
+/// Removes a deleted account from the reports of a status, by the page: those of what it wrote, or what stood below that,
 /// go; of those it made, and of those it decided on as a moderator, it goes.
 ///
 /// # Errors
-/// Unavailable, also when somebody else changes one at that moment: then doing it again is right.
-pub async fn forget(app: &App, user: UserId, status: ReportStatus, after: Option<&str>) -> Result<Option<String>> {
+/// The table does not answer, or an item changed meanwhile; repeating the call is safe.
+pub async fn purge(app: &App, user: UserId, status: ReportStatus, after: Option<&str>) -> Result<Option<String>> {
     let rows = app.table().query(&key::reports(status), Order::OldestFirst, Read::Strong, LOOKED_AT, after).await?;
     for item in &rows.items {
         let old: Report = item.read()?;

@@ -1,23 +1,24 @@
 //! Posts that wait for their time, and their publishing.
 //!
 //! Each lies twice: with its author, and in the hour in which it is due, sorted by its time. So what is due is a range,
-//! and no scan. One transaction takes it out of there and makes the post, so that it is published once, whoever else is
+//! and no scan. One transaction takes it out of there and makes the post, so that it is published once, whatever else is
 //! at it. Runs take turns by a lease, for two at once would mix up the order.
 
+use super::creation::{CreateError, creation};
 use super::media::{self, Changes};
-use super::posts::{self, NotMade};
+use super::posts;
 use super::users;
 use crate::App;
-use crate::backpressure::{EDGE_REFUSALS, PUBLISH_LEASE};
 use crate::error::{Error, FieldError, Result};
 use crate::ids::{PostId, ScheduledId, UserId, new_ulid};
+use crate::limits::{EDGE_REFUSALS, PUBLISH_LEASE};
 use crate::models::media::Use;
 use crate::models::post::{Mention, Post, mentioned};
-use crate::models::scheduled::{Due, KEPT, MAX_WAITING, Publisher, Scheduled};
-use crate::rules;
-use crate::table::client::TRANSACTION_OPS;
+use crate::models::scheduled::{DueEntry, KEPT, MAX_WAITING, Publisher, Scheduled};
 use crate::table::design::{Key, key};
+use crate::table::writes::TRANSACTION_OPS;
 use crate::table::{Condition, Item, Op, Order, Read};
+use crate::visibility;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use ulid::Ulid;
@@ -28,13 +29,10 @@ const OPS_EACH: usize = 5;
 pub const BATCH: usize = TRANSACTION_OPS / OPS_EACH;
 
 fn due_key(user: UserId, scheduled: &Scheduled) -> Key {
-    key::due(Due { at: scheduled.at, user, id: scheduled.id })
+    key::due(DueEntry { at: scheduled.at, user, id: scheduled.id })
 }
 
 /// A post that waits, or lately did. Access pattern 23.
-///
-/// # Errors
-/// Unavailable.
 pub async fn get(app: &App, user: UserId, id: ScheduledId) -> Result<Option<Scheduled>> {
     let found: Option<Scheduled> = app.table().get(&key::scheduled(user, id), Read::Strong).await?;
     match found {
@@ -53,8 +51,8 @@ async fn naming(app: &App, user: UserId, mut scheduled: Scheduled) -> Result<Sch
     let ids = users::by_names(app, &names).await?;
     let found = names.into_iter().zip(ids).filter_map(|(username, id)| Some(Mention { id: id?, username }));
     let found: Vec<Mention> = found.collect();
-    let sight = rules::sight_of(app, user, rules::mentioned(&found).collect::<Vec<_>>()).await?;
-    scheduled.draft.mentions = sight.named(found);
+    let visibility = visibility::load_for_user(app, user, visibility::mentioned(&found).collect::<Vec<_>>()).await?;
+    scheduled.draft.mentions = visibility.visible_mentions(found);
     Ok(scheduled)
 }
 
@@ -66,9 +64,6 @@ fn kept(scheduled: &Scheduled) -> Scheduled {
 }
 
 /// Posts that wait, newest first, and where the next page starts. Access pattern 23.
-///
-/// # Errors
-/// Unavailable.
 pub async fn page(
     app: &App,
     user: UserId,
@@ -84,32 +79,28 @@ pub async fn page(
     Ok((named, rows.next))
 }
 
-/// Has a post wait, in one transaction with, first, an answer to be kept.
+/// Schedules a post, in one transaction with, first, the idempotency operation.
 ///
 /// # Errors
-/// [`NotMade::First`] when `first` was refused; 422 when too many wait.
-pub async fn create(app: &App, user: UserId, scheduled: &Scheduled, first: Option<Op>) -> Result<(), NotMade> {
-    let has_first = first.is_some();
-    let ops = || -> Result<Vec<Op>> {
-        let mut ops: Vec<Op> = first.into_iter().collect();
-        ops.push(Op::create(key::scheduled(user, scheduled.id), &kept(scheduled))?);
-        ops.push(Op::put(due_key(user, scheduled), &json!({}))?);
-        let attached = &scheduled.draft.media;
-        let room = Condition::Any(vec![Condition::Without("waiting"), Condition::less("waiting", MAX_WAITING)]);
-        ops.push(Op::update(key::account(user)).add("waiting", 1).when(super::users::live()).when(room));
-        ops.extend(media::attach(attached, Use::Scheduled(scheduled.id)));
-        Ok(ops)
-    };
-    let Err(error) = app.table().transact(ops()?).await else { return Ok(()) };
-    let refused = error.refused()?;
-    if has_first && refused.has(0) {
-        return Err(NotMade::First);
-    }
-    if !refused.has(usize::from(has_first) + 2) {
-        return Err(NotMade::Error(media::lost()));
-    }
+/// [`CreateError::IdempotencyKeyUsed`] when the idempotency key is used already; 422 when too many wait.
+pub async fn create(
+    app: &App,
+    user: UserId,
+    scheduled: &Scheduled,
+    idempotency_op: Option<Op>,
+) -> Result<(), CreateError> {
+    let room = Condition::Any(vec![Condition::Without("waiting"), Condition::less("waiting", MAX_WAITING)]);
+    let account = Op::update(key::account(user)).add("waiting", 1).when(super::users::live()).when(room);
+    let attached = media::attach(&scheduled.draft.media, Use::Scheduled(scheduled.id));
     let detail = format!("At most {MAX_WAITING} posts may wait.");
-    Err(NotMade::Error(Error::invalid(vec![FieldError::new("publish_at", "too_many", detail)])))
+    let too_many = Error::invalid(vec![FieldError::new("publish_at", "too_many", detail)]);
+    creation(idempotency_op)
+        .op(Op::create(key::scheduled(user, scheduled.id), &kept(scheduled))?)
+        .op(Op::put(due_key(user, scheduled), &json!({}))?)
+        .op_or(account, too_many.into())
+        .ops_or(attached, || media::not_attachable().into())
+        .commit(app.table())
+        .await
 }
 
 /// Whether it waits still, in the version that was read.
@@ -121,7 +112,7 @@ fn waits(old: &Scheduled) -> Condition {
 /// when that is out, gone or changed meanwhile.
 ///
 /// # Errors
-/// 422 when something of the media is otherwise by now; unavailable.
+/// 422 when something of the media is otherwise by now.
 pub async fn edit(app: &App, user: UserId, old: &Scheduled, new: &Scheduled) -> Result<bool> {
     let mut ops = vec![Op::put(key::scheduled(user, new.id), &kept(new))?.when(waits(old))];
     if old.at != new.at {
@@ -130,23 +121,20 @@ pub async fn edit(app: &App, user: UserId, old: &Scheduled, new: &Scheduled) -> 
     }
     let Changes { added, removed } = media::changes(&old.draft.media, &new.draft.media);
     ops.extend(media::attach(&added, Use::Scheduled(new.id)));
-    ops.extend(removed.into_iter().map(media::let_go));
+    ops.extend(removed.into_iter().map(media::soft_delete));
     let Err(error) = app.table().transact(ops).await else { return Ok(true) };
     match error.refused()?.has(0) {
         true => Ok(false),
-        false => Err(media::lost()),
+        false => Err(media::not_attachable()),
     }
 }
 
-/// Has it wait no longer. False when it is out, gone or changed meanwhile.
-///
-/// # Errors
-/// Unavailable.
+/// Cancels a scheduled post. False when it is published, gone or changed meanwhile.
 pub async fn cancel(app: &App, user: UserId, old: &Scheduled) -> Result<bool> {
     let waiting = Op::delete(key::scheduled(user, old.id)).when(waits(old));
     let counted = Op::update(key::account(user)).add("waiting", -1).when(Condition::Exists);
     let mut ops = vec![waiting, Op::delete(due_key(user, old)), counted];
-    ops.extend(old.draft.media.iter().map(|one| media::let_go(one.id)));
+    ops.extend(old.draft.media.iter().map(|one| media::soft_delete(one.id)));
     done(app, ops).await
 }
 
@@ -158,30 +146,24 @@ async fn done(app: &App, ops: Vec<Op>) -> Result<bool> {
 }
 
 /// What is due in an hour, oldest first, and where the next page starts. Access pattern 24.
-///
-/// # Errors
-/// Unavailable.
-pub async fn due(app: &App, hour: u64, after: Option<&str>) -> Result<(Vec<Due>, Option<String>)> {
+pub async fn due(app: &App, hour: u64, after: Option<&str>) -> Result<(Vec<DueEntry>, Option<String>)> {
     let range = key::due_by(hour, app.now());
     let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, BATCH, after).await?;
     Ok((rows.items.iter().filter_map(|row| key::read_due(row.sk())).collect(), rows.next))
 }
 
-/// A run's turn.
+/// The lease under which one run of the publisher publishes; two at once would mix up the order.
 #[derive(Debug)]
-pub struct Turn {
+pub struct PublisherLease {
     run: Ulid,
     /// The first hour in which something may be due; None where none ran before.
     pub hour: Option<u64>,
     last: Ulid,
 }
 
-impl Turn {
-    /// Begins one. None while another run is at it.
-    ///
-    /// # Errors
-    /// Unavailable.
-    pub async fn begin(app: &App) -> Result<Option<Self>> {
+impl PublisherLease {
+    /// Acquires the lease. None while another run holds it.
+    pub async fn acquire(app: &App) -> Result<Option<Self>> {
         let (run, now) = (new_ulid(app.now()), app.now());
         let free = Condition::Any(vec![Condition::Missing, Condition::less("until", now)]);
         let op = Op::update(key::publisher()).set("run", run).set("until", now + PUBLISH_LEASE).when(free);
@@ -194,32 +176,23 @@ impl Turn {
         }
     }
 
-    /// Goes on. False when it lasted too long and another run began.
-    ///
-    /// # Errors
-    /// Unavailable.
-    pub async fn go_on(&self, app: &App) -> Result<bool> {
-        self.keep(app, Op::update(key::publisher()).set("until", app.now() + PUBLISH_LEASE)).await
+    /// Renews the lease. False when it expired and another run acquired it.
+    pub async fn renew(&self, app: &App) -> Result<bool> {
+        self.write_as_holder(app, Op::update(key::publisher()).set("until", app.now() + PUBLISH_LEASE)).await
     }
 
-    /// Ends it, with the first hour in which something may be due from now on.
-    ///
-    /// # Errors
-    /// Unavailable.
-    pub async fn end(self, app: &App, hour: u64) -> Result<()> {
+    /// Releases the lease and stores the first hour in which something may be due from now on.
+    pub async fn finish(self, app: &App, hour: u64) -> Result<()> {
         let op = Op::update(key::publisher()).set("hour", hour).set("until", 0);
-        self.keep(app, op).await.map(|_| ())
+        self.write_as_holder(app, op).await.map(|_| ())
     }
 
-    /// Gives it up, so that the next run need not wait for the lease's end.
-    ///
-    /// # Errors
-    /// Unavailable.
-    pub async fn give_up(&self, app: &App) -> Result<()> {
-        self.keep(app, Op::update(key::publisher()).set("until", 0)).await.map(|_| ())
+    /// Releases the lease, so that the next run need not wait for its end.
+    pub async fn release(&self, app: &App) -> Result<()> {
+        self.write_as_holder(app, Op::update(key::publisher()).set("until", 0)).await.map(|_| ())
     }
 
-    async fn keep(&self, app: &App, op: Op) -> Result<bool> {
+    async fn write_as_holder(&self, app: &App, op: Op) -> Result<bool> {
         match app.table().write(op.when(Condition::equal("run", self.run))).await {
             Ok(_) => Ok(true),
             Err(error) => error.refused().map(|_| false),
@@ -230,15 +203,15 @@ impl Turn {
     /// published is due no longer, so that it holds up nothing.
     ///
     /// # Errors
-    /// Unavailable: some may be out.
-    pub async fn publish(&mut self, app: &App, due: Vec<Due>) -> Result<()> {
-        let mut left: BTreeSet<Due> = due.into_iter().collect();
+    /// The table does not answer; some posts may be published.
+    pub async fn publish(&mut self, app: &App, due: Vec<DueEntry>) -> Result<()> {
+        let mut left: BTreeSet<DueEntry> = due.into_iter().collect();
         for _ in 0..EDGE_REFUSALS {
             let keys: Vec<_> = left.iter().map(|due| key::scheduled(due.user, due.id)).collect();
             let found = app.table().batch_get_readable::<Scheduled>(&keys, Read::Strong).await?;
             let (batch, lost): (Vec<_>, Vec<_>) =
                 left.iter().copied().zip(found).partition(|(_, found)| found.is_some());
-            forget(app, lost.iter().map(|(due, _)| *due), "is not there, or can't be read").await?;
+            drop_due(app, lost.iter().map(|(due, _)| *due), "is not there, or can't be read").await?;
             let mut batch: Vec<_> = batch.into_iter().filter_map(|(due, found)| Some((due, found?))).collect();
             let later = batch.split_off(fitting(&batch));
             for (due, found) in &mut batch {
@@ -255,12 +228,12 @@ impl Turn {
             left.extend(batch.into_iter().map(|(due, _)| due));
             for (_, subject) in subjects.iter().enumerate().filter(|(op, _)| refused.has(*op)) {
                 match subject {
-                    Subject::Entry(due) => drop(left.remove(due)),
+                    RefusedOp::Entry(due) => drop(left.remove(due)),
                     // Changed since it was read: it is read again.
-                    Subject::Post => {}
-                    Subject::Author(author) => {
+                    RefusedOp::Post => {}
+                    RefusedOp::Author(author) => {
                         let theirs = left.extract_if(.., |due| due.user == *author);
-                        forget(app, theirs.collect::<Vec<_>>(), "has no author any more").await?;
+                        drop_due(app, theirs.collect::<Vec<_>>(), "has no author any more").await?;
                     }
                 }
             }
@@ -276,7 +249,7 @@ impl Turn {
 }
 
 /// How many of these one transaction takes.
-fn fitting(batch: &[(Due, Scheduled)]) -> usize {
+fn fitting(batch: &[(DueEntry, Scheduled)]) -> usize {
     let mut ops = 0;
     let fits = batch.iter().take_while(|(_, scheduled)| {
         ops += OPS_EACH + scheduled.draft.media.len();
@@ -286,15 +259,15 @@ fn fitting(batch: &[(Due, Scheduled)]) -> usize {
 }
 
 /// What a refused operation says.
-enum Subject {
+enum RefusedOp {
     /// It is not due, or not then, any more.
-    Entry(Due),
+    Entry(DueEntry),
     Post,
     Author(UserId),
 }
 
 /// The transaction that publishes, and what each of its operations is about.
-fn publishing(app: &App, batch: &[(Due, Scheduled)], ids: &[PostId]) -> Result<(Vec<Op>, Vec<Subject>)> {
+fn publishing(app: &App, batch: &[(DueEntry, Scheduled)], ids: &[PostId]) -> Result<(Vec<Op>, Vec<RefusedOp>)> {
     let (mut ops, mut subjects) = (Vec::new(), Vec::new());
     let mut authors: BTreeMap<UserId, i64> = BTreeMap::new();
     let ttl = (app.now() + KEPT).seconds();
@@ -302,22 +275,22 @@ fn publishing(app: &App, batch: &[(Due, Scheduled)], ids: &[PostId]) -> Result<(
         let post = Post::new(*id, scheduled.draft.clone());
         let out = Op::update(key::scheduled(due.user, due.id)).set("post", id).set("ttl", ttl);
         ops.extend([Op::delete(key::due(*due)).when(Condition::Exists), out.when(waits(scheduled))]);
-        ops.extend(posts::made(&post)?);
-        subjects.extend([Subject::Entry(*due), Subject::Post, Subject::Post, Subject::Post]);
+        ops.extend(posts::create_ops(&post)?);
+        subjects.extend([RefusedOp::Entry(*due), RefusedOp::Post, RefusedOp::Post, RefusedOp::Post]);
         ops.extend(post.media.iter().map(|one| media::moved(one.id, *id)));
-        subjects.extend(post.media.iter().map(|_| Subject::Post));
+        subjects.extend(post.media.iter().map(|_| RefusedOp::Post));
         *authors.entry(due.user).or_default() += 1;
     }
     for (author, n) in authors {
-        ops.push(posts::counted(author, n).add("waiting", -n));
-        subjects.push(Subject::Author(author));
+        ops.push(posts::count_op(author, n).add("waiting", -n));
+        subjects.push(RefusedOp::Author(author));
     }
     Ok((ops, subjects))
 }
 
-/// Has these be due no longer.
-async fn forget(app: &App, dues: impl IntoIterator<Item = Due>, why: &str) -> Result<()> {
-    let dues: Vec<Due> = dues.into_iter().collect();
+/// Removes these from what is due.
+async fn drop_due(app: &App, dues: impl IntoIterator<Item = DueEntry>, why: &str) -> Result<()> {
+    let dues: Vec<DueEntry> = dues.into_iter().collect();
     for due in &dues {
         tracing::error!(user = %due.user, id = %due.id, "a post that is due {why}");
     }

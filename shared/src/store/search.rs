@@ -5,9 +5,9 @@
 
 use super::trends::{self, Uses};
 use crate::App;
-use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{PostId, UserId};
+use crate::limits::EDGE_REFUSALS;
 use crate::models::post::Post;
 pub use crate::models::search::is_found;
 use crate::models::search::{FOLDING, Indexed, Posting, Term, terms};
@@ -28,9 +28,6 @@ const BUDGET: usize = 6 * 8 * 1024;
 
 /// Posts that may have all of the terms, and where the next page starts. Whether they do, and are there, is for who reads
 /// them to see. Access pattern 25.
-///
-/// # Errors
-/// Unavailable.
 pub async fn page(
     app: &App,
     wanted: &BTreeSet<Term>,
@@ -79,9 +76,6 @@ fn size(rows: &Rows) -> usize {
 }
 
 /// Posts and comments that mention an account, and where the next page starts. Read strongly. Access pattern 63.
-///
-/// # Errors
-/// Unavailable.
 pub async fn mentioning(
     app: &App,
     user: UserId,
@@ -101,7 +95,7 @@ pub fn has(post: &Post, wanted: &BTreeSet<Term>) -> bool {
 /// Has a post be found by what it says now, and by nothing that it said before; one that is gone, by nothing.
 ///
 /// # Errors
-/// Unavailable: doing it again is right.
+/// A service does not answer; repeating the call is safe.
 pub async fn index(app: &App, id: PostId) -> Result<()> {
     for _ in 0..EDGE_REFUSALS {
         let (post, known) = both(app, id).await?;
@@ -112,7 +106,7 @@ pub async fn index(app: &App, id: PostId) -> Result<()> {
         }
         let wanted = post.as_ref().map(terms).unwrap_or_default();
         let known = known.unwrap_or_default();
-        // All that may be there from now on, first: whoever comes after a crash knows what to take away.
+        // All that may be there from now on, first: after a crash the next run knows what to remove.
         let terms = known.terms.union(&wanted).cloned().collect();
         let all = Indexed { terms, folding: FOLDING, done: None, used: known.used, n: known.n + 1 };
         if !replace(app, id, known.n, Some(&all), Vec::new()).await? {
@@ -139,7 +133,7 @@ async fn both(app: &App, id: PostId) -> Result<(Option<Post>, Option<Indexed>)> 
     let known = app.table().get::<Indexed>(&indexed, Read::Strong);
     let (post, known) = try_join(app.table().get::<Post>(&post, Read::Strong), known).await?;
     // What is not found, and mentions nobody, is found by nothing.
-    Ok((post.filter(|post| !post.undone && !terms(post).is_empty()), known))
+    Ok((post.filter(|post| !post.deleted && !terms(post).is_empty()), known))
 }
 
 /// Writes what a post is found by, and what goes with it, if nobody else did since it was read.

@@ -2,8 +2,8 @@
 
 use super::{mail_tokens, users};
 use crate::App;
-use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Kind, Result};
+use crate::limits::EDGE_REFUSALS;
 use crate::models::second_factor::{OneTimeCode, RECOVERY_CODES, SecondFactor, seal, unseal};
 use crate::models::session::MailAction;
 use crate::models::user::{Account, Credentials};
@@ -60,9 +60,6 @@ pub async fn confirm(
 
 /// Uses a code up, where the second factor is on. False for one that is wrong, was used before or is over. Of two uses at
 /// once one counts: the write is held to the factor that was read.
-///
-/// # Errors
-/// Unavailable.
 pub async fn take(app: &App, kept: &Credentials, account: &Account, code: &OneTimeCode) -> Result<bool> {
     let (keys, id) = (app.keys()?, kept.id);
     let mut read = kept.factor.clone();
@@ -85,9 +82,6 @@ pub async fn take(app: &App, kept: &Credentials, account: &Account, code: &OneTi
 }
 
 /// Turns the second factor off. False when it was off.
-///
-/// # Errors
-/// Unavailable.
 pub async fn turn_off(app: &App, account: &Account) -> Result<bool> {
     // That the number is there at all.
     let is_on = Condition::greater("recovery_codes", -1);
@@ -102,7 +96,7 @@ pub async fn turn_off(app: &App, account: &Account) -> Result<bool> {
     }
 }
 
-/// Tells the account's address of it, if it was ever verified: it may be a stranger's else.
+/// Informs the account's address, if it was ever verified: it may be a stranger's else.
 fn notice(app: &App, account: &Account, action: MailAction) -> Result<Option<Op>> {
     let mail = account.verified.then(|| mail_tokens::issue(app, account.id, &account.email, action, None));
     Ok(mail.transpose()?.map(|(_, op)| op))

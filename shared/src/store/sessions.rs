@@ -1,10 +1,10 @@
 //! Signing in, and the sessions that follow.
 
 use crate::App;
-use crate::backpressure::EDGE_REFUSALS;
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{SessionId, UserId, new_ulid};
+use crate::limits::EDGE_REFUSALS;
 use crate::models::session::{
     Failures, MAX_SESSIONS, MailToken, NetworkNames, REFRESH_GRACE, RefreshToken, SESSION_LIFETIME, Session, hashed,
 };
@@ -20,7 +20,7 @@ const FAILURES_PER_NETWORK: u64 = 10;
 /// So often may all networks together; beyond it only those that signed in before are heard, so that many strangers
 /// can neither guess on nor lock the person out.
 const FAILURES_PER_ACCOUNT: u64 = 100;
-/// So many codes of the second factor may be wrong in a window, wherever they come from: only who has the password gets to
+/// Wrong codes of the second factor that a window allows, wherever they come from: only who has the password gets to
 /// try one, so nobody else is locked out, and of a million codes three are good at a time.
 const WRONG_CODES: u64 = 10;
 /// Networks remembered as having signed in.
@@ -34,9 +34,6 @@ pub struct SignIn {
 }
 
 /// One strong query of neighbours; of nobody it finds nothing, at the same cost. Access pattern 5.
-///
-/// # Errors
-/// Unavailable.
 pub async fn credentials(app: &App, id: UserId) -> Result<SignIn> {
     let rows = app.table().query(&key::sign_in(id), Order::OldestFirst, Read::Strong, 50, None).await?;
     let mut found = SignIn::default();
@@ -117,7 +114,7 @@ impl Attempt {
         op.when(Condition::equal("window", self.window))
     }
 
-    /// Counts a try of a code, before it is looked at, for whoever had the right password.
+    /// Counts a try of a code, before it is looked at, for a user who gave the right password.
     ///
     /// # Errors
     /// 429 after too many.
@@ -242,17 +239,11 @@ pub async fn refresh(app: &App, presented: RefreshToken, text: &str) -> Result<S
 }
 
 /// Ends a session. False when it had ended before.
-///
-/// # Errors
-/// Unavailable.
 pub async fn end(app: &App, user: UserId, session: SessionId) -> Result<bool> {
     end_where(app, Op::delete(key::session(user, session)).when(Condition::Exists)).await
 }
 
 /// Ends the session whose current refresh token this is. False when it is not, or the session had ended.
-///
-/// # Errors
-/// Unavailable.
 pub async fn end_by_token(app: &App, token: RefreshToken, text: &str) -> Result<bool> {
     end_where(app, Op::delete(key::session(token.user, token.session)).when(Condition::equal("hash", hashed(text))))
         .await
@@ -267,9 +258,6 @@ async fn end_where(app: &App, delete: Op) -> Result<bool> {
 }
 
 /// Ends all of these sessions.
-///
-/// # Errors
-/// Unavailable.
 pub async fn end_all(app: &App, sessions: &[Session]) -> Result<()> {
     app.table()
         .batch_write(sessions.iter().map(|one| Op::delete(key::session(one.user, one.id))).collect())
@@ -349,11 +337,11 @@ pub async fn reset_password(app: &App, token: &MailToken, hash: &str, from: &Net
     Err(Error::unavailable("sessions start faster than they end"))
 }
 
-/// Whoever holds no name: a user id that exists nowhere, the same for the same name, that nobody can foresee.
+/// A dummy user id, so that an unknown name costs the same time: the same for the same name, and unforeseeable.
 ///
 /// # Errors
 /// 500 without signing keys.
-pub fn nobody(app: &App, name: &str) -> Result<UserId> {
+pub fn dummy_user(app: &App, name: &str) -> Result<UserId> {
     let mac = app.keys()?.mac(crate::secrets::Purpose::Nobody, &[name.as_bytes()]);
     let bytes: [u8; 16] = mac[..16].try_into().map_err(Error::internal)?;
     Ok(UserId::from_ulid(ulid::Ulid::from_bytes(bytes)))

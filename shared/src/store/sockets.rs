@@ -1,18 +1,15 @@
-//! Open sockets. A user has a few places for them, so that conditions hold the number whoever else opens one.
+//! Open sockets. A user has a few places for them, so that conditions hold their number under concurrent opens.
 
 use crate::App;
-use crate::backpressure::EDGE_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
+use crate::limits::EDGE_REFUSALS;
 use crate::models::socket::{Channel, MAX_SOCKETS, SOCKET_IDLE, SOCKET_LIFETIME, Socket, SocketOwner};
 use crate::table::client::back_off;
 use crate::table::design::key;
 use crate::table::{Condition, Op, Order, Read};
 
 /// Somebody's open sockets, in the order of their places. Access pattern 39.
-///
-/// # Errors
-/// Unavailable.
 pub async fn of_user(app: &App, user: UserId) -> Result<Vec<Socket>> {
     let rows = app.table().query(&key::sockets(user), Order::OldestFirst, Read::Strong, MAX_SOCKETS, None).await?;
     Ok(rows.items.iter().map(|item| item.read()).collect::<Result<_, _>>()?)
@@ -62,22 +59,16 @@ pub async fn open(app: &App, user: UserId, session: SessionId, channel: Channel,
     Err(Error::unavailable("sockets open faster than they get places"))
 }
 
-/// Forgets a socket that has closed. Twice is the same as once. Access pattern 40.
-///
-/// # Errors
-/// Unavailable.
+/// Forgets a socket that has closed. Idempotent. Access pattern 40.
 pub async fn closed(app: &App, id: &str) -> Result<()> {
     match app.table().get::<SocketOwner>(&key::socket_owner(id), Read::Strong).await? {
-        Some(owner) => forget(app, owner.user, owner.slot, id).await,
+        Some(owner) => purge(app, owner.user, owner.slot, id).await,
         None => Ok(()),
     }
 }
 
 /// Forgets a socket of which all is known.
-///
-/// # Errors
-/// Unavailable.
-pub async fn forget(app: &App, user: UserId, slot: usize, id: &str) -> Result<()> {
+pub async fn purge(app: &App, user: UserId, slot: usize, id: &str) -> Result<()> {
     let ops =
         vec![Op::delete(key::socket(user, slot)).when(Condition::equal("id", id)), Op::delete(key::socket_owner(id))];
     match app.table().transact(ops).await {
@@ -88,17 +79,11 @@ pub async fn forget(app: &App, user: UserId, slot: usize, id: &str) -> Result<()
 }
 
 /// The socket in one of somebody's places.
-///
-/// # Errors
-/// Unavailable.
 pub async fn at(app: &App, user: UserId, slot: usize) -> Result<Option<Socket>> {
     Ok(app.table().get(&key::socket(user, slot), Read::Strong).await?)
 }
 
 /// Whether a socket has a place. One that opened while its session ended, or while another took its place, has none.
-///
-/// # Errors
-/// Unavailable.
 pub async fn is_known(app: &App, id: &str) -> Result<bool> {
     Ok(app.table().get::<SocketOwner>(&key::socket_owner(id), Read::Strong).await?.is_some())
 }

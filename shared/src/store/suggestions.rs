@@ -11,17 +11,17 @@ use crate::models::names::{POPULAR, interest_row};
 use crate::models::search::Term;
 use crate::models::suggestions::{KEPT, Reason, Suggested, Suggestions, Tally};
 use crate::models::user::Profile;
-use crate::rules;
 use crate::store::edges::Edge;
 use crate::table::design::{Range, key};
 use crate::table::{Op, Order, Read, Rows};
+use crate::visibility;
 use futures::{StreamExt, TryStreamExt};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Of whom one follows so many are known when it is computed, newest first: about 70 units …
+/// Follows that are read when suggestions are computed, newest first: about 70 units …
 const FOLLOWS: usize = 6_000;
-/// … and of so many of them is looked at whom they follow …
+/// … and how many of them are looked at for whom they follow …
 const FRIENDS: usize = 100;
 /// … the newest of these: a unit for each.
 const FRIENDS_FOLLOWS: usize = 60;
@@ -39,23 +39,17 @@ const CANDIDATES: usize = 60;
 const AT_ONCE: usize = 8;
 
 /// What was computed for somebody. Access pattern 38.
-///
-/// # Errors
-/// Unavailable.
 pub async fn get(app: &App, user: UserId, read: Read) -> Result<Option<Suggestions>> {
     Ok(app.table().get(&key::suggestions(user), read).await?)
 }
 
 /// Computes them anew, unless that was done too lately.
-///
-/// # Errors
-/// Unavailable.
 pub async fn refresh(app: &App, user: UserId) -> Result<()> {
     let known = get(app, user, Read::Strong).await?;
     if known.is_some_and(|known| known.next > app.now()) {
         return Ok(());
     }
-    let Some(me) = users::profile(app, user).await?.filter(Profile::is_standing) else { return Ok(()) };
+    let Some(me) = users::profile(app, user).await?.filter(Profile::is_active) else { return Ok(()) };
     let spent = Spent::default();
     let mut tally = Tally::default();
     let rows = spent.read(app, &key::following_rows(user), FOLLOWS).await?;
@@ -96,13 +90,14 @@ async fn suggestable(
     let unknown: Vec<UserId> = if all_known { Vec::new() } else { ids.clone() };
     let follows: Vec<_> = unknown.iter().map(|id| key::follow(user, *id)).collect();
     let follows = app.table().batch_get::<Edge>(&follows, Read::Strong).await?;
-    let follows = unknown.iter().zip(follows).filter(|(_, edge)| edge.is_some_and(Edge::stands));
+    let follows = unknown.iter().zip(follows).filter(|(_, edge)| edge.is_some_and(Edge::is_active));
     let followed: HashSet<UserId> = follows.map(|(id, _)| *id).collect();
-    let sight = rules::sight_of(app, user, ids.iter().copied()).await?;
-    let cards = super::cards::load(app, ids.iter().copied()).await?;
+    let visibility = visibility::load_for_user(app, user, ids.iter().copied()).await?;
+    let cards = super::user_cards::load(app, ids.iter().copied()).await?;
     spent.add((2 * unknown.len() + 3 * ids.len()) as u64);
-    candidates
-        .retain(|one| cards.contains_key(&one.id) && !followed.contains(&one.id) && sight.feeds(one.id, app.now()));
+    candidates.retain(|one| {
+        cards.contains_key(&one.id) && !followed.contains(&one.id) && visibility.in_feed(one.id, app.now())
+    });
     candidates.truncate(KEPT);
     Ok(candidates)
 }
@@ -119,12 +114,12 @@ async fn own_hashtags(app: &App, user: UserId, spent: &Spent) -> Result<Vec<Stri
     Ok(tags.into_iter().take(HASHTAGS).map(|(tag, _)| tag).collect())
 }
 
-/// So many out of all, the newest among them: every so-manieth.
+/// A sample of all at equal distances, the newest among them.
 fn spread(all: &[UserId], most: usize) -> impl Iterator<Item = UserId> {
     all.iter().copied().step_by(all.len().div_ceil(most).max(1))
 }
 
-/// Whom somebody follows since lately, as far as it is counted.
+/// A user's newest follows, as far as they are counted.
 #[derive(Debug, Default)]
 pub struct NewestFollows {
     pub ids: HashSet<UserId>,
@@ -134,14 +129,12 @@ pub struct NewestFollows {
     next: Option<String>,
 }
 
-/// So many newest follows are read beside a page: half a unit …
+/// Newest follows that are read beside a page: half a unit …
 const NEWEST: usize = 40;
-/// … and so many more at once, where these are not all since it was computed.
+/// … and how many more at once, where these are not all since it was computed.
 const NEXT: usize = 500;
 
 impl NewestFollows {
-    /// # Errors
-    /// Unavailable.
     pub async fn read(app: &App, user: UserId) -> Result<Self> {
         Self::default().and(app, user, NEWEST).await
     }
@@ -160,9 +153,6 @@ impl NewestFollows {
     }
 
     /// All since then.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn since(mut self, app: &App, user: UserId, then: Timestamp) -> Result<Self> {
         while self.next.is_some() && self.oldest >= Some(then) {
             self = self.and(app, user, NEXT).await?;
@@ -172,9 +162,6 @@ impl NewestFollows {
 }
 
 /// Those whom many follow; for who has no suggestions yet.
-///
-/// # Errors
-/// Unavailable.
 pub async fn popular(app: &App) -> Result<Vec<Suggested>> {
     let found = names::under(app, POPULAR, ALIKE).await?;
     let people = found.items.iter().filter_map(|row| key::named(row.sk()));

@@ -1,4 +1,4 @@
-//! Suspended accounts. The profile says so to whoever looks for the account or its posts, the credentials to whoever
+//! Suspended accounts. The profile says so to readers of the account or its posts, the credentials to those who
 //! signs in; both change in one transaction, in which all sessions end.
 //!
 //! A sign-in at the same moment is settled by the credentials: a session starts only where they say nothing of a
@@ -20,8 +20,8 @@ async fn profile(app: &App, user: UserId) -> Result<Option<Profile>> {
 /// The writes that suspend an account; none where it is suspended already, or gone.
 pub(super) async fn suspend(app: &App, user: UserId) -> Result<Vec<Op>> {
     let (profile, found) = try_join(profile(app, user), sessions::credentials(app, user)).await?;
-    let standing = profile.is_some_and(|profile| profile.suspended.is_none());
-    let Some(kept) = found.credentials.filter(|_| standing) else { return Ok(Vec::new()) };
+    let is_active = profile.is_some_and(|profile| profile.suspended.is_none());
+    let Some(kept) = found.credentials.filter(|_| is_active) else { return Ok(Vec::new()) };
     // A new version, so that an edit of the profile that is under way does not write it over.
     let hidden = Op::update(key::profile(user)).set("suspended", app.now()).add("ver", 1);
     let shut = Op::update(key::credentials(user)).set("suspended", true);

@@ -15,9 +15,6 @@ pub struct Span {
 }
 
 /// Rows of a timeline, newest first, and whether more follow. Access pattern 11.
-///
-/// # Errors
-/// Unavailable.
 pub async fn page(app: &App, owner: UserId, limit: usize, span: Span, read: Read) -> Result<(Vec<PostId>, bool)> {
     let mut range = key::timeline(owner);
     if let Some(post) = span.newer_than {
@@ -45,7 +42,7 @@ pub(super) fn row(owner: UserId, post: PostId) -> Result<Op> {
 /// Pushes one post into many timelines. A repeat overwrites.
 ///
 /// # Errors
-/// Unavailable, when rows stay unwritten.
+/// Rows stay unwritten after retries.
 pub async fn push(app: &App, post: PostId, owners: impl IntoIterator<Item = UserId>) -> Result<()> {
     let rows = owners.into_iter().map(|owner| row(owner, post));
     app.table().batch_write(rows.collect::<Result<_, _>>()?).await.map_err(Error::from)
@@ -53,16 +50,13 @@ pub async fn push(app: &App, post: PostId, owners: impl IntoIterator<Item = User
 
 /// Followers of a merged author who merge enough others: they are pushed to all the same. Read strongly, for a follow's
 /// back-fill may have been before the post that goes to them.
-///
-/// # Errors
-/// Unavailable.
-pub async fn overflow(
+pub async fn pushed_followers(
     app: &App,
     author: UserId,
     limit: usize,
     after: Option<&str>,
 ) -> Result<(Vec<UserId>, Option<String>)> {
-    let range = key::overflows(author);
+    let range = key::pushed_followers(author);
     let rows = app.table().query(&range, Order::OldestFirst, Read::Strong, limit, after).await?;
     Ok((rows.items.iter().filter_map(|row| key::ending(row.sk(), "")).collect(), rows.next))
 }
@@ -70,16 +64,13 @@ pub async fn overflow(
 /// Puts posts into one timeline.
 ///
 /// # Errors
-/// Unavailable, when rows stay unwritten.
+/// Rows stay unwritten after retries.
 pub async fn fill(app: &App, owner: UserId, posts: impl IntoIterator<Item = PostId>) -> Result<()> {
     let rows = posts.into_iter().map(|post| row(owner, post));
     app.table().batch_write(rows.collect::<Result<_, _>>()?).await.map_err(Error::from)
 }
 
-/// Takes an author's posts out of a timeline, by the page.
-///
-/// # Errors
-/// Unavailable.
+/// Removes an author's posts from a timeline, by the page.
 pub async fn purge(app: &App, owner: UserId, author: UserId) -> Result<()> {
     let mut after = None;
     loop {

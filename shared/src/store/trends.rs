@@ -6,14 +6,14 @@
 //! from being one item.
 
 use crate::App;
-use crate::backpressure::TREND_SLOTS;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::ids::{PostId, UserId};
+use crate::limits::TREND_SLOTS;
 use crate::models::post::Post;
-use crate::models::trend::{TagCount, TagUse, Tally, Top, Trend, WINDOW, counts};
-use crate::table::client::TRANSACTION_OPS;
+use crate::models::trend::{TagCount, TagUse, Tally, Trend, TrendingSnapshot, WINDOW, counts};
 use crate::table::design::{TTL, key};
+use crate::table::writes::TRANSACTION_OPS;
 use crate::table::{Condition, Op, Order, Read};
 use futures::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,14 +38,14 @@ pub(super) struct Uses {
 }
 
 /// A change of one tag.
-enum Change<'a> {
+enum TagChange<'a> {
     /// It appeared in the post in this hour.
     Use(&'a str, u64),
     /// It is gone from the post, which was noted for a use of this hour.
     TakeBack(&'a str, u64),
 }
 
-impl Change<'_> {
+impl TagChange<'_> {
     const fn tag(&self) -> &str {
         match self {
             Self::Use(tag, _) | Self::TakeBack(tag, _) => tag,
@@ -54,9 +54,6 @@ impl Change<'_> {
 }
 
 /// The writes by which a post, as it is now, counts for its author's use of its tags.
-///
-/// # Errors
-/// Unavailable.
 pub(super) async fn uses(app: &App, id: PostId, post: Option<&Post>, mut noted: BTreeMap<String, u64>) -> Result<Uses> {
     let now = key::hour(app.now());
     let wanted: BTreeSet<&str> = post.iter().flat_map(|post| &post.hashtags).map(String::as_str).collect();
@@ -64,10 +61,10 @@ pub(super) async fn uses(app: &App, id: PostId, post: Option<&Post>, mut noted: 
     let at = post.map(|post| key::hour(post.edited.unwrap_or_else(|| id.created_at())).min(now));
     let before = noted.clone();
     let gone = before.iter().filter(|(tag, _)| !wanted.contains(tag.as_str()));
-    let mut changes: Vec<Change<'_>> = gone.map(|(tag, hour)| Change::TakeBack(tag, *hour)).collect();
+    let mut changes: Vec<TagChange<'_>> = gone.map(|(tag, hour)| TagChange::TakeBack(tag, *hour)).collect();
     let new = wanted.iter().filter(|tag| !before.contains_key(**tag));
     changes.extend(
-        at.into_iter().filter(|at| counts(*at, now)).flat_map(|at| new.clone().map(move |tag| Change::Use(tag, at))),
+        at.into_iter().filter(|at| counts(*at, now)).flat_map(|at| new.clone().map(move |tag| TagChange::Use(tag, at))),
     );
     let is_all = changes.len() <= TAGS_AT_ONCE;
     changes.truncate(TAGS_AT_ONCE);
@@ -76,12 +73,12 @@ pub(super) async fn uses(app: &App, id: PostId, post: Option<&Post>, mut noted: 
     let mut ops = Vec::new();
     for (change, known) in changes.iter().zip(known) {
         match *change {
-            Change::Use(tag, at) => {
+            TagChange::Use(tag, at) => {
                 let (hour, writes) = begin_or_join(id.author, tag, at, known)?;
                 ops.extend(writes);
                 noted.insert(tag.to_owned(), hour);
             }
-            Change::TakeBack(tag, hour) => {
+            TagChange::TakeBack(tag, hour) => {
                 // One that counts no more is left to its time's end.
                 let known = known.filter(|known| known.hour == hour && counts(hour, now));
                 ops.extend(known.map(|known| take_back(id.author, tag, known)).unwrap_or_default());
@@ -128,9 +125,6 @@ fn slot(author: UserId) -> u64 {
 }
 
 /// Counts anew what is used most, from the last day's counts. Access pattern 33.
-///
-/// # Errors
-/// Unavailable.
 pub async fn refresh(app: &App) -> Result<()> {
     let (now, mut tally) = (app.now(), Tally::default());
     let hour = key::hour(now);
@@ -148,7 +142,7 @@ fn top_of(tags: Vec<Trend>, now: Timestamp) -> Result<Op> {
     if tags.is_empty() {
         return Ok(Op::delete(key::top()));
     }
-    Ok(Op::put(key::top(), &Top { tags, ttl: (now + TOP_LIFETIME).seconds() })?)
+    Ok(Op::put(key::top(), &TrendingSnapshot { tags, ttl: (now + TOP_LIFETIME).seconds() })?)
 }
 
 /// The counts of a slot that count still: tag, hour, authors.
@@ -170,10 +164,7 @@ async fn counted(app: &App, slot: u64, now: u64) -> Result<Vec<(String, u64, u64
 }
 
 /// What is used most, as it was counted last. Access pattern 34.
-///
-/// # Errors
-/// Unavailable.
 pub async fn top(app: &App) -> Result<Vec<Trend>> {
-    let top: Option<Top> = app.table().get(&key::top(), Read::Eventual).await?;
+    let top: Option<TrendingSnapshot> = app.table().get(&key::top(), Read::Eventual).await?;
     Ok(top.map(|top| top.tags).unwrap_or_default())
 }

@@ -12,7 +12,7 @@ use crate::models::settings::Settings;
 use crate::models::user::{Account, Avatar, Credentials, Email, FormerName, Guard, Profile, Username};
 use crate::secrets::{Purpose, base64url};
 use crate::table::design::{Key, key};
-use crate::table::{Condition, Op, Order, Read, Refused};
+use crate::table::{Condition, Op, Order, Read, TableError, Transaction};
 use std::time::Duration;
 use ulid::Ulid;
 
@@ -33,15 +33,27 @@ pub struct NewAccount {
     pub known_network: Option<String>,
 }
 
-/// Why an account can't be made.
+/// Why an account was not created.
 #[derive(Debug)]
-pub enum NotCreated {
+pub enum CreateAccountError {
     UsernameTaken,
     EmailTaken,
     Both,
-    /// One of the caller's own operations, by its place, or something else.
+    /// Something else.
     Other(Error),
-    First,
+    IdempotencyKeyUsed,
+}
+
+impl From<TableError> for CreateAccountError {
+    fn from(error: TableError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<Error> for CreateAccountError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
 }
 
 /// What a new account looks like.
@@ -83,63 +95,63 @@ fn entities(new: &NewAccount) -> (Profile, Account, Followers, Credentials) {
     (profile, account, followers, credentials)
 }
 
-/// Makes an account, and in the same transaction whatever `first` says, which stands before the rest.
+/// Creates an account, in one transaction with, first, the idempotency operation and, last, the caller's operations.
 ///
 /// # Errors
-/// What was taken, or that `first` was refused.
-pub async fn create(app: &App, new: &NewAccount, first: Option<Op>, last: Vec<Op>) -> Result<(), NotCreated> {
+/// What was taken, or that the idempotency key is used already.
+pub async fn create(
+    app: &App,
+    new: &NewAccount,
+    idempotency_op: Option<Op>,
+    last: Vec<Op>,
+) -> Result<(), CreateAccountError> {
     let (profile, account, followers, credentials) = entities(new);
     let guard = Guard::new(new.id);
-    let offset = usize::from(first.is_some());
-    let ops = (|| -> Result<Vec<Op>> {
-        let mut ops: Vec<Op> = first.into_iter().collect();
-        ops.push(take_name(app, &new.username, &guard)?);
-        ops.push(addresses::take(app, &new.email, new.id)?);
-        ops.push(Op::create(key::profile(new.id), &profile)?);
-        ops.push(Op::create(key::account(new.id), &account)?);
-        ops.push(Op::create(key::followers(new.id), &followers)?);
-        ops.push(Op::create(key::credentials(new.id), &credentials)?);
-        ops.extend(last);
-        Ok(ops)
-    })()
-    .map_err(NotCreated::Other)?;
-    let held = ops.len();
-    let ops: Vec<Op> = ops.into_iter().chain(not_held(app, &new.username).map_err(NotCreated::Other)?).collect();
-    let places = ops.len();
-    match app.table().transact(ops).await {
-        Ok(()) => {
+    let mut transaction = Transaction::new()
+        .ops_or(idempotency_op, || Taken::IdempotencyKey)
+        .op_or(take_name(app, &new.username, &guard)?, Taken::Username)
+        .op_or(addresses::take(app, &new.email, new.id)?, Taken::Email)
+        .op(Op::create(key::profile(new.id), &profile)?)
+        .op(Op::create(key::account(new.id), &account)?)
+        .op(Op::create(key::followers(new.id), &followers)?)
+        .op(Op::create(key::credentials(new.id), &credentials)?);
+    for op in last {
+        transaction = transaction.op(op);
+    }
+    let refusals = transaction.ops_or(not_held(app, &new.username)?, || Taken::Username).refusals(app.table()).await?;
+    let has = |taken| refusals.contains(&taken);
+    match (has(Taken::Username), has(Taken::Email)) {
+        _ if has(Taken::IdempotencyKey) => Err(CreateAccountError::IdempotencyKeyUsed),
+        (true, true) => Err(CreateAccountError::Both),
+        (true, false) => Err(CreateAccountError::UsernameTaken),
+        (false, true) => Err(CreateAccountError::EmailTaken),
+        (false, false) => {
             Metric::SignUps.record(1);
             Ok(())
         }
-        Err(error) => {
-            let refused = error.refused().map_err(NotCreated::Other)?;
-            Err(why_not(&refused, offset, (held..places).any(|place| refused.has(place))))
-        }
     }
 }
 
-fn why_not(refused: &Refused, offset: usize, is_held: bool) -> NotCreated {
-    match (is_held || refused.has(offset), refused.has(offset + 1)) {
-        _ if offset == 1 && refused.has(0) => NotCreated::First,
-        (true, true) => NotCreated::Both,
-        (true, false) => NotCreated::UsernameTaken,
-        (false, true) => NotCreated::EmailTaken,
-        (false, false) => NotCreated::Other(Error::internal("an account was refused for no reason that is known")),
-    }
+/// What a new account needs and somebody has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    IdempotencyKey,
+    Username,
+    Email,
 }
 
-impl From<NotCreated> for Error {
-    fn from(why: NotCreated) -> Self {
+impl From<CreateAccountError> for Error {
+    fn from(why: CreateAccountError) -> Self {
         match why {
-            NotCreated::UsernameTaken => Self::taken("username"),
-            NotCreated::EmailTaken => Self::taken("email"),
-            NotCreated::Both => {
+            CreateAccountError::UsernameTaken => Self::taken("username"),
+            CreateAccountError::EmailTaken => Self::taken("email"),
+            CreateAccountError::Both => {
                 let email = Self::taken("email");
                 let field = email.fields()[0].clone();
                 Self::taken("username").field(field).detail("Username and email are already taken.")
             }
-            NotCreated::First => Self::new(crate::error::Kind::InFlight),
-            NotCreated::Other(error) => error,
+            CreateAccountError::IdempotencyKeyUsed => Self::new(crate::error::Kind::InFlight),
+            CreateAccountError::Other(error) => error,
         }
     }
 }
@@ -158,47 +170,35 @@ pub(super) fn held_names(app: &App, name: &Username) -> Result<Vec<Key>> {
 }
 
 /// Whether a deleted account had the name lately; for an answer that comes before the name is taken.
-///
-/// # Errors
-/// Unavailable.
 pub async fn is_held(app: &App, name: &Username) -> Result<bool> {
     let found = app.table().batch_get::<HeldName>(&held_names(app, name)?, Read::Strong).await?;
     Ok(found.into_iter().flatten().any(|held| held.free_at > app.now()))
 }
 
-/// Takes a name that is free, one's own, or given up long enough ago.
+/// Claims a name that is free, the account's own, or given up long enough ago.
 fn take_name(app: &App, name: &Username, guard: &Guard) -> Result<Op> {
     Ok(Op::put(key::name_guard(name), guard)?.when(is_free(app, guard.id)))
 }
 
-/// That somebody may take what a guard is of. TTL is no help here: it deletes days late.
+/// The condition that a guarded name or address is free for a user. TTL is no help here: it deletes days late.
 pub(super) fn is_free(app: &App, id: UserId) -> Condition {
     Condition::Any(vec![Condition::Missing, Condition::equal("id", id), Condition::less("free_at", app.now())])
 }
 
-/// Who has this name? Access pattern 2.
-///
-/// # Errors
-/// Unavailable.
+/// The holder of a name. Access pattern 2.
 pub async fn by_name(app: &App, name: &Username, read: Read) -> Result<Option<UserId>> {
     let guard = app.table().get::<Guard>(&key::name_guard(name), read).await?;
     Ok(guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id))
 }
 
-/// Who of these names exists? Half a unit each, and a whole one more for a name that nobody has. Access pattern 2.
-///
-/// # Errors
-/// Unavailable.
+/// The holders of these names: half a unit each, and a whole one more for a name that nobody has. Access pattern 2.
 pub async fn by_names(app: &App, names: &[Username]) -> Result<Vec<Option<UserId>>> {
     let keys: Vec<_> = names.iter().map(key::name_guard).collect();
     let guards = app.table().batch_get::<Guard>(&keys, Read::Confirmed).await?;
     Ok(guards.into_iter().map(|guard| guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id)).collect())
 }
 
-/// Who has this address? Read strongly: found or not, it costs and takes the same. Access pattern 2.
-///
-/// # Errors
-/// Unavailable.
+/// The holder of an address. Read strongly: found or not, it costs and takes the same. Access pattern 2.
 pub async fn by_email(app: &App, email: &Email) -> Result<Option<UserId>> {
     let guard = app.table().get::<Guard>(&key::email_guard(email), Read::Strong).await?;
     Ok(guard.filter(|guard| guard.free_at.is_none()).map(|guard| guard.id))
@@ -213,9 +213,6 @@ pub struct UserPage {
 }
 
 /// A profile with its counts. Access pattern 3.
-///
-/// # Errors
-/// Unavailable.
 pub async fn page(app: &App, id: UserId, read: Read) -> Result<Option<UserPage>> {
     let found = page_once(app, id, read).await?;
     match read {
@@ -239,40 +236,28 @@ async fn page_once(app: &App, id: UserId, read: Read) -> Result<Option<UserPage>
 }
 
 /// The profile alone, of a suspended account too; half a unit.
-///
-/// # Errors
-/// Unavailable.
 pub async fn profile(app: &App, id: UserId) -> Result<Option<Profile>> {
     Ok(app.table().get(&key::profile(id), Read::Confirmed).await?)
 }
 
 /// The profiles of these, in their order, if all of them are there and none is suspended: a unit each. Whether somebody
 /// is to be seen is read strongly, for a suspension holds from the next request on. Access pattern 30.
-///
-/// # Errors
-/// Unavailable.
-pub async fn standing(app: &App, ids: &[UserId]) -> Result<Option<Vec<Profile>>> {
-    Ok(each_standing(app, ids).await?.into_iter().collect())
+pub async fn active(app: &App, ids: &[UserId]) -> Result<Option<Vec<Profile>>> {
+    Ok(each_active(app, ids).await?.into_iter().collect())
 }
 
 /// Those of these who are there, and not suspended, in their order: a unit each. Access pattern 30.
-///
-/// # Errors
-/// Unavailable.
-pub async fn standing_among(app: &App, ids: &[UserId]) -> Result<Vec<UserId>> {
-    Ok(each_standing(app, ids).await?.into_iter().flatten().map(|profile| profile.id).collect())
+pub async fn active_among(app: &App, ids: &[UserId]) -> Result<Vec<UserId>> {
+    Ok(each_active(app, ids).await?.into_iter().flatten().map(|profile| profile.id).collect())
 }
 
-async fn each_standing(app: &App, ids: &[UserId]) -> Result<Vec<Option<Profile>>> {
+async fn each_active(app: &App, ids: &[UserId]) -> Result<Vec<Option<Profile>>> {
     let keys: Vec<_> = ids.iter().map(|id| key::profile(*id)).collect();
     let found = app.table().batch_get_readable::<Profile>(&keys, Read::Strong).await?;
-    Ok(found.into_iter().map(|profile| profile.filter(Profile::is_standing)).collect())
+    Ok(found.into_iter().map(|profile| profile.filter(Profile::is_active)).collect())
 }
 
 /// The private half of an account.
-///
-/// # Errors
-/// Unavailable.
 pub async fn account(app: &App, id: UserId) -> Result<Option<Account>> {
     Ok(app.table().get(&key::account(id), Read::Strong).await?)
 }
@@ -347,7 +332,7 @@ pub async fn change(app: &App, old: &UserPage, change: ProfileChange) -> Result<
         attached = new.profile.avatar.as_ref().map(|_| ops.len());
         let (on, off) = (&new.profile.avatar, &old.profile.avatar);
         ops.extend(on.iter().flat_map(|avatar| super::media::attach_avatar(avatar.id)));
-        ops.extend(off.iter().map(|avatar| super::media::let_go(avatar.id)));
+        ops.extend(off.iter().map(|avatar| super::media::soft_delete(avatar.id)));
     }
     if ops.len() == 1 {
         let Some(op) = ops.pop() else { return Ok(new) };

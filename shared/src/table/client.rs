@@ -1,36 +1,31 @@
-//! The only user of the DynamoDB SDK: few verbs, retries in one place.
+//! The table's client and its reads, with retries in one place. With its writes (`writes.rs`) the only user of the DynamoDB SDK.
 
-use super::design::{INDEXES, Key, PARTITION_KEY, Range, SORT_KEY, WRITE, key};
-use super::expression::{Change, Expression, Op};
+use super::design::{INDEXES, Key, PARTITION_KEY, Range, SORT_KEY, key};
 use super::failure::{Failure, Outcome, classify};
 use super::item::Item;
 use super::{TableError, meter};
 use crate::aws::{Aws, sdk_config};
-use crate::backpressure::{BATCHES_AT_ONCE, TABLE_FIRST_WAIT, TABLE_LONGEST_WAIT, TABLE_TRIES, full_jitter};
 use crate::clock::Clock;
+use crate::limits::{TABLE_FIRST_WAIT, TABLE_LONGEST_WAIT, TABLE_TRIES, full_jitter};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types as sdk;
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures::{StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 type Result<T, E = TableError> = std::result::Result<T, E>;
 
-/// A transaction may hold so many operations (DynamoDB developer guide, "Service quotas").
-pub(crate) const TRANSACTION_OPS: usize = 100;
-/// A batch may read so many items, and write so many (same page).
+/// Items that a batch may read (DynamoDB developer guide, "Service quotas").
 const BATCH_READS: usize = 100;
-const BATCH_WRITES: usize = 25;
 
 /// How fresh a read must be. A strong one costs twice as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
     /// What was there a moment ago; what is new may be missing.
     Eventual,
-    /// The same, but nothing is said to be missing before a strong read missed it too: for what decides whether
+    /// An eventual read that is repeated strongly before anything is said to be missing: for what decides whether
     /// somebody is refused. Costs more only where nothing is found.
     Confirmed,
     Strong,
@@ -69,21 +64,21 @@ impl Table {
         Self { inner: Arc::new(Inner { aws, endpoint, name, clock, client: OnceLock::new() }) }
     }
 
-    fn client(&self) -> &Client {
+    pub(super) fn client(&self) -> &Client {
         self.inner.client.get_or_init(|| {
             let config = sdk_config!(aws_sdk_dynamodb, self.inner.aws, self.inner.endpoint);
             Client::from_conf(config.build())
         })
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.inner.name.clone()
     }
 
     /// One item by its key; an expired one is gone.
     ///
     /// # Errors
-    /// Unavailable, or an item that is no `T`.
+    /// The table does not answer, or an item is no `T`.
     pub async fn get<T: DeserializeOwned>(&self, key: &Key, read: Read) -> Result<Option<T>> {
         let found = self.get_once(key, read).await?;
         if found.is_none() && read == Read::Confirmed {
@@ -109,9 +104,6 @@ impl Table {
     }
 
     /// Neighbours, at most `limit`, from after the sort key `after`. Expired items are left out.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn query(
         &self,
         range: &Range,
@@ -153,9 +145,6 @@ impl Table {
 
     /// The keys that the index lists under a value, all of them or those whose sort key begins so, and where the next page
     /// starts. An index is read eventually: what was written in the last moments may be missing.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn listed(
         &self,
         under: &str,
@@ -196,25 +185,19 @@ impl Table {
     /// Many items by their keys, in the keys' order; each item costs as a read of its own.
     ///
     /// # Errors
-    /// Unavailable, also when some items stay unread after retries, or an item that is no `T`.
+    /// The table does not answer, items stay unread after retries, or an item is no `T`.
     pub async fn batch_get<T: DeserializeOwned>(&self, keys: &[Key], read: Read) -> Result<Vec<Option<T>>> {
         let items = self.batch_items(keys, read).await?;
         items.into_iter().map(|item| item.map(|item| item.read()).transpose()).collect()
     }
 
-    /// The same for lists: an item that is no `T` is as one that is not there.
-    ///
-    /// # Errors
-    /// Unavailable.
+    /// Many items by their keys, for lists: an item that is no `T` counts as missing.
     pub async fn batch_get_readable<T: DeserializeOwned>(&self, keys: &[Key], read: Read) -> Result<Vec<Option<T>>> {
         let items = self.batch_items(keys, read).await?;
         Ok(items.into_iter().map(|item| item.and_then(|item| item.readable())).collect())
     }
 
-    /// The items themselves, for whoever asks for several kinds at once.
-    ///
-    /// # Errors
-    /// Unavailable.
+    /// The items themselves, for callers that read several kinds at once.
     pub async fn batch_items(&self, keys: &[Key], read: Read) -> Result<Vec<Option<Item>>> {
         let mut wanted: Vec<&Key> = keys.iter().collect();
         wanted.sort_unstable_by_key(|key| (key.pk(), key.sk()));
@@ -264,196 +247,7 @@ impl Table {
         Err(TableError::Unavailable("items stayed unread after retries".into()))
     }
 
-    /// One write. Answers the item after an update, or before a delete.
-    ///
-    /// A conditional one, and one that counts, is named, for when its answer is lost and it is sent again: what it did
-    /// itself may be what its condition does not hold for any more, and it must not count twice.
-    ///
-    /// # Errors
-    /// [`TableError::Refused`] when its condition does not hold.
-    pub async fn write(&self, op: Op) -> Result<Option<Item>> {
-        let (op, name) = op.named();
-        match self.write_named(op).await {
-            Err(TableError::Refused(refused)) => match refused.item(0) {
-                Some(item) if name.is_some() && item.0.get(WRITE) == name.as_ref() => Ok(Some(item.clone())),
-                _ => Err(TableError::Refused(refused)),
-            },
-            result => result,
-        }
-    }
-
-    async fn write_named(&self, op: Op) -> Result<Option<Item>> {
-        let mut expression = Expression::default();
-        let condition = op.condition.map(|condition| expression.condition(condition));
-        let on_failure = sdk::ReturnValuesOnConditionCheckFailure::AllOld;
-        let total = sdk::ReturnConsumedCapacity::Total;
-        let (consumed, item) = match op.change {
-            Change::Put(item) => {
-                let builder = self
-                    .client()
-                    .put_item()
-                    .table_name(self.name())
-                    .set_item(Some(with_key(item, &op.key)))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(some(expression.names))
-                    .set_expression_attribute_values(some(expression.values))
-                    .return_values_on_condition_check_failure(on_failure)
-                    .return_consumed_capacity(total);
-                (self.retried(|| builder.clone().send()).await?.consumed_capacity, None)
-            }
-            Change::Update(steps) => {
-                let update = expression.update(steps);
-                let builder = self
-                    .client()
-                    .update_item()
-                    .table_name(self.name())
-                    .set_key(Some(attributes(&op.key)))
-                    .update_expression(update)
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(some(expression.names))
-                    .set_expression_attribute_values(some(expression.values))
-                    .return_values(sdk::ReturnValue::AllNew)
-                    .return_values_on_condition_check_failure(on_failure)
-                    .return_consumed_capacity(total);
-                let output = self.retried(|| builder.clone().send()).await?;
-                (output.consumed_capacity, output.attributes)
-            }
-            Change::Delete => {
-                let builder = self
-                    .client()
-                    .delete_item()
-                    .table_name(self.name())
-                    .set_key(Some(attributes(&op.key)))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(some(expression.names))
-                    .set_expression_attribute_values(some(expression.values))
-                    .return_values(sdk::ReturnValue::AllOld)
-                    .return_values_on_condition_check_failure(on_failure)
-                    .return_consumed_capacity(total);
-                let output = self.retried(|| builder.clone().send()).await?;
-                (output.consumed_capacity, output.attributes)
-            }
-            Change::Check => return Err(TableError::Broken("a check alone writes nothing".into())),
-        };
-        count_writes(consumed.as_ref());
-        Ok(item.map(Item))
-    }
-
-    /// All of the operations or none. Conflicts with other writers are tried again under one ClientRequestToken, so a
-    /// lost answer is not a second write.
-    ///
-    /// # Errors
-    /// [`TableError::Refused`] names the operations whose conditions did not hold.
-    pub async fn transact(&self, ops: Vec<Op>) -> Result<()> {
-        let items: Vec<_> = ops.into_iter().map(|op| self.transact_item(op)).collect::<Result<_>>()?;
-        let token = crate::secrets::base64url(&crate::secrets::random_bytes::<16>());
-        let call = || {
-            self.client()
-                .transact_write_items()
-                .set_transact_items(Some(items.clone()))
-                .client_request_token(&token)
-                .return_consumed_capacity(sdk::ReturnConsumedCapacity::Total)
-                .send()
-        };
-        let output = self.retried(call).await?;
-        output.consumed_capacity().iter().for_each(|capacity| count_writes(Some(capacity)));
-        Ok(())
-    }
-
-    fn transact_item(&self, op: Op) -> Result<sdk::TransactWriteItem> {
-        let mut expression = Expression::default();
-        let condition = op.condition.map(|condition| expression.condition(condition));
-        let on_failure = sdk::ReturnValuesOnConditionCheckFailure::AllOld;
-        let broken = |error: aws_sdk_dynamodb::error::BuildError| TableError::Broken(error.into());
-        let item = sdk::TransactWriteItem::builder();
-        Ok(match op.change {
-            Change::Put(put) => item.put(
-                sdk::Put::builder()
-                    .table_name(self.name())
-                    .set_item(Some(with_key(put, &op.key)))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(some(expression.names))
-                    .set_expression_attribute_values(some(expression.values))
-                    .return_values_on_condition_check_failure(on_failure)
-                    .build()
-                    .map_err(broken)?,
-            ),
-            Change::Update(steps) => {
-                let update = expression.update(steps);
-                item.update(
-                    sdk::Update::builder()
-                        .table_name(self.name())
-                        .set_key(Some(attributes(&op.key)))
-                        .update_expression(update)
-                        .set_condition_expression(condition)
-                        .set_expression_attribute_names(some(expression.names))
-                        .set_expression_attribute_values(some(expression.values))
-                        .return_values_on_condition_check_failure(on_failure)
-                        .build()
-                        .map_err(broken)?,
-                )
-            }
-            Change::Delete => item.delete(
-                sdk::Delete::builder()
-                    .table_name(self.name())
-                    .set_key(Some(attributes(&op.key)))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(some(expression.names))
-                    .set_expression_attribute_values(some(expression.values))
-                    .return_values_on_condition_check_failure(on_failure)
-                    .build()
-                    .map_err(broken)?,
-            ),
-            Change::Check => item.condition_check(
-                sdk::ConditionCheck::builder()
-                    .table_name(self.name())
-                    .set_key(Some(attributes(&op.key)))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(some(expression.names))
-                    .set_expression_attribute_values(some(expression.values))
-                    .return_values_on_condition_check_failure(on_failure)
-                    .build()
-                    .map_err(broken)?,
-            ),
-        }
-        .build())
-    }
-
-    /// Puts and deletes without conditions, each on its own.
-    ///
-    /// # Errors
-    /// Unavailable when some stay unwritten after retries; the caller's job goes back to its queue.
-    pub async fn batch_write(&self, ops: Vec<Op>) -> Result<()> {
-        let requests: Vec<sdk::WriteRequest> = ops.into_iter().map(write_request).collect::<Result<_>>()?;
-        let chunks: Vec<Vec<_>> = requests.chunks(BATCH_WRITES).map(<[_]>::to_vec).collect();
-        let writes = chunks.into_iter().map(|chunk| self.batch_write_chunk(chunk));
-        futures::stream::iter(writes).buffer_unordered(BATCHES_AT_ONCE).try_collect().await
-    }
-
-    async fn batch_write_chunk(&self, mut left: Vec<sdk::WriteRequest>) -> Result<()> {
-        for attempt in 0..TABLE_TRIES {
-            let call = || {
-                self.client()
-                    .batch_write_item()
-                    .request_items(self.name(), left.clone())
-                    .return_consumed_capacity(sdk::ReturnConsumedCapacity::Total)
-                    .send()
-            };
-            let output = self.retried(call).await?;
-            output.consumed_capacity().iter().for_each(|capacity| count_writes(Some(capacity)));
-            left = output.unprocessed_items.unwrap_or_default().remove(&self.inner.name).unwrap_or_default();
-            if left.is_empty() {
-                return Ok(());
-            }
-            back_off(attempt).await;
-        }
-        Err(TableError::Unavailable("items stayed unwritten after retries".into()))
-    }
-
     /// Whether the table answers; reads an item that is not there, for half a unit.
-    ///
-    /// # Errors
-    /// Unavailable.
     pub async fn ping(&self) -> Result<()> {
         self.get::<serde::de::IgnoredAny>(&super::design::key::ping(), Read::Eventual).await.map(|_| ())
     }
@@ -463,7 +257,7 @@ impl Table {
     }
 
     /// Calls until the answer is neither a conflict nor throttling. The SDK itself retries what is lost on the way.
-    async fn retried<T, E, F>(&self, call: impl Fn() -> F) -> Result<T>
+    pub(super) async fn retried<T, E, F>(&self, call: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = std::result::Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + Failure + std::error::Error + Send + Sync + 'static,
@@ -483,45 +277,15 @@ impl Table {
     }
 }
 
-fn attributes(key: &Key) -> HashMap<String, AttributeValue> {
+pub(super) fn attributes(key: &Key) -> HashMap<String, AttributeValue> {
     HashMap::from([
         (PARTITION_KEY.to_owned(), AttributeValue::S(key.pk().to_owned())),
         (SORT_KEY.to_owned(), AttributeValue::S(key.sk().to_owned())),
     ])
 }
 
-fn with_key(item: Item, key: &Key) -> HashMap<String, AttributeValue> {
-    let mut item = item.0;
-    item.extend(attributes(key));
-    item
-}
-
-fn some<K, V>(map: HashMap<K, V>) -> Option<HashMap<K, V>> {
-    (!map.is_empty()).then_some(map)
-}
-
-fn write_request(op: Op) -> Result<sdk::WriteRequest> {
-    let broken = |error: aws_sdk_dynamodb::error::BuildError| TableError::Broken(error.into());
-    let request = sdk::WriteRequest::builder();
-    Ok(match (op.change, op.condition) {
-        (Change::Put(item), None) => {
-            let put = sdk::PutRequest::builder().set_item(Some(with_key(item, &op.key)));
-            request.put_request(put.build().map_err(broken)?).build()
-        }
-        (Change::Delete, None) => {
-            let delete = sdk::DeleteRequest::builder().set_key(Some(attributes(&op.key)));
-            request.delete_request(delete.build().map_err(broken)?).build()
-        }
-        _ => return Err(TableError::Broken("a batch takes puts and deletes without conditions".into())),
-    })
-}
-
 fn count_reads(capacity: Option<&sdk::ConsumedCapacity>) {
     meter::count(capacity.and_then(sdk::ConsumedCapacity::capacity_units).unwrap_or(0.0), 0.0);
-}
-
-fn count_writes(capacity: Option<&sdk::ConsumedCapacity>) {
-    meter::count(0.0, capacity.and_then(sdk::ConsumedCapacity::capacity_units).unwrap_or(0.0));
 }
 
 /// Waits after attempt number `attempt`, counted from 0.

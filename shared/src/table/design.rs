@@ -12,16 +12,16 @@
 //! | Failures | U#u | G#F | yes | passwords tried in vain in the current window |
 //! | Credentials | U#u | G#K | | the password hash and the second factor |
 //! | Session | U#u | H#0#session | yes | one sign-in; 10 at most |
-//! | Merged | U#u | H#1#author | may | an author followed whose posts are merged at read; about 20; ends if the author comes back |
-//! | Uncounted | U#u | H#2#comment | yes | u's own comment, or u's removal of one, that no counter holds yet |
-//! | Negative | U#u | H#3#other | may | what stands between u and them: a block by either, u's muting, or that u has unfollowed them lately, whose rows in the timeline don't show |
+//! | MergedAuthor | U#u | H#1#author | may | an author followed whose posts are merged at read; about 20; ends if the author comes back |
+//! | PendingCount | U#u | H#2#comment | yes | u's own comment, or u's removal of one, that no counter holds yet |
+//! | Relationship | U#u | H#3#other | may | what u and they have set towards each other: a block by either, u's mute, or that u unfollowed them lately, whose rows in the timeline don't show |
 //! | Membership | U#u | H#4#group | | u's role in a group; 50 at most |
 //! | Block | U#u | B#act#other | | u blocks them, newest first |
 //! | Follow | U#a | F#b | | a follows b: the truth |
 //! | Like | U#u | L#post | | u likes the post: the truth |
 //! | FollowerRow | FL#b | edge#a | | ledger of followers_count, newest first |
 //! | FollowingRow | FW#a | edge#b | | ledger of following_count, newest first |
-//! | Overflow | FO#b | a | | followers of a merged author who merge enough others: pushed all the same |
+//! | PushedFollower | FO#b | a | | followers of a merged author who merge enough others: pushed all the same |
 //! | LikeRow | LK#post | edge#u | | ledger of likes_count, newest first |
 //! | Post | A#author | T#ulid | | a post with its counters |
 //! | Comment | C#post | R#ulid.author | | a comment on the post, which is a post itself: the ledger of comments_count, oldest first |
@@ -31,7 +31,7 @@
 //! | GroupPost | G#g | T#ulid.author | | a post that is shared in the group; comments lie as others do |
 //! | Discoverable | GD | group | | a public group, newest first |
 //! | Scheduled | U#u | S#ulid | may | a post that waits for its time; ends a month after it is out |
-//! | Due | DUE#hour | ms#u#ulid | | that it waits: what is due is a range of this |
+//! | DueEntry | DUE#hour | ms#u#ulid | | that it waits: what is due is a range of this |
 //! | Publisher | DUE | DUE | | the first hour in which something may be due, and the run that is at it |
 //! | Posting | W#term | ulid.author | | a post that has the word, hashtag or author |
 //! | Indexed | IX#post | IX | | all that a post is found by |
@@ -39,21 +39,21 @@
 //! | NamesIndexed | U#u | SN | | all that u is found by |
 //! | Suggestions | U#u | SG | yes | whom u may want to follow, and why |
 //! | Media | M#u | M#ulid | | a picture or video of u's, and what it belongs to |
-//! | Loose | MX#hour | ulid.u | | one of that hour that belongs to nothing yet |
-//! | Sweeper | MX | MX | | the first hour in which something loose may be |
+//! | UnattachedMedia | MX#hour | ulid.u | | one of that hour that belongs to nothing yet |
+//! | CleanupCursor | MX | MX | | the first hour in which something unattached may be |
 //! | Audience | V#post | A | | who has read the post, as a sketch, and its views by day |
 //! | HourAudience | V#post | H#hour | yes | who has read it in an hour: its views |
-//! | Days | V#post | D#month | yes | likes and comments of thirty days, by the day on which they were made |
+//! | DailyCounts | V#post | D#month | yes | likes and comments of thirty days, by the day on which they were made |
 //! | TimelineRow | TL#u | ulid.author | yes | a post in u's timeline |
 //! | NameGuard | N#name or N#hash | N | may | who has the username; or, by a keyed hash alone, that a deleted account had it lately |
 //! | EmailGuard | E#hash | E | may | who has the address, or had it lately and may have it back |
 //! | MailToken | X#ulid | X | yes | what a mail's token allows |
 //! | Idempotency | U#u or IA#hash | I#hash | yes | an answer kept for repeats |
 //! | RateLimit | RL#scope | window | yes | calls in a window |
-//! | ReadMark | U#u | NM | | unread count, read up to, newest event told |
+//! | ReadMark | U#u | NM | | unread count, read up to, newest event notified |
 //! | Notification | U#u | NT#ulid | yes | alike events, grouped |
 //! | NotificationEvent | NE#u | E#ulid | yes | one event |
-//! | NotificationDone | NE#u | D#kind#target#actor | yes | told already: once per kind, target and actor |
+//! | NotificationDone | NE#u | D#kind#target#actor | yes | notified already: once per kind, target and actor |
 //! | NotificationGroup | NE#u | G#kind#target | yes | the group that alike events join |
 //! | Reported | R#post | u | | that u has reported the post: once |
 //! | Report | RQ#status | ulid | | a report, in the list of its status; it is kept |
@@ -61,7 +61,7 @@
 //! | ModeratorNamed | MOD#name or MOD#hash | MOD | | who was made a moderator for having the name that the configuration tells |
 //! | TagUse | TA#tag | u | yes | that u uses the hashtag since an hour, and in how many posts |
 //! | TagCount | TR#slot | hour#tag | yes | how many authors began to use the hashtag in the hour: the number of such rows |
-//! | Top | TOP | TOP | yes | the hashtags used most, counted anew every five minutes |
+//! | TrendingSnapshot | TOP | TOP | yes | the hashtags used most, counted anew every five minutes |
 //! | Socket | U#u | W#slot | yes | an open WebSocket in one of u's ten places |
 //! | SocketOwner | WS#socket | WS | yes | whose it is: all that is known when it closes is its name |
 //! | Activity | AL#u | ulid | yes | what u did, or that somebody signed in as u, or failed to |
@@ -79,7 +79,7 @@
 //! | 1 | who asks, and what may they see? | U#u, begins_with H# | S | store::viewers::load |
 //! | 2 | whose is this name or address? | N#name / E#hash | C (signing in: S) | store::users::by_name, by_email |
 //! | 3 | a profile with its counts | U#u, begins_with P | S (anonymous: C) | store::users::page |
-//! | 4 | name cards of many | U#u, P (batch) | C | store::cards::load |
+//! | 4 | name cards of many | U#u, P (batch) | C | store::user_cards::load |
 //! | 5 | what signing in needs | U#u, G#K to H#0# | S | store::sessions::credentials |
 //! | 6 | one session's refresh | U#u, H#0#session | update | store::sessions::refresh |
 //! | 7 | does a follow b? | U#a, F#b | E (own: S) | store::follows::follows |
@@ -95,23 +95,23 @@
 //! | 17 | what is newer than this one? | NE#u, E#ulid upwards | S | store::notifications::after |
 //! | 18 | how many are unread? | U#u, NM | S | store::notifications::read_mark |
 //! | 19 | was this asked before? | U#u / IA#hash, I#hash | C | store::idempotency::find |
-//! | 20 | how often lately? | RL#scope, window | update | store::limits::count |
+//! | 20 | how often lately? | RL#scope, window | update | store::rate_limits::count |
 //! | 21 | what does this token allow? | X#ulid, X | S | store::mail_tokens::find |
 //! | 22 | comments on a post, replies to a comment | C#post | S (anonymous: E) | store::comments::page |
 //! | 23 | a post that waits; mine that wait | U#u, S#ulid / begins_with S# | S | store::scheduled::get, page |
 //! | 24 | what is due? | DUE#hour, up to now | S | store::scheduled::due |
 //! | 25 | which posts have this word, hashtag or author? | W#term | E | store::search::page |
 //! | 26 | a picture or video; some of mine | M#u, M#ulid (batch) | S | store::media::get, load |
-//! | 27 | what came in an hour and belongs to nothing | MX#hour | S | store::media::loose |
+//! | 27 | what came in an hour and belongs to nothing | MX#hour | S | store::media::unattached |
 //! | 28 | what may its author know of a post? | V#post, A to D# | S | store::analytics::of_post |
 //! | 29 | who has read the post, and in this hour? | V#post, A / V#post, H#hour | S | store::audience::count |
-//! | 30 | who of these is there, and not suspended? | U#u, P (batch) | S | store::users::standing, standing_among |
+//! | 30 | who of these is there, and not suspended? | U#u, P (batch) | S | store::users::active, active_among |
 //! | 31 | is this a moderator? | U#u, P#n | S | store::moderators::is_one |
 //! | 32 | reports of a status; one report | RQ#status / RQ#status, ulid (batch) | S | store::reports::page, get |
 //! | 33 | how often was each hashtag used within a day? | TR#slot, hour upwards | E | store::trends::refresh |
 //! | 34 | what is trending? | TOP | E | store::trends::top |
-//! | 35 | whom do I block? | U#u, begins_with B# | S | store::negatives::blocked |
-//! | 36 | what stands between two people? | U#u, H#3#other (batch) | S | store::negatives::get, among |
+//! | 35 | whom do I block? | U#u, begins_with B# | S | store::relationships::blocked |
+//! | 36 | what have two users set towards each other? | U#u, H#3#other (batch) | S | store::relationships::get, among |
 //! | 37 | whose name begins so? who has this interest? whom do many follow? | US#beginning | E | store::names::page, under |
 //! | 38 | whom may somebody want to follow? | U#u, SG | E | store::suggestions::get |
 //! | 39 | which sockets has somebody open? | U#u, begins_with W# | S | store::sockets::of_user |
@@ -133,8 +133,8 @@
 //! | 61 | which accounts are being removed? | DEL | S | store::deletions::due |
 //! | 62 | all of one's own partition | U#u | S | store::deletions::own |
 //! | 63 | which posts mention an account? | W#~u | S | store::search::mentioning |
-//! | 64 | what did moderators do in a month? | ML#month | S | store::moderators::forget |
-//! | 65 | whom do I mute? | U#u, begins_with H#3# | S | store::negatives::muted |
+//! | 64 | what did moderators do in a month? | ML#month | S | store::moderators::purge |
+//! | 65 | whom do I mute? | U#u, begins_with H#3# | S | store::relationships::muted |
 //! | 66 | what of one kind did I leave elsewhere? | GSI1: O#u, SK beginning so | E | store::exports::elsewhere |
 //! | 67 | whom does somebody follow, by their ids? | U#u, begins_with F# | S | store::follows::followed |
 
@@ -150,10 +150,16 @@ pub const SORT_KEY: &str = "SK";
 /// The attribute that DynamoDB's TTL reads: seconds since the epoch.
 pub const TTL: &str = "ttl";
 /// In items that a single conditional write has left: that write's name.
-pub const WRITE: &str = "w";
+pub const WRITE_TOKEN: &str = "w";
 
 /// In a post that was edited: what follows from it is not on its way yet.
 pub const TODO: &str = "todo";
+
+/// In what is soft-deleted: a worker removes it.
+pub const DELETED: &str = "un";
+
+/// In edges, members and requests: the act that created them, whose ULID names their ledger rows.
+pub const CREATED_AT: &str = "at";
 
 /// A secondary index, as `template.yaml` must define it; a test compares the two.
 #[derive(Debug, PartialEq, Eq)]

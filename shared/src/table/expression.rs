@@ -1,6 +1,6 @@
 //! Writes and their conditions, as DynamoDB's expressions.
 
-use super::design::{INDEXES, Key, WRITE, owner};
+use super::design::{INDEXES, Key, WRITE_TOKEN, owner};
 use super::{Item, TableError};
 use crate::ids::UserId;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -16,13 +16,13 @@ pub enum Condition {
     Exists,
     /// The item has no such attribute (or there is no item).
     Without(&'static str),
-    Equal(&'static str, AttributeValue),
+    Equal(&'static str, Attribute),
     /// The attribute is there and has another value.
-    Differs(&'static str, AttributeValue),
-    Less(&'static str, AttributeValue),
+    Differs(&'static str, Attribute),
+    Less(&'static str, Attribute),
     /// The attribute, which counts as nothing where it is missing, is less.
     Below(String, u64),
-    Greater(&'static str, AttributeValue),
+    Greater(&'static str, Attribute),
     All(Vec<Condition>),
     Any(Vec<Condition>),
 }
@@ -41,9 +41,18 @@ impl Condition {
     }
 }
 
-/// A value as DynamoDB holds it; what can't be one (nothing of ours) becomes null.
-fn attribute(value: impl Serialize) -> AttributeValue {
-    serde_dynamo::to_attribute_value(value).unwrap_or(AttributeValue::Null(true))
+/// A value as DynamoDB holds it, or why there is none; then the write fails.
+#[derive(Clone, Debug)]
+pub struct Attribute(Result<AttributeValue, String>);
+
+fn attribute(value: impl Serialize) -> Attribute {
+    Attribute(serde_dynamo::to_attribute_value(value).map_err(|error| error.to_string()))
+}
+
+impl From<AttributeValue> for Attribute {
+    fn from(value: AttributeValue) -> Self {
+        Self(Ok(value))
+    }
 }
 
 pub(super) enum Change {
@@ -54,8 +63,8 @@ pub(super) enum Change {
 }
 
 pub(super) enum Step {
-    Set(String, AttributeValue),
-    SetIfAbsent(&'static str, AttributeValue),
+    Set(String, Attribute),
+    SetIfAbsent(&'static str, Attribute),
     Add(String, AttributeValue),
     Remove(&'static str),
 }
@@ -71,8 +80,8 @@ pub struct Op {
     pub(super) key: Key,
     pub(super) change: Change,
     pub(super) condition: Option<Condition>,
-    /// Leaves no name.
-    repeatable: bool,
+    /// Leaves no write token.
+    without_write_token: bool,
 }
 
 impl Op {
@@ -82,7 +91,7 @@ impl Op {
     /// When the value is no map.
     pub fn put(key: Key, value: &impl Serialize) -> Result<Self, TableError> {
         let item = serde_dynamo::to_item(value).map_err(|error| TableError::Broken(error.into()))?;
-        Ok(Self { key, change: Change::Put(Item(item)), condition: None, repeatable: false })
+        Ok(Self { key, change: Change::Put(Item(item)), condition: None, without_write_token: false })
     }
 
     /// Writes the whole item where none is.
@@ -99,7 +108,7 @@ impl Op {
         let (name, value) = (INDEXES[0].partition_key.to_owned(), AttributeValue::S(owner(user)));
         match &mut self.change {
             Change::Put(item) => drop(item.0.insert(name, value)),
-            Change::Update(steps) => steps.push(Step::Set(name, value)),
+            Change::Update(steps) => steps.push(Step::Set(name, value.into())),
             Change::Delete | Change::Check => {}
         }
         self
@@ -107,16 +116,16 @@ impl Op {
 
     /// Changes single attributes; without a condition a missing item is made.
     pub fn update(key: Key) -> Self {
-        Self { key, change: Change::Update(Vec::new()), condition: None, repeatable: false }
+        Self { key, change: Change::Update(Vec::new()), condition: None, without_write_token: false }
     }
 
     pub fn delete(key: Key) -> Self {
-        Self { key, change: Change::Delete, condition: None, repeatable: false }
+        Self { key, change: Change::Delete, condition: None, without_write_token: false }
     }
 
     /// Writes nothing; in a transaction, holds the others to a condition.
     pub fn check(key: Key, condition: Condition) -> Self {
-        Self { key, change: Change::Check, condition: Some(condition), repeatable: false }
+        Self { key, change: Change::Check, condition: Some(condition), without_write_token: false }
     }
 
     #[must_use]
@@ -128,31 +137,34 @@ impl Op {
         self
     }
 
-    /// Of a write that may be done twice, and whose caller takes a refusal for what was done before: it leaves no name, and
-    /// so takes no other write's away.
+    /// Of a write that may be done twice, and whose caller takes a refusal for what was done before: it leaves no
+    /// token, and so takes no other write's away.
     #[must_use]
-    pub const fn repeatable(mut self) -> Self {
-        self.repeatable = true;
+    pub const fn without_write_token(mut self) -> Self {
+        self.without_write_token = true;
         self
     }
 
-    /// With a name of its own in the item that it leaves, if to write it twice would not be to write it once: it has a
-    /// condition or counts. What counts is held to the name too, for its condition may hold again.
-    pub(super) fn named(mut self) -> (Self, Option<AttributeValue>) {
+    /// With a token of its own in the item that it leaves, if the write is not idempotent: it has a condition or counts.
+    /// What counts is held to the token too, for its condition may hold again.
+    pub(super) fn with_write_token(mut self) -> (Self, Option<AttributeValue>) {
         let counts = matches!(&self.change, Change::Update(steps) if steps.iter().any(Step::counts));
-        if self.repeatable || self.condition.is_none() && !counts {
+        if self.without_write_token || self.condition.is_none() && !counts {
             return (self, None);
         }
-        let name = AttributeValue::S(crate::secrets::base64url(&crate::secrets::random_bytes::<12>()));
+        let token = AttributeValue::S(crate::secrets::base64url(&crate::secrets::random_bytes::<12>()));
         if counts {
-            self = self.when(Condition::Any(vec![Condition::Without(WRITE), Condition::Differs(WRITE, name.clone())]));
+            self = self.when(Condition::Any(vec![
+                Condition::Without(WRITE_TOKEN),
+                Condition::Differs(WRITE_TOKEN, token.clone().into()),
+            ]));
         }
         match &mut self.change {
-            Change::Put(item) => drop(item.0.insert(WRITE.to_owned(), name.clone())),
-            Change::Update(steps) => steps.push(Step::Set(WRITE.to_owned(), name.clone())),
+            Change::Put(item) => drop(item.0.insert(WRITE_TOKEN.to_owned(), token.clone())),
+            Change::Update(steps) => steps.push(Step::Set(WRITE_TOKEN.to_owned(), token.clone().into())),
             Change::Delete | Change::Check => return (self, None),
         }
-        (self, Some(name))
+        (self, Some(token))
     }
 
     fn step(mut self, step: Step) -> Self {
@@ -184,27 +196,74 @@ impl Op {
     }
 }
 
+/// An operation as the SDK takes it.
+pub(super) struct Expressed {
+    pub(super) key: Key,
+    pub(super) write: Write,
+    pub(super) condition: Option<String>,
+    pub(super) names: Option<HashMap<String, String>>,
+    pub(super) values: Option<HashMap<String, AttributeValue>>,
+}
+
+pub(super) enum Write {
+    Put(Item),
+    /// With its update expression.
+    Update(String),
+    Delete,
+    Check,
+}
+
+impl Op {
+    /// # Errors
+    /// [`TableError::Broken`] when a value is none that DynamoDB can hold.
+    pub(super) fn expressed(self) -> Result<Expressed, TableError> {
+        let mut expression = Expression::default();
+        let condition = self.condition.map(|condition| expression.condition(condition));
+        let write = match self.change {
+            Change::Put(item) => Write::Put(item),
+            Change::Update(steps) => Write::Update(expression.update(steps)),
+            Change::Delete => Write::Delete,
+            Change::Check => Write::Check,
+        };
+        let Expression { names, values, unwritable } = expression;
+        match unwritable {
+            Some(error) => Err(TableError::Broken(error.into())),
+            None => Ok(Expressed { key: self.key, write, condition, names: some(names), values: some(values) }),
+        }
+    }
+}
+
+/// DynamoDB takes no empty map.
+fn some<K, V>(map: HashMap<K, V>) -> Option<HashMap<K, V>> {
+    (!map.is_empty()).then_some(map)
+}
+
 /// An expression with the names and values it uses.
 #[derive(Default)]
-pub(super) struct Expression {
-    pub(super) names: HashMap<String, String>,
-    pub(super) values: HashMap<String, AttributeValue>,
+struct Expression {
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+    /// Why a value is none that DynamoDB can hold.
+    unwritable: Option<String>,
 }
 
 impl Expression {
-    pub(super) fn name(&mut self, name: &str) -> String {
+    fn name(&mut self, name: &str) -> String {
         let placeholder = format!("#{}", self.names.len());
         self.names.insert(placeholder.clone(), name.to_owned());
         placeholder
     }
 
-    pub(super) fn value(&mut self, value: AttributeValue) -> String {
+    fn value(&mut self, value: impl Into<Attribute>) -> String {
         let placeholder = format!(":{}", self.values.len());
-        self.values.insert(placeholder.clone(), value);
+        match value.into().0 {
+            Ok(value) => drop(self.values.insert(placeholder.clone(), value)),
+            Err(error) => self.unwritable = Some(error),
+        }
         placeholder
     }
 
-    pub(super) fn condition(&mut self, condition: Condition) -> String {
+    fn condition(&mut self, condition: Condition) -> String {
         let list = |this: &mut Self, all: Vec<Condition>, word: &str| {
             let parts: Vec<String> = all.into_iter().map(|one| this.condition(one)).collect();
             format!("({})", parts.join(word))
@@ -226,7 +285,7 @@ impl Expression {
         }
     }
 
-    pub(super) fn update(&mut self, steps: Vec<Step>) -> String {
+    fn update(&mut self, steps: Vec<Step>) -> String {
         let (mut sets, mut adds, mut removes) = (Vec::new(), Vec::new(), Vec::new());
         for step in steps {
             match step {
@@ -253,17 +312,30 @@ mod tests {
 
     #[test]
     fn expressions_name_every_attribute_and_value() {
-        let mut expression = Expression::default();
         let op = Op::update(super::super::design::key::read_mark(crate::ids::UserId::from_ulid(ulid::Ulid::nil())))
             .set("a", 1)
             .add("n", -1)
             .remove("r")
             .when(Condition::Exists)
             .when(Condition::Any(vec![Condition::Without("x"), Condition::less("x", 5)]));
-        let Change::Update(steps) = op.change else { unreachable!() };
-        assert_eq!(expression.update(steps), "SET #0 = :0 ADD #1 :1 REMOVE #2");
-        let condition = expression.condition(op.condition.unwrap());
-        assert_eq!(condition, "(attribute_exists(#3) AND (attribute_not_exists(#4) OR #5 < :2))");
-        assert_eq!(expression.names["#3"], "PK");
+        let op = op.expressed().unwrap();
+        assert_eq!(op.condition.unwrap(), "(attribute_exists(#0) AND (attribute_not_exists(#1) OR #2 < :0))");
+        let Write::Update(update) = op.write else { unreachable!() };
+        assert_eq!(update, "SET #3 = :1 ADD #4 :2 REMOVE #5");
+        assert_eq!(op.names.unwrap()["#0"], "PK");
+    }
+
+    #[test]
+    fn a_value_that_dynamodb_cannot_hold_fails_the_write() {
+        struct Unwritable;
+        impl Serialize for Unwritable {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("no value"))
+            }
+        }
+        let key = || super::super::design::key::read_mark(crate::ids::UserId::from_ulid(ulid::Ulid::nil()));
+        for op in [Op::update(key()).set("a", Unwritable), Op::delete(key()).when(Condition::equal("a", Unwritable))] {
+            assert!(matches!(op.expressed(), Err(TableError::Broken(_))));
+        }
     }
 }

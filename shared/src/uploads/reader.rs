@@ -1,8 +1,8 @@
 //! An upload in the bucket, read as a file is.
 
 use crate::App;
-use crate::backpressure::INSPECTED;
 use crate::error::Error;
+use crate::limits::INSPECTED;
 use crate::media::Uploaded;
 use bytes::Bytes;
 use std::io::{self, Read, Seek, SeekFrom};

@@ -48,9 +48,6 @@ impl From<Activity> for ActivityView {
 
 /// A page of what the owner did, newest first, and where the next one starts. Of these types alone, if there are any: then
 /// a bounded number of rows is looked at, so a page may come out short, and its cursor goes on all the same.
-///
-/// # Errors
-/// Unavailable.
 pub async fn page(
     app: &App,
     owner: UserId,
@@ -81,13 +78,10 @@ pub async fn page(
 }
 
 /// What sockets are told of these, oldest first: `data` is the row as the list has it.
-///
-/// # Errors
-/// Unavailable.
 pub async fn messages(app: &App, user: UserId, ids: &[ActivityId]) -> Result<Vec<Message>> {
     let mut rows = activity::load(app, user, ids).await?;
     rows.sort_unstable_by_key(|row| row.id);
-    let last = activity::told(app, user, rows.len()).await?;
+    let last = activity::count_sent(app, user, rows.len()).await?;
     let first = last.saturating_sub(rows.len() as u64) + 1;
     let message = |(row, seq): (Activity, u64)| {
         let view = ActivityView::from(row);

@@ -15,11 +15,11 @@ use crate::http::{Bearer, Page, PageQuery};
 use crate::ids::{PostId, UserId};
 use crate::models::post::{Post, timeline_horizon};
 use crate::models::viewer::Viewer;
-use crate::rules::{self, Subject};
 use crate::store;
 use crate::store::posts::Source;
 use crate::store::timelines::Span;
 use crate::table::Read;
+use crate::visibility::{self, ContentOwner};
 use futures::future::{try_join, try_join_all, try_join4};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -178,13 +178,14 @@ impl FeedReader<'_> {
 
     /// Reads on from `span`'s upper end: hydrates the skeleton, and merges.
     async fn stretch(&self, span: Span, (rows, more): Skeleton, first: bool) -> Result<Stretch> {
-        let merged = self.viewer.merged.iter().copied().map(Subject::from);
-        let subjects: Vec<Subject> = rows.iter().flat_map(|post| rules::of_post(*post)).chain(merged).collect();
-        let sight = rules::sight(self.app, Some(&self.viewer), subjects).await?;
+        let merged = self.viewer.merged.iter().copied().map(ContentOwner::from);
+        let subjects: Vec<ContentOwner> =
+            rows.iter().flat_map(|post| visibility::of_post(*post)).chain(merged).collect();
+        let visibility = visibility::load(self.app, Some(&self.viewer), subjects).await?;
         let now = self.app.now();
-        let shows = |author| if author == self.viewer.id { self.own } else { sight.feeds(author, now) };
+        let shows = |author| if author == self.viewer.id { self.own } else { visibility.in_feed(author, now) };
         let mut wanted: Vec<PostId> =
-            rows.iter().copied().filter(|post| shows(post.author) && sight.sees_post(*post)).collect();
+            rows.iter().copied().filter(|post| shows(post.author) && visibility.can_see_post(*post)).collect();
         let mut complete_to = more.then(|| rows.last().copied()).flatten();
         if wanted.len() > self.limit {
             wanted.truncate(self.limit);
@@ -200,7 +201,7 @@ impl FeedReader<'_> {
             try_join_all(
                 merged.iter().map(|id| store::posts::newest(app, Source::Author(*id), most, span, Read::Eventual)),
             ),
-            store::cards::load(app, authors),
+            store::user_cards::load(app, authors),
             store::likes::between(app, me, oldest, span.older_than),
         )
         .await?;
@@ -213,10 +214,10 @@ impl FeedReader<'_> {
         }
         found.retain(|Reverse(id), _| complete_to.is_none_or(|reached| *id >= reached));
         let (ids, found): (Vec<PostId>, Vec<Post>) = found.into_values().map(|post| (post.id, post)).unzip();
-        let sight = sight.and(app, rules::of_posts(&found));
-        let (likes, sight) = try_join(likes.complete(app, me, &ids), sight).await?;
+        let visibility = visibility.and(app, visibility::of_posts(&found));
+        let (likes, visibility) = try_join(likes.complete(app, me, &ids), visibility).await?;
         Ok(Stretch {
-            items: present(found, &cards, Some(&self.viewer), &sight, &likes, &Links::new(app)?),
+            items: present(found, &cards, Some(&self.viewer), &visibility, &likes, &Links::new(app)?),
             complete_to,
         })
     }

@@ -4,11 +4,11 @@ use super::media::Links;
 use super::user::UserCard;
 use crate::error::Result;
 use crate::http::{Page, PageQuery};
-use crate::ids::{GroupId, UserId, Visibility};
+use crate::ids::{GroupId, GroupVisibility, UserId};
 use crate::models::group::{Description, Group, GroupName, Member, Role};
 use crate::models::viewer::Viewer;
 use crate::store::edges::{Edge, with_own};
-use crate::{App, rules, store};
+use crate::{App, store, visibility};
 use futures::future::try_join;
 use serde::Serialize;
 
@@ -51,7 +51,7 @@ pub struct GroupView {
     #[schema(value_type = Option<String>, required = true)]
     pub description: Option<Description>,
     /// Fixed when it is made.
-    pub visibility: Visibility,
+    pub visibility: GroupVisibility,
     /// My own membership included at once.
     pub members_count: u64,
     #[serde(flatten)]
@@ -64,7 +64,7 @@ pub struct GroupView {
 impl GroupView {
     /// `own` is the viewer's row with the group.
     pub fn new(group: Group, mine: MembershipState, own: Option<&Member>) -> Self {
-        let own = own.map(|own| Edge { at: own.at, counted: own.counted, undone: own.undone });
+        let own = own.map(|own| Edge { created_at: own.created_at, counted: own.counted, deleted: own.deleted });
         // No counter holds its maker's row yet, who is in it all the same.
         let least = u64::from(mine.role.is_some());
         Self {
@@ -122,14 +122,14 @@ struct Shown {
 }
 
 /// Name cards; who is gone or suspended is left out.
-async fn shown<T>(app: &App, viewer: &Viewer, people: Vec<(UserId, T)>) -> Result<Vec<(Shown, T)>> {
+async fn visible<T>(app: &App, viewer: &Viewer, people: Vec<(UserId, T)>) -> Result<Vec<(Shown, T)>> {
     let ids = || people.iter().map(|(user, _)| *user).collect::<Vec<_>>();
-    let sight = rules::sight(app, Some(viewer), ids());
-    let (sight, cards) = try_join(sight, store::cards::load(app, ids())).await?;
+    let visibility = visibility::load(app, Some(viewer), ids());
+    let (visibility, cards) = try_join(visibility, store::user_cards::load(app, ids())).await?;
     let links = Links::new(app)?;
     let card = |(user, rest)| {
         let card = UserCard::new(cards.get(&user)?, &links);
-        Some((Shown { user: card, blocked: !sight.sees(user) }, rest))
+        Some((Shown { user: card, blocked: !visibility.can_see(user) }, rest))
     };
     Ok(people.into_iter().filter_map(card).collect())
 }
@@ -156,17 +156,14 @@ pub async fn members(
     let after = query.after(app, &list)?;
     let (found, next) = store::groups::members(app, group, query.limit, after.as_deref()).await?;
     let staff = role.is_some_and(Role::moderates);
-    let found = shown(app, viewer, found).await?;
+    let found = visible(app, viewer, found).await?;
     let items = found.into_iter().map(|(user, member)| MemberView::new(user, &member, staff)).collect();
     query.page(app, &list, items, next.as_deref())
 }
 
 /// One member, for an owner or a moderator. None for somebody who is gone or suspended.
-///
-/// # Errors
-/// Unavailable.
 pub async fn member(app: &App, viewer: &Viewer, user: UserId, member: Member) -> Result<Option<MemberView>> {
-    let found = shown(app, viewer, vec![(user, member)]).await?;
+    let found = visible(app, viewer, vec![(user, member)]).await?;
     Ok(found.into_iter().next().map(|(user, member)| MemberView::new(user, &member, true)))
 }
 
@@ -179,10 +176,10 @@ pub async fn requests(app: &App, viewer: &Viewer, group: GroupId, query: &PageQu
     let after = query.after(app, &list)?;
     let (found, next) = store::groups::requests(app, group, query.limit, after.as_deref()).await?;
     let view = |(Shown { user, blocked }, request): (Shown, crate::models::group::JoinRequest)| {
-        let at = crate::clock::Timestamp::from_millis(request.at.timestamp_ms());
+        let at = crate::clock::Timestamp::from_millis(request.created_at.timestamp_ms());
         JoinRequestView { user, blocked, requested_at: at.rfc3339() }
     };
-    let items = shown(app, viewer, found).await?.into_iter().map(view).collect();
+    let items = visible(app, viewer, found).await?.into_iter().map(view).collect();
     query.page(app, &list, items, next.as_deref())
 }
 

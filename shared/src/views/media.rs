@@ -20,16 +20,16 @@ const HOUR: u64 = 3_600;
 /// … and the one before holds for as long again.
 const HOURS: u64 = 2;
 
-/// Makes addresses.
+/// Makes links to files.
 #[derive(Clone, Debug)]
-pub struct Links(Reader);
+pub struct Links(LinkReader);
 
-/// Who follows them.
+/// Who the links are for.
 #[derive(Clone, Debug)]
-enum Reader {
+enum LinkReader {
     /// A client, within an hour or two.
     Client { base: String, keys: Keys, expires: u64 },
-    /// Whoever has this account's archive, at any time.
+    /// For readers of this account's archive, at any time.
     Archive { owner: UserId, api: String },
 }
 
@@ -42,27 +42,27 @@ impl Links {
         let config = app.config();
         let base = config.media_url.as_ref().unwrap_or(&config.public_url).clone();
         let expires = (app.now().seconds() / HOUR + HOURS) * HOUR;
-        Ok(Self(Reader::Client { base, keys: app.keys()?, expires }))
+        Ok(Self(LinkReader::Client { base, keys: app.keys()?, expires }))
     }
 
     /// Those in an account's archive: to its own files there, and of others' to what tells a new address. Signed ones
     /// would be over before anybody reads it.
     pub fn of_archive(app: &App, owner: UserId) -> Self {
-        Self(Reader::Archive { owner, api: app.config().public_url.clone() })
+        Self(LinkReader::Archive { owner, api: app.config().public_url.clone() })
     }
 
     /// Where a file is read.
     fn file(&self, id: MediaId, of: FileType, name: &str) -> String {
         match &self.0 {
-            Reader::Client { base, keys, expires } => address(base, keys, *expires, id, name),
-            Reader::Archive { owner, .. } if id.owner == *owner => in_archive(id, of),
-            Reader::Archive { api, .. } => format!("{api}/media/{id}"),
+            LinkReader::Client { base, keys, expires } => address(base, keys, *expires, id, name),
+            LinkReader::Archive { owner, .. } if id.owner == *owner => in_archive(id, of),
+            LinkReader::Archive { api, .. } => format!("{api}/media/{id}"),
         }
     }
 
     /// The smaller forms of a picture; an archive has none.
     fn variants(&self, id: MediaId, variants: Vec<Variant>) -> Vec<VariantView> {
-        let Reader::Client { base, keys, expires } = &self.0 else { return Vec::new() };
+        let LinkReader::Client { base, keys, expires } = &self.0 else { return Vec::new() };
         let view = |Variant { name, width, height }: Variant| {
             let url = address(base, keys, *expires, id, &name);
             VariantView { name, url, width, height }
@@ -72,7 +72,7 @@ impl Links {
 
     /// Where a picture of somebody is read; an archive does not tell.
     pub fn avatar(&self, avatar: Option<&Avatar>) -> Option<String> {
-        let Reader::Client { base, keys, expires } = &self.0 else { return None };
+        let LinkReader::Client { base, keys, expires } = &self.0 else { return None };
         avatar.map(|avatar| address(base, keys, *expires, avatar.id, &avatar.name))
     }
 }

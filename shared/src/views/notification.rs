@@ -1,6 +1,6 @@
 //! Notifications as their owner sees them.
 
-mod shown;
+mod visible;
 
 use super::media::Links;
 use super::user::UserCard;
@@ -9,17 +9,17 @@ use crate::error::Result;
 use crate::http::Bearer;
 use crate::ids::{GroupId, NotificationId, PostId, UserId};
 use crate::models::group::Role;
-use crate::models::notification::{Notification, NotificationEvent, NotificationKind, ReadMark, Told, Topic};
+use crate::models::notification::{Notification, NotificationEvent, NotificationKind, Notified, ReadMark, Topic};
 use crate::models::socket::Message;
 use crate::models::user::Profile;
 use crate::models::viewer::Viewer;
-use crate::rules::{self, Sight, Subject};
-use crate::store::{cards, notifications};
+use crate::store::{notifications, user_cards};
+use crate::visibility::{self, ContentOwner, Visibility};
 use futures::future::{try_join, try_join3};
 use serde::Serialize;
-use shown::Shown;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use visible::VisibleNotification;
 
 /// Rows read at once in search of unread ones, and how often that is done for one page.
 const SEARCHED: usize = 100;
@@ -86,24 +86,24 @@ type Cards = HashMap<UserId, Arc<Profile>>;
 
 /// Whether its owner still may know of what it is about: they may have left the group since, or one of those whom the
 /// post stands below blocks them now.
-fn may_read(sight: &Sight<'_>, kind: NotificationKind, post: Option<PostId>, group: Option<GroupId>) -> bool {
+fn may_read(visibility: &Visibility<'_>, kind: NotificationKind, post: Option<PostId>, group: Option<GroupId>) -> bool {
     let group_too = group.is_none_or(|group| match kind {
-        NotificationKind::GroupRequest => sight.role_in(group).is_some_and(Role::moderates),
-        NotificationKind::GroupAccepted => sight.role_in(group).is_some(),
+        NotificationKind::GroupRequest => visibility.role_in(group).is_some_and(Role::moderates),
+        NotificationKind::GroupAccepted => visibility.role_in(group).is_some(),
         _ => true,
     });
-    group_too && post.is_none_or(|post| sight.sees_post(post))
+    group_too && post.is_none_or(|post| visibility.can_see_post(post))
 }
 
 /// What is to be asked of what somebody is told: who did it, and to what.
-fn subjects(actors: &[UserId], post: Option<PostId>, group: Option<GroupId>) -> impl Iterator<Item = Subject> {
-    let about = post.into_iter().flat_map(rules::of_post).chain(group.map(Subject::from));
-    actors.iter().copied().map(Subject::from).chain(about)
+fn subjects(actors: &[UserId], post: Option<PostId>, group: Option<GroupId>) -> impl Iterator<Item = ContentOwner> {
+    let about = post.into_iter().flat_map(visibility::of_post).chain(group.map(ContentOwner::from));
+    actors.iter().copied().map(ContentOwner::from).chain(about)
 }
 
 impl NotificationView {
     fn new(
-        Shown { notification, actors, actors_count, comment }: Shown,
+        VisibleNotification { notification, actors, actors_count, comment }: VisibleNotification,
         mark: &ReadMark,
         cards: &Cards,
         links: &Links,
@@ -125,22 +125,16 @@ impl NotificationView {
 }
 
 /// How many unread notifications the list shows, up to [`MOST_UNREAD`].
-///
-/// # Errors
-/// Unavailable.
 pub async fn unread_count(app: &App, viewer: &Viewer, mark: &ReadMark) -> Result<u64> {
     // It counts what was told and not read, of which some may not show.
     if mark.unread == 0 {
         return Ok(0);
     }
     let (_, found, _) = unread(app, viewer.id, MOST_UNREAD, None).await?;
-    shown::count(app, viewer, found).await
+    visible::count(app, viewer, found).await
 }
 
 /// A page of the list, newest first, and where the next one starts.
-///
-/// # Errors
-/// Unavailable.
 pub async fn page(
     app: &App,
     bearer: &Bearer,
@@ -162,9 +156,6 @@ pub async fn page(
 }
 
 /// A page of all of them for an archive, newest first, and where the next one starts.
-///
-/// # Errors
-/// Unavailable.
 pub async fn archived(
     app: &App,
     viewer: &Viewer,
@@ -184,8 +175,8 @@ async fn present(
     found: Vec<Notification>,
     links: &Links,
 ) -> Result<Vec<NotificationView>> {
-    let (shown, cards) = shown::shown(app, viewer, found).await?;
-    Ok(shown.into_iter().map(|one| NotificationView::new(one, mark, &cards, links)).collect())
+    let (visible, cards) = visible::visible(app, viewer, found).await?;
+    Ok(visible.into_iter().map(|one| NotificationView::new(one, mark, &cards, links)).collect())
 }
 
 /// Looks for unread ones, a bounded number of rows: a page may come out short, its cursor goes on all the same.
@@ -217,9 +208,6 @@ async fn unread(
 
 /// A page of single events newer than `since`, oldest first, and where the next one starts. Those of somebody who is
 /// gone, or of whom the owner wants to hear nothing, are left out.
-///
-/// # Errors
-/// Unavailable.
 pub async fn events(
     app: &App,
     bearer: &Bearer,
@@ -232,16 +220,16 @@ pub async fn events(
     let (viewer, (found, next)) = try_join(bearer.viewer(app), found).await?;
     let groups: HashSet<_> = found.iter().map(|event| event.group).collect();
     let groups: Vec<_> = groups.into_iter().collect();
-    let (mark, groups, (shown, cards)) = try_join3(
+    let (mark, groups, (visible, cards)) = try_join3(
         notifications::read_mark(app, owner),
         notifications::load(app, owner, &groups),
-        shown::events(app, &viewer, &found),
+        visible::events(app, &viewer, &found),
     )
     .await?;
     let read: HashSet<_> = groups.iter().filter(|group| group.is_read(&mark)).map(|group| group.id).collect();
     let links = Links::new(app)?;
     let view = |event: NotificationEvent| {
-        shown.contains(&shown::act_of(&event)).then_some(())?;
+        visible.contains(&visible::act_of(&event)).then_some(())?;
         Some(NotificationEventView {
             id: event.id,
             notification_id: event.group,
@@ -259,13 +247,10 @@ pub async fn events(
 }
 
 /// What sockets are told of these: `data` is the event as [`events`] has it.
-///
-/// # Errors
-/// Unavailable.
-pub async fn messages(app: &App, topic: &Topic, told: &[Told]) -> Result<Vec<Message>> {
-    let cards = cards::load(app, told.iter().map(|one| one.act.actor).collect::<Vec<_>>()).await?;
+pub async fn messages(app: &App, topic: &Topic, notified: &[Notified]) -> Result<Vec<Message>> {
+    let cards = user_cards::load(app, notified.iter().map(|one| one.act.actor).collect::<Vec<_>>()).await?;
     let links = Links::new(app)?;
-    let message = |one: &Told| {
+    let message = |one: &Notified| {
         let event = NotificationEventView {
             id: one.id,
             notification_id: one.group.unwrap_or(one.id),
@@ -286,5 +271,5 @@ pub async fn messages(app: &App, topic: &Topic, told: &[Told]) -> Result<Vec<Mes
             data: serde_json::to_value(event).ok()?,
         })
     };
-    Ok(told.iter().filter_map(message).collect())
+    Ok(notified.iter().filter_map(message).collect())
 }

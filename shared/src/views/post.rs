@@ -6,8 +6,8 @@ use crate::ids::{GroupId, PostId, UserId};
 use crate::models::post::{Mention, Post};
 use crate::models::user::Profile;
 use crate::models::viewer::Viewer;
-use crate::rules::Sight;
 use crate::store::edges::{Edge, with_own};
+use crate::visibility::Visibility;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -43,14 +43,14 @@ pub struct PostView {
 }
 
 impl PostView {
-    pub fn new(post: Post, author: &Profile, sight: &Sight<'_>, own: Own, links: &Links) -> Self {
+    pub fn new(post: Post, author: &Profile, visibility: &Visibility<'_>, own: Own, links: &Links) -> Self {
         let Post { id, content, hashtags, mentions, media, edited, likes, comments, views, .. } = post;
         Self {
             id,
             author: UserCard::new(author, links),
             content,
             hashtags,
-            mentions: sight.named(mentions),
+            mentions: visibility.visible_mentions(mentions),
             media: media.into_iter().map(|one| MediaView::new(one, links)).collect(),
             group_id: id.group(),
             parent_id: id.parent(),
@@ -59,8 +59,8 @@ impl PostView {
             likes_count: with_own(likes, own.like),
             comments_count: comments.saturating_add_signed(own.comments).max(u64::from(own.comments > 0)),
             views_count: views,
-            liked: own.like.is_some_and(Edge::stands),
-            blocked: !sight.sees(author.id),
+            liked: own.like.is_some_and(Edge::is_active),
+            blocked: !visibility.can_see(author.id),
         }
     }
 }
@@ -91,17 +91,17 @@ pub fn present(
     posts: impl IntoIterator<Item = Post>,
     authors: &HashMap<UserId, Arc<Profile>>,
     viewer: Option<&Viewer>,
-    sight: &Sight<'_>,
+    visibility: &Visibility<'_>,
     likes: &HashMap<PostId, Edge>,
     links: &Links,
 ) -> Vec<PostView> {
     let view = |post: Post| {
         let (author, like) = (authors.get(&post.id.author)?, likes.get(&post.id).copied());
-        if !sight.sees_post(post.id) {
+        if !visibility.can_see_post(post.id) {
             return None;
         }
         let own = Own::new(viewer, post.id, like);
-        Some(PostView::new(post, author, sight, own, links))
+        Some(PostView::new(post, author, visibility, own, links))
     };
     posts.into_iter().filter_map(view).collect()
 }

@@ -1,4 +1,4 @@
-//! Whom to follow: `GET /users/suggestions`, and `GET /posts/suggestions`.
+//! Suggested users: `GET /users/suggestions`, and `GET /posts/suggestions`.
 
 use super::media::Links;
 use super::user::UserCard;
@@ -7,10 +7,10 @@ use crate::error::{Error, Result};
 use crate::http::{Bearer, Page, PageQuery};
 use crate::ids::UserId;
 use crate::models::suggestions::{Reason, Suggested};
-use crate::rules;
-use crate::store::cards;
 use crate::store::suggestions::{self, NewestFollows};
+use crate::store::user_cards;
 use crate::table::Read;
+use crate::visibility;
 use futures::future::{try_join, try_join3};
 use serde::Serialize;
 
@@ -104,8 +104,9 @@ pub async fn page(app: &App, bearer: &Bearer, query: &PageQuery) -> Result<Page<
     // Where the page before ended is looked for among all: that one may have been followed or blocked since.
     let start = after.map_or(0, |after| start_after(&people, &after));
     let mut people: Vec<(usize, Suggested)> = people.into_iter().enumerate().skip(start).collect();
-    let sight = rules::sight(app, Some(&viewer), people.iter().map(|(_, one)| one.id).collect::<Vec<_>>()).await?;
-    people.retain(|(_, one)| one.id != me && !follows.ids.contains(&one.id) && sight.feeds(one.id, app.now()));
+    let visibility =
+        visibility::load(app, Some(&viewer), people.iter().map(|(_, one)| one.id).collect::<Vec<_>>()).await?;
+    people.retain(|(_, one)| one.id != me && !follows.ids.contains(&one.id) && visibility.in_feed(one.id, app.now()));
     let more = people.len() > query.limit;
     people.truncate(query.limit);
     let next = people.last().filter(|_| more).map(|(place, last)| format!("{place} {}", last.id));
@@ -123,7 +124,7 @@ fn start_after(people: &[Suggested], after: &str) -> usize {
 
 async fn present(app: &App, people: Vec<Suggested>) -> Result<Vec<SuggestionView>> {
     let ids: Vec<UserId> = people.iter().map(|one| one.id).collect();
-    let (cards, links) = (cards::load(app, ids).await?, Links::new(app)?);
+    let (cards, links) = (user_cards::load(app, ids).await?, Links::new(app)?);
     let view = |Suggested { id, reason }| {
         let user = UserCard::new(cards.get(&id)?, &links);
         Some(SuggestionView { user, reason: reason.into() })

@@ -6,11 +6,11 @@ use crate::ids::UserId;
 use crate::models::user::{Email, Profile, Username};
 use crate::models::viewer::Viewer;
 use crate::store::users::UserPage;
-use crate::{App, rules, store};
+use crate::{App, store, visibility};
 use futures::future::try_join;
 use serde::Serialize;
 
-/// Who somebody is, in lists.
+/// A user, in lists.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct UserCard {
     pub id: UserId,
@@ -31,26 +31,20 @@ impl UserCard {
 }
 
 /// Cards of these people, in their order; who is gone, or whom the viewer can't see, is left out.
-///
-/// # Errors
-/// Unavailable.
 pub async fn cards(app: &App, viewer: Option<&Viewer>, people: &[UserId]) -> Result<Vec<UserCard>> {
     linked_cards(app, viewer, people, &Links::new(app)?).await
 }
 
-/// The same, with these addresses.
-///
-/// # Errors
-/// Unavailable.
+/// User cards of these people, with links made by the caller.
 pub async fn linked_cards(
     app: &App,
     viewer: Option<&Viewer>,
     people: &[UserId],
     links: &Links,
 ) -> Result<Vec<UserCard>> {
-    let sight = rules::sight(app, viewer, people.iter().copied());
-    let (known, sight) = try_join(store::cards::load(app, people.iter().copied()), sight).await?;
-    let seen = people.iter().filter(|id| sight.sees(**id));
+    let visibility = visibility::load(app, viewer, people.iter().copied());
+    let (known, visibility) = try_join(store::user_cards::load(app, people.iter().copied()), visibility).await?;
+    let seen = people.iter().filter(|id| visibility.can_see(**id));
     Ok(seen.filter_map(|id| known.get(id)).map(|profile| UserCard::new(profile, links)).collect())
 }
 

@@ -17,7 +17,7 @@ const LATE: Duration = Duration::from_millis(300);
 const COPY_LATE: Duration = Duration::from_millis(600);
 /// Copies besides the message itself.
 const COPIES: usize = 2;
-/// From the next receive on a message is spared: what is received too often is buried.
+/// From the next receive on a message is spared: what is received too often is dead-lettered.
 const RECEIVES: u32 = 2;
 
 /// The faults of one trigger, or of one shard of it.
@@ -54,11 +54,11 @@ impl Delivery {
 }
 
 /// The faults of the queues.
-pub struct Post {
+pub struct MessageFaults {
     pub(super) dice: Dice,
 }
 
-impl Post {
+impl MessageFaults {
     /// Messages with their delays as they are to be sent: first these, late, then copies of some.
     pub(crate) fn spread(&self, messages: &mut Vec<NewMessage>) {
         let mut copies = Vec::new();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-/// A killed invocation dies at one of so many next calls of its function.
+/// Next calls of its function, at one of which a killed invocation dies.
 const CALLS: u32 = 10;
 /// What a killed task has to drop its connection: a call of its own is then gone before it is passed on.
 const DEATH: Duration = Duration::from_millis(5);
@@ -13,10 +13,10 @@ const DEATH: Duration = Duration::from_millis(5);
 /// The invocations of one function that are to die.
 pub(super) struct Killer {
     dice: Dice,
-    armed: Mutex<Vec<Target>>,
+    armed: Mutex<Vec<KillTarget>>,
 }
 
-struct Target {
+struct KillTarget {
     invocation: AbortHandle,
     /// Calls of the function until then, its own or those of another invocation beside it.
     calls_left: u32,
@@ -57,7 +57,7 @@ impl Killer {
     /// Has it die at this call of the function.
     pub(super) fn arm_at(self: Arc<Self>, invocation: AbortHandle, death: Death) -> Armed {
         let moment = if death.done { Moment::After } else { Moment::Before };
-        lock(&self.armed).push(Target { invocation: invocation.clone(), calls_left: death.after_calls, moment });
+        lock(&self.armed).push(KillTarget { invocation: invocation.clone(), calls_left: death.after_calls, moment });
         Armed { killer: self, invocation }
     }
 
@@ -71,7 +71,7 @@ impl Killer {
         }
         let (is_before, calls_left) = self.dice.throw(|rng| (rng.bool(), rng.u32(..CALLS)));
         let moment = if is_before { Moment::Before } else { Moment::After };
-        lock(&self.armed).push(Target { invocation: invocation.clone(), calls_left, moment });
+        lock(&self.armed).push(KillTarget { invocation: invocation.clone(), calls_left, moment });
         Some(Armed { killer: self, invocation })
     }
 

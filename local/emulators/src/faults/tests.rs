@@ -34,7 +34,7 @@ async fn host(rates: Rates, items: &[&str]) -> Host {
     lagging_host(rates, items, replica::LAG).await
 }
 
-/// The same, its reads that are not strong so late.
+/// A host whose reads that are not strong are late by this.
 async fn lagging_host(rates: Rates, items: &[&str], lag: Duration) -> Host {
     let dir = tempfile::tempdir().unwrap();
     let dynamodb = Arc::new(DynamoDb::start(dir.path(), Durability::Fast).await.unwrap());

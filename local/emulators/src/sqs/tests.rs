@@ -28,7 +28,7 @@ async fn send(client: &Client, sqs: &Sqs, body: &str) -> String {
     sent.unwrap().message_id.unwrap()
 }
 
-/// Receives one message, at most so many seconds from now.
+/// Receives one message within this many seconds.
 async fn receive(client: &Client, sqs: &Sqs, queue: &str, wait: i32) -> Option<aws_sdk_sqs::types::Message> {
     let received = client
         .receive_message()

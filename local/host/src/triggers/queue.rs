@@ -15,11 +15,11 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// Invocations of one function at a time, unless the template bounds them lower: enough to meet races here too.
 const CONCURRENCY: usize = 4;
-/// SQS gives out so many at once.
+/// Messages that SQS gives out at once.
 const RECEIVED_AT_ONCE: usize = 10;
 /// While a batch is gathered more are left to come together so long: each receive is a write to the disk.
 const BETWEEN: Duration = Duration::from_millis(100);
-/// An event holds so many bytes.
+/// Bytes that an event holds.
 const MAX_EVENT: usize = 6 * 1024 * 1024;
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
@@ -79,7 +79,7 @@ async fn step(
 }
 
 /// Receives as Lambda does: ten messages at a time, until the batch or the event is full, or the window is over that the
-/// first of them opened. Whoever waits for the workers ends it, too.
+/// first of them opened. Waiting for the workers ends it, too.
 async fn gather(sources: &Sources, trigger: &QueueTrigger) -> io::Result<Vec<Message>> {
     let (queue, most) = (&trigger.queue, trigger.batch_size);
     let mut messages = sources.sqs.receive(queue, most.min(RECEIVED_AT_ONCE)).await?;

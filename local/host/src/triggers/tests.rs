@@ -79,7 +79,7 @@ async fn host(dir: &TempDir, answer: fn(&[String], &[Value]) -> Value) -> Host {
     host_under(None, TEMPLATE, dir, answer).await
 }
 
-/// The same under faults, where a function makes a call of DynamoDB for each record before it answers.
+/// A host under faults, whose function calls DynamoDB for each record before it answers.
 pub(crate) async fn host_under(
     faults: Option<&FaultLayer>,
     template: &str,
@@ -96,7 +96,7 @@ pub(crate) async fn host_under(
         visibility_timeout: if faults.is_some() { Duration::from_secs(60) } else { Duration::from_millis(50) },
         redrive: queue.redrive_policy.as_ref().map(|to| (to.dead_letter_queue.clone(), to.max_receive_count)),
     });
-    let post = faults.map(FaultLayer::post);
+    let post = faults.map(FaultLayer::messages);
     let sqs = Sqs::start_under(post, listen().unwrap(), dir.path(), Durability::Fast, queues.collect()).await.unwrap();
     let client = client_of(dynamodb.endpoint());
     let seen = Seen::default();

@@ -4,7 +4,7 @@ use super::book::Sides;
 use shared::ids::{GroupId, MediaId, NotificationId, PostId, ReportId, UserId};
 use shared::models::days::{Counted, Day, Hour};
 use shared::models::group::Role;
-use shared::models::scheduled::Due;
+use shared::models::scheduled::DueEntry;
 use ulid::Ulid;
 
 /// Something that two sides of the table tell of.
@@ -24,7 +24,7 @@ pub(super) enum Fact {
     LikeRow { post: PostId, edge: Ulid, user: UserId },
     /// An account's counter; its ledger's rows.
     Followers(UserId),
-    /// Likewise.
+    /// An account's counter of whom it follows; its ledger's rows.
     Following(UserId),
     /// A counted edge; its row in the ledger of the one who is followed.
     FollowerRow { to: UserId, edge: Ulid, from: UserId },
@@ -49,7 +49,7 @@ pub(super) enum Fact {
     /// Under how many beginnings somebody is found; the rows there.
     NameRows(UserId),
     /// A post that waits; its entry in the hour in which it is due.
-    Due(Due),
+    DueEntry(DueEntry),
     /// A notification's count; its events.
     Events { owner: UserId, group: NotificationId },
     /// A group's counter; its counted members.
@@ -66,9 +66,9 @@ pub(super) enum Fact {
     TagCount { hour: u64, tag: String },
     /// How many posts are behind an author's use of a hashtag; those that are noted for it.
     TagUse { tag: String, author: UserId, hour: u64 },
-    /// What stands between somebody and whom they block; the row in their list.
+    /// A user's relationship to whom they block; the row in their list.
     Block { user: UserId, act: Ulid, other: UserId },
-    /// The same; what stands between the other and them.
+    /// A user's relationship to whom they block; the other's relationship to them.
     Blocked { user: UserId, other: UserId },
     /// An open socket in a user's place; whose it is, by its name.
     Socket { socket: String, user: UserId, slot: usize },
@@ -133,8 +133,10 @@ impl Fact {
             Self::Names(user) if lacks => format!("{user} is not found by any name"),
             Self::Names(user) => format!("{user} is gone or suspended, but found by name"),
             Self::NameRows(user) => counter("the number of rows", format!("the names of {user}"), "rows are"),
-            Self::Due(Due { user, id, .. }) if lacks => format!("{id} of {user} waits, but is not due at its time"),
-            Self::Due(Due { user, id, .. }) => format!("{id} of {user} does not wait, but is due"),
+            Self::DueEntry(DueEntry { user, id, .. }) if lacks => {
+                format!("{id} of {user} waits, but is not due at its time")
+            }
+            Self::DueEntry(DueEntry { user, id, .. }) => format!("{id} of {user} does not wait, but is due"),
             Self::Merging { author, follower } if lacks => {
                 format!("{follower} follows {author}, but merges no posts of it")
             }

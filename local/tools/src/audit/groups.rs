@@ -12,7 +12,7 @@ impl<B: Book> Walk<B> {
         if group.id != id {
             return Err(format!("names another id: {}", group.id));
         }
-        if group.undone {
+        if group.deleted {
             self.under_way(|| format!("what {id} leaves is not removed yet"));
             // Its members' rows go before it, and no counter follows.
             return Ok(());
@@ -35,7 +35,7 @@ impl<B: Book> Walk<B> {
         if member.counted {
             self.found(Fact::Members(group));
         }
-        if member.undone {
+        if member.deleted {
             self.under_way(|| format!("{user} has left {group}, but is not removed yet"));
             return;
         }

@@ -8,7 +8,7 @@ use super::walk::{Walk, read};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use shared::ids::UserId;
 use shared::models::following::{Delivery, Followers};
-use shared::models::viewer::Negative;
+use shared::models::viewer::Relationship;
 use shared::store::edges::Edge;
 use shared::table::design::{EntityKey, Key, PARTITION_KEY, SORT_KEY, key};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -69,11 +69,11 @@ impl<B: Book> Walk<B> {
     ) -> Result<(), AuditError> {
         let edges = self.edges(source, shown.keys().copied()).await?;
         let others: Vec<_> =
-            shown.iter().filter(|(pair, _)| !edges.get(pair).is_some_and(|edge| edge.stands())).collect();
-        let tombstones = others.iter().map(|((owner, author), _)| key::negative(*owner, *author)).collect();
-        let tombstones: HashMap<EntityKey, Negative> = self.fetch(source, tombstones).await?;
+            shown.iter().filter(|(pair, _)| !edges.get(pair).is_some_and(|edge| edge.is_active())).collect();
+        let tombstones = others.iter().map(|((owner, author), _)| key::relationship(*owner, *author)).collect();
+        let tombstones: HashMap<EntityKey, Relationship> = self.fetch(source, tombstones).await?;
         for ((owner, author), rows) in others {
-            let tombstone = tombstones.get(&EntityKey::Negative { user: *owner, other: *author });
+            let tombstone = tombstones.get(&EntityKey::Relationship { user: *owner, other: *author });
             if tombstone.and_then(|one| one.unf_until).is_none_or(|until| until <= self.now) {
                 self.findings
                     .push(format!("the timeline of {owner} shows {author}, whom it does not follow (rows: {rows})"));
@@ -82,12 +82,18 @@ impl<B: Book> Walk<B> {
         Ok(())
     }
 
-    pub(super) fn negative(&mut self, user: UserId, other: UserId, ends: bool, it: &Negative) -> Result<(), String> {
-        if let Some(act) = it.out {
+    pub(super) fn relationship(
+        &mut self,
+        user: UserId,
+        other: UserId,
+        ends: bool,
+        it: &Relationship,
+    ) -> Result<(), String> {
+        if let Some(act) = it.blocking {
             self.said(Fact::Block { user, act, other }, 1);
             self.said(Fact::Blocked { user, other }, 1);
         }
-        if it.by {
+        if it.blocked_by {
             self.found(Fact::Blocked { user: other, other: user });
         }
         if it.is_block() {
@@ -103,7 +109,7 @@ impl<B: Book> Walk<B> {
     /// Holds blocks to the follows: there are none.
     async fn hold_blocks(&mut self, source: &Source, blocks: &[(UserId, UserId)]) -> Result<(), AuditError> {
         for ((from, to), edge) in self.edges(source, blocks.iter().copied()).await? {
-            if edge.stands() {
+            if edge.is_active() {
                 self.findings.push(format!("{from} follows {to}, though one of them blocks the other"));
             }
         }

@@ -54,7 +54,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Findings, of which so many are kept as a report tells.
+/// Findings, kept up to the number that a report tells.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     kept: Vec<String>,

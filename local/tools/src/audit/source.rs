@@ -18,7 +18,7 @@ pub(crate) type Row = HashMap<String, AttributeValue>;
 
 /// Items read at once. The embedded DynamoDB puts all that is left of a table before it cuts a page that has no limit.
 const PAGE: i32 = 2_000;
-/// A batch may read so many items (DynamoDB developer guide, "Service quotas").
+/// Items that a batch may read (DynamoDB developer guide, "Service quotas").
 const BATCH: usize = 100;
 /// Batches on their way at once.
 const BATCHES_AT_ONCE: usize = 8;

@@ -12,7 +12,7 @@ use shared::clock::Timestamp;
 use shared::ids::{MediaId, NotificationId, PostId, ReportId, ScheduledId, UserId};
 use shared::models::activity::Activity;
 use shared::models::audience::{Audience, HourAudience};
-use shared::models::days::{Counted, Day, Days, Month};
+use shared::models::days::{Counted, DailyCounts, Day, Month};
 use shared::models::deletion::{Deletion, HeldName};
 use shared::models::following::{Delivery, Followers, MergedRow};
 use shared::models::group::{JoinRequest, Membership};
@@ -21,18 +21,18 @@ use shared::models::names::Named;
 use shared::models::notification::{
     NOTIFICATION_LIFETIME, Notification, NotificationDone, NotificationEvent, NotificationGroup,
 };
-use shared::models::post::{Post, TIMELINE_LIFETIME, Uncounted};
+use shared::models::post::{PendingCount, Post, TIMELINE_LIFETIME};
 use shared::models::report::{Moderation, Report, ReportStatus, Reported};
-use shared::models::scheduled::{Due, Publisher, Scheduled};
+use shared::models::scheduled::{DueEntry, Publisher, Scheduled};
 use shared::models::search::Posting;
 use shared::models::session::{Failures, MailToken, Session};
 use shared::models::socket::{Socket, SocketOwner};
 use shared::models::suggestions::Suggestions;
-use shared::models::trend::{self, TagCount, Top};
+use shared::models::trend::{self, TagCount, TrendingSnapshot};
 use shared::models::user::{Account, Credentials, Guard, Profile, Username};
 use shared::store::edges::Edge;
-use shared::store::idempotency::Kept;
-use shared::store::media::Sweeper;
+use shared::store::idempotency::StoredResponse;
+use shared::store::media::CleanupCursor;
 use shared::store::search::is_found;
 use shared::table::design::{EntityKey, PARTITION_KEY, SORT_KEY, TTL, key};
 use std::collections::BTreeMap;
@@ -140,26 +140,26 @@ impl<B: Book> Walk<B> {
                 self.found(Fact::Following(from));
                 self.found(Fact::FollowingRow { from, edge, to });
             }
-            EntityKey::Merged { user, author } => {
+            EntityKey::MergedAuthor { user, author } => {
                 self.questions.merging(author, user, ttl.is_some());
                 readable::<MergedRow>(row)?;
             }
-            EntityKey::Overflow { author, follower } => {
+            EntityKey::PushedFollower { author, follower } => {
                 self.questions.merging(author, follower, false);
                 readable::<MergedRow>(row)?;
             }
-            EntityKey::Negative { user, other } => self.negative(user, other, ttl.is_some(), &read(row)?)?,
+            EntityKey::Relationship { user, other } => self.relationship(user, other, ttl.is_some(), &read(row)?)?,
             EntityKey::Block { user, act, other } => self.found(Fact::Block { user, act, other }),
             EntityKey::TimelineRow { owner, post } => self.timeline_row(owner, post, ttl),
             EntityKey::Like { user, post } => {
                 let edge = self.edge(read(row)?, || format!("the like of {post} by {user}"));
                 if let Some(edge) = edge {
-                    self.said(Fact::LikeRow { post, edge: edge.at, user }, 1);
+                    self.said(Fact::LikeRow { post, edge: edge.created_at, user }, 1);
                 }
             }
             EntityKey::Follow { from, to } => {
                 let edge = self.edge(read(row)?, || format!("the follow of {to} by {from}"));
-                if let Some(Edge { at: edge, .. }) = edge {
+                if let Some(Edge { created_at: edge, .. }) = edge {
                     self.said(Fact::FollowerRow { to, edge, from }, 1);
                     self.said(Fact::FollowingRow { from, edge, to }, 1);
                 }
@@ -196,16 +196,16 @@ impl<B: Book> Walk<B> {
                     self.book.enter(Fact::ViewsOf { post, hour }, Side::Found, viewers);
                 }
             }
-            EntityKey::Days { post, month } => self.days(post, month, &read(row)?),
-            EntityKey::Top => readable::<Top>(row)?,
+            EntityKey::DailyCounts { post, month } => self.days(post, month, &read(row)?),
+            EntityKey::TrendingSnapshot => readable::<TrendingSnapshot>(row)?,
             EntityKey::Scheduled(user, id) => self.scheduled(user, id, &read(row)?, ttl)?,
-            EntityKey::Due(due) => self.found(Fact::Due(due)),
+            EntityKey::DueEntry(due) => self.found(Fact::DueEntry(due)),
             EntityKey::Media(id) => self.media(id, &read(row)?)?,
-            EntityKey::Loose(id) => self.found(Fact::Held(id)),
-            EntityKey::Sweeper => readable::<Sweeper>(row)?,
+            EntityKey::UnattachedMedia(id) => self.found(Fact::Held(id)),
+            EntityKey::CleanupCursor => readable::<CleanupCursor>(row)?,
             EntityKey::Publisher => readable::<Publisher>(row)?,
-            EntityKey::Uncounted { user, comment } => {
-                readable::<Uncounted>(row)?;
+            EntityKey::PendingCount { user, comment } => {
+                readable::<PendingCount>(row)?;
                 self.under_way(|| format!("what {user} did with {comment} is not counted yet"));
             }
             EntityKey::Notification(owner, id) => self.notification(owner, id, &read(row)?)?,
@@ -252,9 +252,9 @@ impl<B: Book> Walk<B> {
                 profile.avatar.iter().for_each(|avatar| self.found(Fact::Held(avatar.id)));
                 let guard = key::name_guard(&profile.username).pk().to_owned();
                 self.said(Fact::Name { guard, user: id }, 1);
-                self.said(Fact::Suspended(id), u64::from(!profile.is_standing()));
+                self.said(Fact::Suspended(id), u64::from(!profile.is_active()));
                 if self.settled {
-                    self.said(Fact::Names(id), u64::from(profile.is_standing()));
+                    self.said(Fact::Names(id), u64::from(profile.is_active()));
                 }
             }
             EntityKey::Account(id) => {
@@ -300,7 +300,7 @@ impl<B: Book> Walk<B> {
             }
             EntityKey::MailToken(id) => is_of(id, read::<MailToken>(row)?.id)?,
             EntityKey::Failures(_) => readable::<Failures>(row)?,
-            EntityKey::Idempotency(_) => readable::<Kept>(row)?,
+            EntityKey::Idempotency(_) => readable::<StoredResponse>(row)?,
             EntityKey::NotificationDone(_) => readable::<NotificationDone>(row)?,
             EntityKey::NotificationGroup(_) => readable::<NotificationGroup>(row)?,
             EntityKey::Moderation(id) => is_of(id, read::<Moderation>(row)?.id)?,
@@ -323,7 +323,7 @@ impl<B: Book> Walk<B> {
     fn media(&mut self, id: MediaId, media: &Media) -> Result<(), String> {
         is_of(id, media.id)?;
         self.book.enter(Fact::Stored(id.owner), Side::Found, media.size);
-        if media.undone {
+        if media.deleted {
             self.under_way(|| format!("the files of {id} are not removed yet"));
             return Ok(());
         }
@@ -344,7 +344,7 @@ impl<B: Book> Walk<B> {
 
     /// The edge, if counters hold it.
     fn edge(&mut self, edge: Edge, what: impl Fn() -> String) -> Option<Edge> {
-        if edge.undone {
+        if edge.deleted {
             self.under_way(|| format!("{} was undone, but is not removed yet", what()));
         } else if !edge.counted {
             self.under_way(|| format!("{} is not counted yet", what()));
@@ -358,7 +358,7 @@ impl<B: Book> Walk<B> {
         let counted = self.edge(edge, || format!("{id}"));
         if let (Some(on), Some(edge)) = (id.parent(), counted) {
             self.found(Fact::Comments(on));
-            self.made_on(on, Counted::Comments, edge.at);
+            self.made_on(on, Counted::Comments, edge.created_at);
         }
         Ok(())
     }
@@ -374,7 +374,7 @@ impl<B: Book> Walk<B> {
         match (scheduled.post, ttl) {
             (None, None) => {
                 scheduled.draft.media.iter().for_each(|one| self.found(Fact::Held(one.id)));
-                self.said(Fact::Due(Due { at: scheduled.at, user, id }), 1);
+                self.said(Fact::DueEntry(DueEntry { at: scheduled.at, user, id }), 1);
                 self.found(Fact::Waiting(user));
             }
             (Some(_), Some(_)) => {}
@@ -414,7 +414,7 @@ impl<B: Book> Walk<B> {
         }
     }
 
-    fn days(&mut self, post: PostId, month: Month, days: &Days) {
+    fn days(&mut self, post: PostId, month: Month, days: &DailyCounts) {
         if self.lasts(Timestamp::from_millis(month.kept_until() * 1_000)) {
             for what in [Counted::Likes, Counted::Comments] {
                 days.of(what).for_each(|(day, n)| self.said(Fact::ByDay { post, what, day }, n));
@@ -523,9 +523,11 @@ fn owner(entity: &EntityKey) -> Option<UserId> {
     match *entity {
         EntityKey::Profile(id) | EntityKey::Account(id) | EntityKey::Followers(id) => Some(id),
         EntityKey::Failures(id) | EntityKey::Credentials(id) | EntityKey::Session(id, _) => Some(id),
-        EntityKey::Merged { user, .. } | EntityKey::Negative { user, .. } | EntityKey::Like { user, .. } => Some(user),
+        EntityKey::MergedAuthor { user, .. } | EntityKey::Relationship { user, .. } | EntityKey::Like { user, .. } => {
+            Some(user)
+        }
         EntityKey::Block { user, .. } | EntityKey::Membership { user, .. } => Some(user),
-        EntityKey::Uncounted { user, .. } | EntityKey::Scheduled(user, _) => Some(user),
+        EntityKey::PendingCount { user, .. } | EntityKey::Scheduled(user, _) => Some(user),
         EntityKey::Follow { from, .. } => Some(from),
         EntityKey::Idempotency(user) => user,
         EntityKey::ReadMark(id) | EntityKey::Notification(id, _) | EntityKey::NamesIndexed(id) => Some(id),

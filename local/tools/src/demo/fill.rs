@@ -1,7 +1,7 @@
 //! Doing what the plan says, some requests at a time.
 
 use super::client::{Api, Body, Form};
-use super::world::{Comment, Group, Person, Plan, Post};
+use super::world::{Comment, DemoPost, Group, Person, Plan};
 use super::{FillError, PASSWORD, Progress, picture};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use http::Method;
@@ -144,13 +144,13 @@ impl Filling<'_> {
         Self::each(follows, follow).await.map(|_| ())
     }
 
-    async fn posts(&self, accounts: &[Account], posts: &[Post]) -> Result<Vec<String>, FillError> {
+    async fn posts(&self, accounts: &[Account], posts: &[DemoPost]) -> Result<Vec<String>, FillError> {
         Self::each(posts.iter(), |post| self.post(&accounts[post.author], post)).await
     }
 
     /// With the picture beside it; where that is described the picture goes first, for only there it can be. The
     /// post's id.
-    async fn post(&self, author: &Account, post: &Post) -> Result<String, FillError> {
+    async fn post(&self, author: &Account, post: &DemoPost) -> Result<String, FillError> {
         const AT: &str = "posts";
         let scene = post.scene;
         let picture = drawn(move || scene.drawn()).await?;

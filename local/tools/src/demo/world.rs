@@ -114,7 +114,7 @@ pub(super) struct Person {
 }
 
 /// A post with a picture. People and posts are named by their places in the plan.
-pub(super) struct Post {
+pub(super) struct DemoPost {
     pub(super) author: usize,
     pub(super) text: String,
     pub(super) scene: Scene,
@@ -138,7 +138,7 @@ pub(super) struct Group {
 /// All that is to be done.
 pub(super) struct Plan {
     pub(super) people: Vec<Person>,
-    pub(super) posts: Vec<Post>,
+    pub(super) posts: Vec<DemoPost>,
     pub(super) follows: Vec<(usize, usize)>,
     pub(super) likes: Vec<(usize, usize)>,
     pub(super) comments: Vec<Comment>,
@@ -157,7 +157,7 @@ impl Plan {
         let posts = (0..size.posts).map(|_| post(rng, &people)).collect();
         let (mut follows, mut likes, mut comments) = (Vec::new(), Vec::new(), Vec::new());
         for follower in 0..size.people {
-            // Whoever comes early in the list is followed most.
+            // People early in the list are followed most.
             let followed = some(rng, size.people, 3..7, |rng, all| rng.usize(..all).min(rng.usize(..all)));
             follows.extend(followed.into_iter().filter(|one| *one != follower).map(|one| (follower, one)));
         }
@@ -185,7 +185,7 @@ impl Plan {
     }
 }
 
-/// Some of so many, each once.
+/// Some of `n`, each once.
 fn some(rng: &mut Rng, all: usize, many: std::ops::Range<usize>, one: impl Fn(&mut Rng, usize) -> usize) -> Vec<usize> {
     let mut chosen = Vec::new();
     for _ in 0..rng.usize(many) {
@@ -216,7 +216,7 @@ fn people(rng: &mut Rng, count: usize) -> Vec<Person> {
     (0..count).map(person).collect()
 }
 
-fn post(rng: &mut Rng, people: &[Person]) -> Post {
+fn post(rng: &mut Rng, people: &[Person]) -> DemoPost {
     let scene = Scene::new(rng.u64(..));
     let (place, other) = (pick(rng, &PLACES), pick(rng, &PLACES));
     let (bird, tag) = (pick(rng, &BIRDS).to_lowercase(), pick(rng, &INTERESTS));
@@ -237,7 +237,7 @@ fn post(rng: &mut Rng, people: &[Person]) -> Post {
         _ => format!("Nobody at {place} but a {bird} that looked as cold as I was. #storms"),
     };
     let author = rng.usize(..people.len()).min(rng.usize(..people.len()));
-    Post { author, text, scene, is_described: rng.u8(..4) == 0 }
+    DemoPost { author, text, scene, is_described: rng.u8(..4) == 0 }
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! The entity chart, read from the key.
 
 use super::{Key, key};
-use crate::backpressure::TREND_SLOTS;
 use crate::ids::{
     ActivityId, GroupId, MediaId, NotificationId, PostId, ReportId, ScheduledId, SessionId, UserId, parse_ulid,
 };
+use crate::limits::TREND_SLOTS;
 use crate::models::days::{Hour, Month};
 use crate::models::names::NameRow;
 use crate::models::notification::NotificationKind;
 use crate::models::report::ReportStatus;
-use crate::models::scheduled::Due;
+use crate::models::scheduled::DueEntry;
 use crate::models::search::Term;
 use crate::models::socket::MAX_SOCKETS;
 use ulid::Ulid;
@@ -23,16 +23,16 @@ pub enum EntityKey {
     Failures(UserId),
     Credentials(UserId),
     Session(UserId, SessionId),
-    Merged { user: UserId, author: UserId },
-    Uncounted { user: UserId, comment: PostId },
-    Negative { user: UserId, other: UserId },
+    MergedAuthor { user: UserId, author: UserId },
+    PendingCount { user: UserId, comment: PostId },
+    Relationship { user: UserId, other: UserId },
     Membership { user: UserId, group: GroupId },
     Block { user: UserId, act: Ulid, other: UserId },
     Follow { from: UserId, to: UserId },
     Like { user: UserId, post: PostId },
     FollowerRow { to: UserId, edge: Ulid, from: UserId },
     FollowingRow { from: UserId, edge: Ulid, to: UserId },
-    Overflow { author: UserId, follower: UserId },
+    PushedFollower { author: UserId, follower: UserId },
     LikeRow { post: PostId, edge: Ulid, user: UserId },
     Post(PostId),
     Comment(PostId),
@@ -42,7 +42,7 @@ pub enum EntityKey {
     GroupPost(PostId),
     Discoverable(GroupId),
     Scheduled(UserId, ScheduledId),
-    Due(Due),
+    DueEntry(DueEntry),
     Publisher,
     Posting { term: Term, post: PostId },
     Indexed(PostId),
@@ -50,11 +50,11 @@ pub enum EntityKey {
     NamesIndexed(UserId),
     Suggestions(UserId),
     Media(MediaId),
-    Loose(MediaId),
-    Sweeper,
+    UnattachedMedia(MediaId),
+    CleanupCursor,
     Audience(PostId),
     HourAudience { post: PostId, hour: Hour },
-    Days { post: PostId, month: Month },
+    DailyCounts { post: PostId, month: Month },
     TimelineRow { owner: UserId, post: PostId },
     NameGuard,
     EmailGuard,
@@ -72,7 +72,7 @@ pub enum EntityKey {
     ModeratorNamed,
     TagUse { tag: String, author: UserId },
     TagCount { hour: u64, tag: String },
-    Top,
+    TrendingSnapshot,
     Socket(UserId, usize),
     SocketOwner,
     Activity(UserId, ActivityId),
@@ -85,11 +85,11 @@ impl EntityKey {
         if pk == key::publisher().pk() {
             return (sk == key::publisher().sk()).then_some(Self::Publisher);
         }
-        if pk == key::sweeper().pk() {
-            return (sk == key::sweeper().sk()).then_some(Self::Sweeper);
+        if pk == key::cleanup_cursor().pk() {
+            return (sk == key::cleanup_cursor().sk()).then_some(Self::CleanupCursor);
         }
         if pk == key::top().pk() {
-            return (sk == key::top().sk()).then_some(Self::Top);
+            return (sk == key::top().sk()).then_some(Self::TrendingSnapshot);
         }
         if pk == key::discoverables().pk() {
             return group(sk).filter(|group| !group.is_private()).map(Self::Discoverable);
@@ -103,7 +103,7 @@ impl EntityKey {
             "FL" => ledger_row(sk).and_then(|(edge, from)| Some(Self::FollowerRow { to: user(id)?, edge, from })),
             "FW" => ledger_row(sk).and_then(|(edge, to)| Some(Self::FollowingRow { from: user(id)?, edge, to })),
             "LK" => ledger_row(sk).and_then(|(edge, user)| Some(Self::LikeRow { post: post(id)?, edge, user })),
-            "FO" => Some(Self::Overflow { author: user(id)?, follower: user(sk)? }),
+            "FO" => Some(Self::PushedFollower { author: user(id)?, follower: user(sk)? }),
             "A" => Some(Self::Post(PostId::of(parse_ulid(sk.strip_prefix(key::POST)?).ok()?, user(id)?))),
             "C" => {
                 let comment = post(&format!("{}.{id}", sk.strip_prefix(key::COMMENT)?))?;
@@ -111,7 +111,7 @@ impl EntityKey {
                 (key::post(comment) == Key::new(pk, sk)).then_some(Self::Comment(comment))
             }
             "G" => Self::of_group(group(id)?, sk),
-            "DUE" => key::read_due(sk).filter(|due| key::due(*due).pk() == pk).map(Self::Due),
+            "DUE" => key::read_due(sk).filter(|due| key::due(*due).pk() == pk).map(Self::DueEntry),
             "W" => Some(Self::Posting { term: Term::from_key(id)?, post: post(sk)? }),
             "US" => {
                 let (order, user) = sk.split_once('#').and_then(|(order, id)| Some((order, user(id)?)))?;
@@ -124,7 +124,10 @@ impl EntityKey {
                 let ulid = parse_ulid(sk.strip_prefix(key::MEDIA)?).ok()?;
                 Some(Self::Media(MediaId { ulid, owner: user(id)? }))
             }
-            "MX" => MediaId::from_suffix(sk).ok().filter(|id| key::loose(*id).pk() == pk).map(Self::Loose),
+            "MX" => MediaId::from_suffix(sk)
+                .ok()
+                .filter(|id| key::unattached_media(*id).pk() == pk)
+                .map(Self::UnattachedMedia),
             "V" => Self::of_counts(post(id)?, sk),
             "TL" => Some(Self::TimelineRow { owner: user(id)?, post: post(sk)? }),
             "N" => (sk == "N").then_some(Self::NameGuard),
@@ -164,12 +167,12 @@ impl EntityKey {
         if let Some(session) = after(key::SESSION) {
             Some(Self::Session(id, SessionId::from_ulid(parse_ulid(session).ok()?)))
         } else if let Some(author) = after(key::MERGED) {
-            Some(Self::Merged { user: id, author: user(author)? })
-        } else if let Some(comment) = after(key::UNCOUNTED) {
+            Some(Self::MergedAuthor { user: id, author: user(author)? })
+        } else if let Some(comment) = after(key::PENDING_COUNT) {
             let comment = post(comment).filter(|comment| comment.parent().is_some())?;
-            Some(Self::Uncounted { user: id, comment })
-        } else if let Some(other) = after(key::NEGATIVE) {
-            Some(Self::Negative { user: id, other: user(other)? })
+            Some(Self::PendingCount { user: id, comment })
+        } else if let Some(other) = after(key::RELATIONSHIP) {
+            Some(Self::Relationship { user: id, other: user(other)? })
         } else if sk.starts_with(key::MEMBERSHIP) {
             Some(Self::Membership { user: id, group: key::member_of(sk)? })
         } else if let Some(row) = after(key::BLOCK) {
@@ -211,7 +214,7 @@ impl EntityKey {
         } else if let Some(hour) = sk.strip_prefix(key::HOUR_AUDIENCE) {
             Some(Self::HourAudience { post, hour: Hour::parse(hour)? })
         } else {
-            Some(Self::Days { post, month: Month::parse(sk.strip_prefix(key::DAYS)?)? })
+            Some(Self::DailyCounts { post, month: Month::parse(sk.strip_prefix(key::DAYS)?)? })
         }
     }
 
@@ -237,16 +240,16 @@ impl EntityKey {
             Self::Failures(_) => "Failures",
             Self::Credentials(_) => "Credentials",
             Self::Session(..) => "Session",
-            Self::Merged { .. } => "Merged",
-            Self::Uncounted { .. } => "Uncounted",
-            Self::Negative { .. } => "Negative",
+            Self::MergedAuthor { .. } => "MergedAuthor",
+            Self::PendingCount { .. } => "PendingCount",
+            Self::Relationship { .. } => "Relationship",
             Self::Membership { .. } => "Membership",
             Self::Block { .. } => "Block",
             Self::Follow { .. } => "Follow",
             Self::Like { .. } => "Like",
             Self::FollowerRow { .. } => "FollowerRow",
             Self::FollowingRow { .. } => "FollowingRow",
-            Self::Overflow { .. } => "Overflow",
+            Self::PushedFollower { .. } => "PushedFollower",
             Self::LikeRow { .. } => "LikeRow",
             Self::Post(_) => "Post",
             Self::Comment(_) => "Comment",
@@ -256,7 +259,7 @@ impl EntityKey {
             Self::GroupPost(_) => "GroupPost",
             Self::Discoverable(_) => "Discoverable",
             Self::Scheduled(..) => "Scheduled",
-            Self::Due(_) => "Due",
+            Self::DueEntry(_) => "DueEntry",
             Self::Publisher => "Publisher",
             Self::Posting { .. } => "Posting",
             Self::Indexed(_) => "Indexed",
@@ -264,11 +267,11 @@ impl EntityKey {
             Self::NamesIndexed(_) => "NamesIndexed",
             Self::Suggestions(_) => "Suggestions",
             Self::Media(_) => "Media",
-            Self::Loose(_) => "Loose",
-            Self::Sweeper => "Sweeper",
+            Self::UnattachedMedia(_) => "UnattachedMedia",
+            Self::CleanupCursor => "CleanupCursor",
             Self::Audience(_) => "Audience",
             Self::HourAudience { .. } => "HourAudience",
-            Self::Days { .. } => "Days",
+            Self::DailyCounts { .. } => "DailyCounts",
             Self::TimelineRow { .. } => "TimelineRow",
             Self::NameGuard => "NameGuard",
             Self::EmailGuard => "EmailGuard",
@@ -286,7 +289,7 @@ impl EntityKey {
             Self::ModeratorNamed => "ModeratorNamed",
             Self::TagUse { .. } => "TagUse",
             Self::TagCount { .. } => "TagCount",
-            Self::Top => "Top",
+            Self::TrendingSnapshot => "TrendingSnapshot",
             Self::Socket(..) => "Socket",
             Self::SocketOwner => "SocketOwner",
             Self::Activity(..) => "Activity",
@@ -300,9 +303,9 @@ impl EntityKey {
             self,
             Self::Failures(_)
                 | Self::Session(..)
-                | Self::Uncounted { .. }
+                | Self::PendingCount { .. }
                 | Self::HourAudience { .. }
-                | Self::Days { .. }
+                | Self::DailyCounts { .. }
                 | Self::TimelineRow { .. }
                 | Self::MailToken(_)
                 | Self::Idempotency(_)
@@ -314,7 +317,7 @@ impl EntityKey {
                 | Self::Suggestions(_)
                 | Self::TagUse { .. }
                 | Self::TagCount { .. }
-                | Self::Top
+                | Self::TrendingSnapshot
                 | Self::Socket(..)
                 | Self::SocketOwner
                 | Self::Activity(..)

@@ -8,10 +8,10 @@ use crate::secrets::{base64url, sha256};
 use ulid::Ulid;
 
 mod content;
-mod told;
+mod notifications;
 
 pub use content::*;
-pub use told::*;
+pub use notifications::*;
 
 fn user(id: UserId) -> String {
     format!("U#{}", id.ulid())
@@ -68,8 +68,8 @@ pub fn session(user_id: UserId, id: SessionId) -> Key {
 
 pub const SESSION: &str = "H#0#";
 pub const MERGED: &str = "H#1#";
-pub const UNCOUNTED: &str = "H#2#";
-pub const NEGATIVE: &str = "H#3#";
+pub const PENDING_COUNT: &str = "H#2#";
+pub const RELATIONSHIP: &str = "H#3#";
 pub const MEMBERSHIP: &str = "H#4#";
 
 /// The user whose id follows the prefix in a sort key.
@@ -77,26 +77,26 @@ pub fn ending(sk: &str, prefix: &str) -> Option<UserId> {
     Ulid::from_string(sk.strip_prefix(prefix)?).ok().map(UserId::from_ulid)
 }
 
-pub fn merged(user_id: UserId, author: UserId) -> Key {
+pub fn merged_author(user_id: UserId, author: UserId) -> Key {
     Key::new(user(user_id), format!("{MERGED}{}", author.ulid()))
 }
 
-pub fn uncounted(user_id: UserId, comment: PostId) -> Key {
-    Key::new(user(user_id), format!("{UNCOUNTED}{}", comment.suffix()))
+pub fn pending_count(user_id: UserId, comment: PostId) -> Key {
+    Key::new(user(user_id), format!("{PENDING_COUNT}{}", comment.suffix()))
 }
 
 /// The post that an uncounted comment is on, by the sort key.
 pub fn commented(sk: &str) -> Option<PostId> {
-    PostId::from_suffix(sk.strip_prefix(UNCOUNTED)?).ok()?.parent()
+    PostId::from_suffix(sk.strip_prefix(PENDING_COUNT)?).ok()?.parent()
 }
 
-pub fn negative(user_id: UserId, other: UserId) -> Key {
-    Key::new(user(user_id), format!("{NEGATIVE}{}", other.ulid()))
+pub fn relationship(user_id: UserId, other: UserId) -> Key {
+    Key::new(user(user_id), format!("{RELATIONSHIP}{}", other.ulid()))
 }
 
-/// What stands between somebody and all others.
-pub fn negatives(user_id: UserId) -> Range {
-    Range::starting(user(user_id), NEGATIVE)
+/// A user's relationships.
+pub fn relationships(user_id: UserId) -> Range {
+    Range::starting(user(user_id), RELATIONSHIP)
 }
 
 /// That somebody is a member of a group.
@@ -123,7 +123,7 @@ pub fn blocks(user_id: UserId) -> Range {
     Range::starting(user(user_id), BLOCK)
 }
 
-/// Who is blocked, by the sort key.
+/// The blocked user, by the sort key.
 pub fn blocked(sk: &str) -> Option<UserId> {
     other_end(sk.strip_prefix(BLOCK)?)
 }
@@ -148,7 +148,7 @@ pub fn like(user_id: UserId, post: PostId) -> Key {
     Key::new(user(user_id), format!("{LIKE}{}", post.suffix()))
 }
 
-/// Whom somebody follows, by their ids.
+/// A user's follows, by their ids.
 pub fn follows(from: UserId) -> Range {
     Range::starting(user(from), FOLLOW)
 }
@@ -177,11 +177,11 @@ pub fn following_rows(from: UserId) -> Range {
     Range::starting(format!("FW#{}", from.ulid()), "")
 }
 
-pub fn overflow(author: UserId, follower: UserId) -> Key {
-    Key::new(overflows(author).pk, follower.ulid().to_string())
+pub fn pushed_follower(author: UserId, follower: UserId) -> Key {
+    Key::new(pushed_followers(author).pk, follower.ulid().to_string())
 }
 
-pub fn overflows(author: UserId) -> Range {
+pub fn pushed_followers(author: UserId) -> Range {
     Range::starting(format!("FO#{}", author.ulid()), "")
 }
 
@@ -257,7 +257,7 @@ pub fn deletions() -> Range {
     Range::starting("DEL".to_owned(), "")
 }
 
-/// Who was made a moderator for having the name that the configuration tells.
+/// The moderator who was appointed for having the configured name.
 pub fn moderator_named(name: &Username) -> Key {
     Key::new(format!("MOD#{}", name.folded()), "MOD")
 }

@@ -6,7 +6,7 @@ use crate::ids::{ActivityId, GroupId, MediaId, NotificationId, PostId, ReportId,
 use crate::models::days::Hour;
 use crate::models::notification::{NotificationKind, Topic};
 use crate::models::report::ReportStatus;
-use crate::models::scheduled::Due;
+use crate::models::scheduled::DueEntry;
 use crate::models::search::Term;
 use crate::models::user::Username;
 use ulid::Ulid;
@@ -23,7 +23,7 @@ fn keys() {
     let (a, b, post, edge) = sample();
     let comment = post.comment(edge, a).unwrap();
     let media = MediaId { ulid: edge, owner: a };
-    let due = Due { at: Timestamp::from_millis(1_700_000_000_007), user: a, id: ScheduledId::from_ulid(edge) };
+    let due = DueEntry { at: Timestamp::from_millis(1_700_000_000_007), user: a, id: ScheduledId::from_ulid(edge) };
     let hour = Hour::of(due.at);
     let shown = |key: Key| format!("{} {}", key.pk, key.sk).replace("01HF7YAT00000000000000000", "_");
     let name = Username::from_path("Ann").unwrap();
@@ -38,16 +38,16 @@ fn keys() {
         (key::failures(a), "U#_1 G#F"),
         (key::credentials(a), "U#_1 G#K"),
         (key::session(a, SessionId::from_ulid(edge)), "U#_1 H#0#_4"),
-        (key::merged(a, b), "U#_1 H#1#_2"),
-        (key::uncounted(a, comment), "U#_1 H#2#_4._1._3._2"),
-        (key::negative(a, b), "U#_1 H#3#_2"),
+        (key::merged_author(a, b), "U#_1 H#1#_2"),
+        (key::pending_count(a, comment), "U#_1 H#2#_4._1._3._2"),
+        (key::relationship(a, b), "U#_1 H#3#_2"),
         (key::membership(a, group), "U#_1 H#4#_4"),
         (key::block(a, edge, b), "U#_1 B#_4#_2"),
         (key::follow(a, b), "U#_1 F#_2"),
         (key::like(a, post), "U#_1 L#_3._2"),
         (key::follower_row(b, edge, a), "FL#_2 _4#_1"),
         (key::following_row(a, edge, b), "FW#_1 _4#_2"),
-        (key::overflow(b, a), "FO#_2 _1"),
+        (key::pushed_follower(b, a), "FO#_2 _1"),
         (key::like_row(post, edge, a), "LK#_3._2 _4#_1"),
         (key::post(post), "A#_2 T#_3"),
         (key::post(comment), "C#_3._2 R#_4._1"),
@@ -62,8 +62,8 @@ fn keys() {
         (key::posting(&Term::hashtag("Tide"), post), "W##tide _3._2"),
         (key::indexed(post), "IX#_3._2 IX"),
         (key::media(media), "M#_1 M#_4"),
-        (key::loose(media), "MX#472222 _4._1"),
-        (key::sweeper(), "MX MX"),
+        (key::unattached_media(media), "MX#472222 _4._1"),
+        (key::cleanup_cursor(), "MX MX"),
         (key::audience(post), "V#_3._2 A"),
         (key::hour_audience(post, hour), "V#_3._2 H#472222"),
         (key::days(post, hour.day().month()), "V#_3._2 D#00655"),
@@ -105,8 +105,8 @@ fn ranges_hold_what_they_name() {
     assert!(holds(key::profile_page(a), key::profile(a)) && holds(key::profile_page(a), key::followers(a)));
     assert!(holds(key::sign_in(a), key::credentials(a)) && !holds(key::sign_in(a), key::failures(a)));
     assert!(holds(key::sign_in(a), key::session(a, SessionId::new(Timestamp::from_millis(1)))));
-    assert!(!holds(key::sign_in(a), key::merged(a, b)));
-    assert!(holds(key::viewer(a), key::negative(a, b)) && !holds(key::viewer(a), key::credentials(a)));
+    assert!(!holds(key::sign_in(a), key::merged_author(a, b)));
+    assert!(holds(key::viewer(a), key::relationship(a, b)) && !holds(key::viewer(a), key::credentials(a)));
     let group = GroupId::from_ulid(edge);
     assert!(holds(key::viewer(a), key::membership(a, group)) && holds(key::members(group), key::member(group, a)));
     assert!(
@@ -116,10 +116,10 @@ fn ranges_hold_what_they_name() {
     let comment = post.comment(edge, a).unwrap();
     assert!(holds(key::comments(post), key::post(comment)) && !holds(key::comments(comment), key::post(comment)));
     let at = |ms: u64| Timestamp::from_millis(1_700_000_000_000 + ms);
-    let due = |ms| key::due(Due { at: at(ms), user: a, id: ScheduledId::from_ulid(edge) });
+    let due = |ms| key::due(DueEntry { at: at(ms), user: a, id: ScheduledId::from_ulid(edge) });
     assert!(holds(key::due_by(472_222, at(7)), due(7)) && !holds(key::due_by(472_222, at(7)), due(8)));
     assert_eq!(key::read_due(due(7).sk()).map(|due| due.at), Some(at(7)));
-    assert!(holds(key::viewer(a), key::uncounted(a, comment)));
+    assert!(holds(key::viewer(a), key::pending_count(a, comment)));
     let hour = Hour::of(at(0));
     let (all, days) = (key::audience(post), key::days(post, hour.day().month()));
     assert!(holds(key::analytics(post), all.clone()) && holds(key::analytics(post), days.clone()));

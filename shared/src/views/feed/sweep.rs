@@ -6,18 +6,18 @@
 //! what was found so far, down to where nothing is missing from it, and after whom it goes on.
 
 use super::FeedReader;
-use crate::backpressure::LISTS_AT_ONCE;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::ids::{GroupId, PostId, UserId, parse_ulid};
+use crate::limits::LISTS_AT_ONCE;
 use crate::models::post::Post;
-use crate::rules;
 use crate::store;
 use crate::store::posts::Source;
 use crate::store::timelines::Span;
 use crate::table::Read;
 use crate::views::media::Links;
 use crate::views::post::{PostView, present};
+use crate::visibility;
 use futures::future::try_join3;
 use futures::{StreamExt, TryStreamExt};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -163,7 +163,7 @@ impl FeedReader<'_> {
         self.answer(sweep, posts, limit).await
     }
 
-    /// The same where all lists are known and few.
+    /// Sweeps all lists at once, where they are known and few.
     pub(super) async fn sweep_all(
         &self,
         below: PostId,
@@ -218,23 +218,25 @@ impl FeedReader<'_> {
         let groups: Vec<GroupId> =
             shared.iter().map(|(group, _)| *group).collect::<BTreeSet<_>>().into_iter().collect();
         let authors: Vec<UserId> = shared.iter().map(|(_, by)| *by).collect::<BTreeSet<_>>().into_iter().collect();
-        let subjects: Vec<_> = posts.iter().flat_map(|post| rules::of_post(*post)).collect();
-        let (members, followed, sight) = try_join3(
+        let subjects: Vec<_> = posts.iter().flat_map(|post| visibility::of_post(*post)).collect();
+        let (members, followed, visibility) = try_join3(
             store::groups::rows_of(app, me, &groups),
             store::follows::followed_since(app, me, &authors),
-            rules::sight(app, Some(&self.viewer), subjects),
+            visibility::load(app, Some(&self.viewer), subjects),
         )
         .await?;
         let reached = |post: &PostId, group: GroupId| {
-            let joined = members.get(&group).filter(|member| !member.undone).map(|member| member.joined);
+            let joined = members.get(&group).filter(|member| !member.deleted).map(|member| member.joined);
             let followed = followed.get(&post.author).copied();
             joined.zip(followed).is_some_and(|(joined, followed)| joined.max(followed) <= post.created_at())
         };
         let belongs = |post: &PostId| {
-            sight.sees_post(*post)
+            visibility.can_see_post(*post)
                 && match post.author == me {
                     true => self.own,
-                    false => sight.feeds(post.author, now) && post.group().is_none_or(|group| reached(post, group)),
+                    false => {
+                        visibility.in_feed(post.author, now) && post.group().is_none_or(|group| reached(post, group))
+                    }
                 }
         };
         Ok(posts.into_iter().filter(belongs).collect())
@@ -264,22 +266,22 @@ impl FeedReader<'_> {
         let authors = page.iter().map(|post| post.author);
         let (loaded, cards, likes) = try_join3(
             store::posts::load(app, &carried, Some(me)),
-            store::cards::load(app, authors),
+            store::user_cards::load(app, authors),
             store::likes::among(app, me, &page),
         )
         .await?;
         let known = page.iter().filter_map(|post| known.remove(post)).chain(loaded);
         let posts: BTreeMap<_, _> = known.map(|post| (std::cmp::Reverse(post.id), post)).collect();
         let posts: Vec<Post> = posts.into_values().collect();
-        let sight = rules::sight(app, Some(&self.viewer), rules::of_posts(&posts)).await?;
-        Ok(present(posts, &cards, Some(&self.viewer), &sight, &likes, &Links::new(app)?))
+        let visibility = visibility::load(app, Some(&self.viewer), visibility::of_posts(&posts)).await?;
+        Ok(present(posts, &cards, Some(&self.viewer), &visibility, &likes, &Links::new(app)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{GroupId, Visibility};
+    use crate::ids::{GroupId, GroupVisibility};
 
     fn post(at: u64) -> PostId {
         PostId::new(Timestamp::from_millis(at), UserId::new(Timestamp::from_millis(1)))
@@ -288,7 +290,7 @@ mod tests {
     #[test]
     fn a_cursor_carries_a_sweep() {
         let (author, now) = (UserId::new(Timestamp::from_millis(5)), Timestamp::from_millis(1_000_000));
-        let group = GroupId::new(Timestamp::from_millis(2), Visibility::Private);
+        let group = GroupId::new(Timestamp::from_millis(2), GroupVisibility::Private);
         let shared = PostId::shared_in(Some(group), post(7).ulid, author);
         let begun = Sweep::below(post(9), now);
         let halfway = Sweep { complete_to: Some(post(3)), reached: Reached::Author(author), ..begun.clone() };

@@ -19,7 +19,7 @@ async fn nobody_waits_for_a_back_off_of_minutes() {
         redrive,
     };
     let queues = vec![queue("Jobs", Some(("Dead".to_owned(), 5))), queue("Dead", None)];
-    let post = layer(NONE).post();
+    let post = layer(NONE).messages();
     let sqs = Sqs::start_under(Some(post), listen().unwrap(), dir.path(), Durability::Fast, queues).await.unwrap();
     sqs.send("Jobs", vec![NewMessage { body: "job".into(), delay: minutes, ..NewMessage::default() }]).await.unwrap();
     for _ in 0..2 {

@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::ids::{GroupId, MediaId, PostId, ScheduledId, UserId, parse_ulid};
 use crate::models::days::{Hour, Month};
 use crate::models::names::NameRow;
-use crate::models::scheduled::Due;
+use crate::models::scheduled::DueEntry;
 use crate::models::search::Term;
 use crate::table::design::{END, Key, Range, START};
 
@@ -101,7 +101,7 @@ fn due_in(hour: u64) -> String {
     format!("DUE#{hour}")
 }
 
-pub fn due(Due { at, user, id }: Due) -> Key {
+pub fn due(DueEntry { at, user, id }: DueEntry) -> Key {
     Key::new(due_in(hour(at)), format!("{:013}#{}#{}", at.millis(), user.ulid(), id.ulid()))
 }
 
@@ -111,11 +111,11 @@ pub fn due_by(hour: u64, now: Timestamp) -> Range {
 }
 
 /// Reads the sort key of what is due.
-pub fn read_due(sk: &str) -> Option<Due> {
+pub fn read_due(sk: &str) -> Option<DueEntry> {
     let mut parts = sk.splitn(3, '#');
     let at = parts.next().filter(|at| at.len() == 13)?.parse().ok().map(Timestamp::from_millis)?;
     let mut ulid = || parse_ulid(parts.next()?).ok();
-    Some(Due { at, user: UserId::from_ulid(ulid()?), id: ScheduledId::from_ulid(ulid()?) })
+    Some(DueEntry { at, user: UserId::from_ulid(ulid()?), id: ScheduledId::from_ulid(ulid()?) })
 }
 
 pub fn publisher() -> Key {
@@ -139,7 +139,7 @@ pub fn names(beginning: &str) -> Range {
     Range::starting(format!("US#{beginning}"), "")
 }
 
-/// Whom a row under a beginning is of.
+/// The user of a row under a beginning.
 pub fn named(sk: &str) -> Option<UserId> {
     other_end(sk)
 }
@@ -175,16 +175,16 @@ fn loose_since(hour: u64) -> String {
     format!("MX#{hour}")
 }
 
-pub fn loose(id: MediaId) -> Key {
+pub fn unattached_media(id: MediaId) -> Key {
     Key::new(loose_since(hour(id.created_at())), id.suffix())
 }
 
 /// What came in an hour and belongs to nothing yet.
-pub fn loose_in(hour: u64) -> Range {
+pub fn unattached_media_in(hour: u64) -> Range {
     Range::starting(loose_since(hour), "")
 }
 
-pub fn sweeper() -> Key {
+pub fn cleanup_cursor() -> Key {
     Key::new("MX", "MX")
 }
 

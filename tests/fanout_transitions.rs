@@ -16,9 +16,10 @@ async fn app(fanout_limit: &str) -> TestApp {
     TestApp::with(|options| set(options, "FanoutLimit", fanout_limit)).await
 }
 
-/// Twenty other authors to merge, which are enough: whoever crosses now pushes to this follower all the same.
+/// Twenty other authors to merge, which are enough: an author who crosses now pushes to this follower all the same.
 async fn merge_enough(app: &TestApp, user: &Person) {
-    let row = |n: u16| Op::put(key::merged(user.id, UserId::from_ulid(u128::from(n).into())), &json!({"epoch": 1}));
+    let row =
+        |n: u16| Op::put(key::merged_author(user.id, UserId::from_ulid(u128::from(n).into())), &json!({"epoch": 1}));
     let rows = (0..20).map(|n| row(n).expect("an item")).collect();
     app_of(app, "fanout").table().batch_write(rows).await.expect("rows");
 }
@@ -101,7 +102,7 @@ async fn an_author_who_falls_below_the_limit_pushes_again() {
     posts.push(star.post_text("A post.").await);
     app.settle().await;
     assert_eq!(pushed(&app.table().await, &posts[1]), 3);
-    // Whoever leaves merges nothing any more.
+    // A follower who leaves merges nothing any more.
     users[2].unfollow(star).await;
     app.settle().await;
     assert_eq!(delivery(&app, star).await, ("push".into(), 2));
@@ -176,7 +177,7 @@ impl<'a> Workers<'a> {
 }
 
 #[tokio::test]
-async fn turns_both_ways_with_late_and_repeated_work_lose_and_double_nothing() {
+async fn transitions_with_late_work_keep_every_post() {
     for seed in [10, 20] {
         let app = app("5").await;
         let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 9).await);
@@ -245,8 +246,8 @@ async fn told_when_the_record_comes_again(set_aside: bool) {
     let dispatch = app_of(&app, "dispatch");
     let edge = store::follows::edge(&dispatch, users[2].id, star.id, Read::Strong).await.expect("an answer");
     let edges = vec![(users[2].id, edge.expect("an edge"))];
-    let turn = store::ledgers::settle_follows(&dispatch, star.id, edges).await.expect("counted").turn;
-    assert!(turn.is_some_and(|turn| turn.to_merging && turn.epoch == 1), "{turn:?}");
+    let change = store::ledgers::settle_follows(&dispatch, star.id, edges).await.expect("counted").mode_change;
+    assert!(change.is_some_and(|change| change.to_merging && change.epoch == 1), "{change:?}");
     if set_aside {
         let records = app.stream().await.split_off(workers.seen);
         workers.seen += records.len();
@@ -258,12 +259,12 @@ async fn told_when_the_record_comes_again(set_aside: bool) {
 }
 
 #[tokio::test]
-async fn a_turn_that_nobody_was_told_of_is_told_when_the_record_comes_again() {
+async fn unsent_transition_is_sent_on_redelivery() {
     told_when_the_record_comes_again(false).await;
 }
 
 #[tokio::test]
-async fn a_turn_that_nobody_was_told_of_is_told_when_what_was_set_aside_comes() {
+async fn unsent_transition_is_sent_on_requeue() {
     told_when_the_record_comes_again(true).await;
 }
 
@@ -278,7 +279,7 @@ async fn a_walk_that_comes_again_leaves_a_follower_where_the_first_one_did() {
     app.settle().await;
     let before = delivery(&app, star).await;
     // Now there would be room among those whom this follower merges.
-    let row = key::merged(users[0].id, UserId::from_ulid(3_u128.into()));
+    let row = key::merged_author(users[0].id, UserId::from_ulid(3_u128.into()));
     app.delete_item(&json!({"PK": {"S": row.pk()}, "SK": {"S": row.sk()}})).await;
     let walk = json!({"job": "crossed", "author": star.id, "epoch": 1, "after": null}).to_string();
     app.work("fanout", &[walk]).await;
@@ -289,7 +290,7 @@ async fn a_walk_that_comes_again_leaves_a_follower_where_the_first_one_did() {
 }
 
 #[tokio::test]
-async fn who_leaves_and_returns_while_the_followers_learn_to_merge_merges_too() {
+async fn refollow_during_transition_keeps_feed() {
     let app = app("2").await;
     let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 3).await);
     users[0].follow(star).await;
@@ -334,7 +335,7 @@ async fn a_post_on_its_way_to_an_overflow_that_is_gone_reaches_all() {
 }
 
 #[tokio::test]
-async fn walks_of_earlier_turns_change_nothing() {
+async fn stale_walks_change_nothing() {
     let app = app("2").await;
     let (star, users) = (&people(&app, "star", 1).await[0], people(&app, "user", 4).await);
     merge_enough(&app, &users[0]).await;

@@ -1,16 +1,17 @@
-//! Takes out of others' notifications what a deleted account did, and what was told of posts that went with it.
+//! Removes a deleted account's acts and posts from other users' notifications.
 //!
 //! A notification is held to the number of its events, and so is the telling that joins it: of the two at once, one reads
 //! again. What is told of a post is told only while the post is there, so nothing comes after it was taken out.
 
 use super::notifications::{read_mark, unchanged};
 use crate::App;
-use crate::backpressure::MARK_REFUSALS;
 use crate::error::{Error, Result};
 use crate::ids::{NotificationId, PostId, UserId};
+use crate::limits::MARK_REFUSALS;
 use crate::models::notification::{NAMED_ACTORS, Notification, NotificationEvent, NotificationKind, Topic};
-use crate::table::client::{TRANSACTION_OPS, back_off};
+use crate::table::client::back_off;
 use crate::table::design::key;
+use crate::table::writes::TRANSACTION_OPS;
 use crate::table::{Condition, Op, Order, Read};
 use std::collections::HashSet;
 
@@ -19,11 +20,8 @@ const TOGETHER: usize = TRANSACTION_OPS - 10;
 /// Rows read at once.
 const PAGE: usize = 500;
 
-/// Takes an act of a deleted account out of the notification that tells of it.
-///
-/// # Errors
-/// Unavailable.
-pub async fn forget_event(app: &App, owner: UserId, id: NotificationId) -> Result<()> {
+/// Removes an act of a deleted account from the notification of it.
+pub async fn purge_event(app: &App, owner: UserId, id: NotificationId) -> Result<()> {
     for attempt in 0..MARK_REFUSALS {
         let row = key::notification_event(owner, id);
         let Some(event) = app.table().get::<NotificationEvent>(&row, Read::Strong).await? else { return Ok(()) };
@@ -86,7 +84,7 @@ fn pointer(topic: &Topic) -> Op {
     Op::delete(key::notification_group(topic.owner, topic.kind, topic))
 }
 
-/// Who did the latest of these, each once.
+/// The actors of the latest events, each once.
 fn newest(events: &[NotificationEvent]) -> Vec<UserId> {
     let mut actors: Vec<UserId> = Vec::new();
     for event in events.iter().rev() {
@@ -121,13 +119,10 @@ async fn events(app: &App, owner: UserId, group: &Notification) -> Result<Vec<No
 
 /// Takes out of its author's list, and out of those of whom it mentions, what is told of a post that went with somebody's
 /// account.
-///
-/// # Errors
-/// Unavailable.
-pub async fn forget_post(app: &App, post: PostId, mentioned: &[UserId]) -> Result<()> {
-    forget_told(app, post.author, post, &[NotificationKind::Like, NotificationKind::Comment]).await?;
+pub async fn purge_post(app: &App, post: PostId, mentioned: &[UserId]) -> Result<()> {
+    purge_post_for(app, post.author, post, &[NotificationKind::Like, NotificationKind::Comment]).await?;
     for owner in mentioned {
-        forget_told(app, *owner, post, &[NotificationKind::Mention]).await?;
+        purge_post_for(app, *owner, post, &[NotificationKind::Mention]).await?;
     }
     let Some(on) = post.parent() else { return Ok(()) };
     // That it was told of as a comment is noted under its own id.
@@ -135,7 +130,7 @@ pub async fn forget_post(app: &App, post: PostId, mentioned: &[UserId]) -> Resul
     app.table().batch_write(vec![Op::delete(done)]).await.map_err(Error::from)
 }
 
-async fn forget_told(app: &App, owner: UserId, post: PostId, kinds: &[NotificationKind]) -> Result<()> {
+async fn purge_post_for(app: &App, owner: UserId, post: PostId, kinds: &[NotificationKind]) -> Result<()> {
     for kind in kinds {
         let range = key::notifications_done(owner, *kind, post);
         let mut after = None;
@@ -151,7 +146,7 @@ async fn forget_told(app: &App, owner: UserId, post: PostId, kinds: &[Notificati
     loop {
         let page = super::notifications::page(app, owner, PAGE, after.as_deref()).await?;
         for told in page.0.iter().filter(|told| told.post == Some(post) && kinds.contains(&told.kind)) {
-            forget_notification(app, owner, told.id).await?;
+            purge_notification(app, owner, told.id).await?;
         }
         match page.1 {
             Some(next) => after = Some(next),
@@ -160,8 +155,8 @@ async fn forget_told(app: &App, owner: UserId, post: PostId, kinds: &[Notificati
     }
 }
 
-/// Removes a notification, first its events: whoever comes after a crash finds it, and by it the rest.
-async fn forget_notification(app: &App, owner: UserId, id: NotificationId) -> Result<()> {
+/// Removes a notification, first its events: after a crash the next run finds it, and by it the rest.
+async fn purge_notification(app: &App, owner: UserId, id: NotificationId) -> Result<()> {
     for attempt in 0..MARK_REFUSALS {
         let (mark, found) = futures::future::try_join(read_mark(app, owner), async {
             Ok(app.table().get::<Notification>(&key::notification(owner, id), Read::Strong).await?)

@@ -1,13 +1,15 @@
-//! What becomes of each kind of item that an account leaves. A new one is asked for by the compiler.
+//! The deletion action of each entity that an account leaves. The compiler asks for that of a new one.
 
 use futures::{StreamExt, TryStreamExt};
 use shared::App;
-use shared::backpressure::REAPED_AT_ONCE;
 use shared::error::Result;
 use shared::ids::UserId;
 use shared::jobs::{FanoutJob, IndexJob, Job, NotifyJob};
+use shared::limits::PURGED_AT_ONCE;
 use shared::models::socket::Socket;
-use shared::store::{comments, deletions, follows, groups, likes, negatives, posts, scheduled, sockets, untold};
+use shared::store::{
+    comments, deletions, follows, groups, likes, notification_cleanup, posts, relationships, scheduled, sockets,
+};
 use shared::table::Read;
 use shared::table::design::{EntityKey, Key};
 
@@ -25,17 +27,17 @@ impl Found {
     }
 }
 
-/// Removes, or makes say nothing of the account, what was found.
-pub(crate) async fn undo(app: &App, user: UserId, found: Vec<Found>) -> Result<()> {
-    let fates = found.into_iter().map(|found| fate(app, user, found)).collect::<Vec<_>>();
-    let done = futures::stream::iter(fates).buffer_unordered(REAPED_AT_ONCE);
-    let done: Vec<Fate> = done.try_collect().await?;
+/// Applies the deletion action to each item found.
+pub(crate) async fn apply(app: &App, user: UserId, found: Vec<Found>) -> Result<()> {
+    let actions = found.into_iter().map(|found| action(app, user, found)).collect::<Vec<_>>();
+    let done = futures::stream::iter(actions).buffer_unordered(PURGED_AT_ONCE);
+    let done: Vec<DeletionAction> = done.try_collect().await?;
     let (mut keys, mut jobs) = (Vec::new(), Vec::new());
     for one in done {
         match one {
-            Fate::Removed(key) => keys.push(key),
-            Fate::Left(job) => jobs.push(job),
-            Fate::Done => {}
+            DeletionAction::Removed(key) => keys.push(key),
+            DeletionAction::Left(job) => jobs.push(job),
+            DeletionAction::Done => {}
         }
     }
     // First: what is removed tells nobody any more that there was something to do.
@@ -43,7 +45,7 @@ pub(crate) async fn undo(app: &App, user: UserId, found: Vec<Found>) -> Result<(
     deletions::remove(app, keys).await
 }
 
-enum Fate {
+enum DeletionAction {
     /// It goes as it stands.
     Removed(Key),
     /// A worker does the rest.
@@ -53,7 +55,7 @@ enum Fate {
 }
 
 /// **What becomes of each entity of the chart.**
-async fn fate(app: &App, me: UserId, Found { key, entity }: Found) -> Result<Fate> {
+async fn action(app: &App, me: UserId, Found { key, entity }: Found) -> Result<DeletionAction> {
     match entity {
         // ------------------------------------------------ its own partition
         // They say that the account is deleted, and go last.
@@ -61,44 +63,44 @@ async fn fate(app: &App, me: UserId, Found { key, entity }: Found) -> Result<Fat
         EntityKey::Failures(_)
         | EntityKey::Credentials(_)
         | EntityKey::Session(..)
-        | EntityKey::Merged { .. }
-        | EntityKey::Uncounted { .. }
+        | EntityKey::MergedAuthor { .. }
+        | EntityKey::PendingCount { .. }
         | EntityKey::Suggestions(_)
         | EntityKey::ReadMark(_)
         | EntityKey::Notification(..)
-        | EntityKey::Idempotency(_) => return Ok(Fate::Removed(key)),
+        | EntityKey::Idempotency(_) => return Ok(DeletionAction::Removed(key)),
         // As if it took them back itself, so that the stream's consumer takes them off the counters.
         EntityKey::Follow { from, to } => follows::end(app, from, to).await?,
         EntityKey::Like { user, post } => drop(likes::set(app, user, post, false).await?),
         EntityKey::Scheduled(user, id) => match scheduled::get(app, user, id).await? {
             // One that is published at this moment is a post for the next pass.
             Some(waiting) if waiting.post.is_none() => drop(scheduled::cancel(app, user, &waiting).await?),
-            _ => return Ok(Fate::Removed(key)),
+            _ => return Ok(DeletionAction::Removed(key)),
         },
         EntityKey::Membership { group, .. } => groups::end(app, group, me).await?,
-        // Whoever closes it forgets it.
+        // The function that closes it removes it.
         EntityKey::Socket(user, slot) => {
             if let Some(Socket { session, .. }) = sockets::at(app, user, slot).await? {
-                return Ok(Fate::Left(Job::Notify(NotifyJob::SessionEnded { user, session })));
+                return Ok(DeletionAction::Left(Job::Notify(NotifyJob::SessionEnded { user, session })));
             }
         }
-        // With what stands between the two, or for want of that.
+        // With the relationship, or for want of that.
         EntityKey::Block { user, other, .. } => {
-            negatives::unblock(app, user, other).await?;
-            return Ok(Fate::Removed(key));
+            relationships::unblock(app, user, other).await?;
+            return Ok(DeletionAction::Removed(key));
         }
-        EntityKey::NamesIndexed(user) => return Ok(Fate::Left(Job::Index(IndexJob::Person { user }))),
+        EntityKey::NamesIndexed(user) => return Ok(DeletionAction::Left(Job::Index(IndexJob::Person { user }))),
         // Both sides of a block go together, and with them its row in the list.
-        EntityKey::Negative { user, other } if user == me => {
-            negatives::unblock(app, user, other).await?;
-            return Ok(Fate::Removed(key));
+        EntityKey::Relationship { user, other } if user == me => {
+            relationships::unblock(app, user, other).await?;
+            return Ok(DeletionAction::Removed(key));
         }
 
         // ------------------------------------------------ others' partitions, found by the index
         // A block, a muting, or that they unfollowed it: with its posts in their timeline.
-        EntityKey::Negative { user, other } => {
-            if negatives::forget(app, user, other).await? {
-                return Ok(Fate::Left(Job::Fanout(FanoutJob::Unfollowed { from: user, to: other })));
+        EntityKey::Relationship { user, other } => {
+            if relationships::purge(app, user, other).await? {
+                return Ok(DeletionAction::Left(Job::Fanout(FanoutJob::Unfollowed { from: user, to: other })));
             }
         }
         EntityKey::Comment(id) => comments::end(app, id).await?,
@@ -108,9 +110,9 @@ async fn fate(app: &App, me: UserId, Found { key, entity }: Found) -> Result<Fat
             }
         }
         EntityKey::Member { group, .. } => groups::end(app, group, me).await?,
-        EntityKey::JoinRequest { .. } => return Ok(Fate::Removed(key)),
-        EntityKey::NotificationEvent(owner, id) => untold::forget_event(app, owner, id).await?,
-        EntityKey::NotificationDone(_) | EntityKey::MailToken(_) => return Ok(Fate::Removed(key)),
+        EntityKey::JoinRequest { .. } => return Ok(DeletionAction::Removed(key)),
+        EntityKey::NotificationEvent(owner, id) => notification_cleanup::purge_event(app, owner, id).await?,
+        EntityKey::NotificationDone(_) | EntityKey::MailToken(_) => return Ok(DeletionAction::Removed(key)),
         // A former name, held for the rest of its time.
         EntityKey::NameGuard => deletions::hold_former_name(app, me, &key).await?,
         EntityKey::ModeratorNamed => deletions::hold_moderator(app, &key).await?,
@@ -123,16 +125,16 @@ async fn fate(app: &App, me: UserId, Found { key, entity }: Found) -> Result<Fat
         | EntityKey::LikeRow { .. }
         | EntityKey::Audience(_)
         | EntityKey::HourAudience { .. }
-        | EntityKey::Days { .. }
+        | EntityKey::DailyCounts { .. }
         | EntityKey::Posting { .. }
         | EntityKey::Indexed(_)
         | EntityKey::TagUse { .. } => {}
         // With its follows, or its followers', counted down by the stream's consumer.
-        EntityKey::FollowerRow { .. } | EntityKey::FollowingRow { .. } | EntityKey::Overflow { .. } => {}
+        EntityKey::FollowerRow { .. } | EntityKey::FollowingRow { .. } | EntityKey::PushedFollower { .. } => {}
         // With its media: the files, and then the item.
-        EntityKey::Media(_) | EntityKey::Loose(_) => {}
+        EntityKey::Media(_) | EntityKey::UnattachedMedia(_) => {}
         // With what waits.
-        EntityKey::Due(_) => {}
+        EntityKey::DueEntry(_) => {}
         // By the job that is sent when the profile says it is deleted.
         EntityKey::NameRow { .. } => {}
         // What it was told, as one range.
@@ -150,7 +152,7 @@ async fn fate(app: &App, me: UserId, Found { key, entity }: Found) -> Result<Fat
 
         // ------------------------------------------------ nobody's
         EntityKey::Group(_) | EntityKey::Discoverable(_) => {}
-        EntityKey::Publisher | EntityKey::Sweeper | EntityKey::TagCount { .. } | EntityKey::Top => {}
+        EntityKey::Publisher | EntityKey::CleanupCursor | EntityKey::TagCount { .. } | EntityKey::TrendingSnapshot => {}
     }
-    Ok(Fate::Done)
+    Ok(DeletionAction::Done)
 }

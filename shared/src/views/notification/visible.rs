@@ -6,9 +6,9 @@ use crate::error::Result;
 use crate::ids::{PostId, UserId};
 use crate::models::notification::{NAMED_ACTORS, Notification, NotificationEvent, NotificationKind};
 use crate::models::viewer::Viewer;
-use crate::rules::{self, Sight, Subject};
-use crate::store::acts::{self, ToldAct};
-use crate::store::{cards, notifications};
+use crate::store::acts::{self, NotifiedAct};
+use crate::store::{notifications, user_cards};
+use crate::visibility::{self, ContentOwner, Visibility};
 use futures::future::{try_join_all, try_join3};
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use std::collections::HashSet;
 const EVENTS: usize = 100;
 
 /// A notification with those who are shown.
-pub(super) struct Shown {
+pub(super) struct VisibleNotification {
     pub(super) notification: Notification,
     pub(super) actors: Vec<UserId>,
     pub(super) actors_count: u64,
@@ -25,44 +25,44 @@ pub(super) struct Shown {
 
 /// What is looked up for some acts: whether they stand, and whether their owner hears of who did them.
 struct Known<'a> {
-    standing: HashSet<ToldAct>,
+    active: HashSet<NotifiedAct>,
     cards: Cards,
-    sight: Sight<'a>,
+    visibility: Visibility<'a>,
 }
 
 impl<'a> Known<'a> {
-    async fn of(app: &App, viewer: &'a Viewer, acts: &[ToldAct]) -> Result<Self> {
+    async fn of(app: &App, viewer: &'a Viewer, acts: &[NotifiedAct]) -> Result<Self> {
         let people = acts.iter().map(|act| act.actor);
-        let about: Vec<Subject> =
+        let about: Vec<ContentOwner> =
             acts.iter().flat_map(|act| subjects(std::slice::from_ref(&act.actor), act.post, act.group)).collect();
-        let (standing, cards, sight) = try_join3(
-            acts::standing(app, viewer.id, acts),
-            cards::load(app, people),
-            rules::sight(app, Some(viewer), about),
+        let (active, cards, visibility) = try_join3(
+            acts::active(app, viewer.id, acts),
+            user_cards::load(app, people),
+            visibility::load(app, Some(viewer), about),
         )
         .await?;
-        Ok(Self { standing, cards, sight })
+        Ok(Self { active, cards, visibility })
     }
 
-    fn shows(&self, act: &ToldAct) -> bool {
-        self.standing.contains(act) && self.cards.contains_key(&act.actor) && self.sight.hears_of(act.actor)
+    fn shows(&self, act: &NotifiedAct) -> bool {
+        self.active.contains(act) && self.cards.contains_key(&act.actor) && self.visibility.not_muted(act.actor)
     }
 }
 
 /// The acts of a notification that it names itself.
-fn named(one: &Notification) -> impl Iterator<Item = ToldAct> {
+fn named(one: &Notification) -> impl Iterator<Item = NotifiedAct> {
     let Notification { kind, post, group, comment, .. } = *one;
     one.actors.iter().map(move |actor| {
         // Of comments the latest alone is named.
         let comment = comment.filter(|comment| comment.author == *actor);
-        ToldAct { kind, actor: *actor, post, group, comment }
+        NotifiedAct { kind, actor: *actor, post, group, comment }
     })
 }
 
 /// An event as an act.
-pub(super) fn act_of(event: &NotificationEvent) -> ToldAct {
+pub(super) fn act_of(event: &NotificationEvent) -> NotifiedAct {
     let NotificationEvent { kind, actor, post, comment, of, .. } = *event;
-    ToldAct { kind, actor, post, group: of, comment }
+    NotifiedAct { kind, actor, post, group: of, comment }
 }
 
 /// Which of these events are shown, and the cards of who did them.
@@ -70,24 +70,28 @@ pub(super) async fn events(
     app: &App,
     viewer: &Viewer,
     found: &[NotificationEvent],
-) -> Result<(HashSet<ToldAct>, Cards)> {
-    let acts: Vec<ToldAct> = found.iter().map(act_of).collect();
+) -> Result<(HashSet<NotifiedAct>, Cards)> {
+    let acts: Vec<NotifiedAct> = found.iter().map(act_of).collect();
     let known = Known::of(app, viewer, &acts).await?;
-    let is_shown = |act: &ToldAct| known.shows(act) && may_read(&known.sight, act.kind, act.post, act.group);
+    let is_shown = |act: &NotifiedAct| known.shows(act) && may_read(&known.visibility, act.kind, act.post, act.group);
     Ok((acts.into_iter().filter(is_shown).collect(), known.cards))
 }
 
 /// Those of these notifications that are shown, and the cards of whom they name.
-pub(super) async fn shown(app: &App, viewer: &Viewer, found: Vec<Notification>) -> Result<(Vec<Shown>, Cards)> {
-    let acts: Vec<ToldAct> = found.iter().flat_map(named).collect();
+pub(super) async fn visible(
+    app: &App,
+    viewer: &Viewer,
+    found: Vec<Notification>,
+) -> Result<(Vec<VisibleNotification>, Cards)> {
+    let acts: Vec<NotifiedAct> = found.iter().flat_map(named).collect();
     let known = Known::of(app, viewer, &acts).await?;
-    let readable = found.into_iter().filter(|one| may_read(&known.sight, one.kind, one.post, one.group));
-    let (mut shown, mut unclear) = (Vec::new(), Vec::new());
+    let readable = found.into_iter().filter(|one| may_read(&known.visibility, one.kind, one.post, one.group));
+    let (mut visible, mut unclear) = (Vec::new(), Vec::new());
     for (place, one) in readable.enumerate() {
         match by_names(&known, &one) {
             Some((actors, actors_count)) if actors_count > 0 => {
                 let comment = one.comment;
-                shown.push((place, Shown { notification: one, actors, actors_count, comment }));
+                visible.push((place, VisibleNotification { notification: one, actors, actors_count, comment }));
             }
             Some(_) => {}
             None => unclear.push((place, one)),
@@ -96,14 +100,14 @@ pub(super) async fn shown(app: &App, viewer: &Viewer, found: Vec<Notification>) 
     let mut cards = known.cards;
     if !unclear.is_empty() {
         let (more, their_cards) = by_events(app, viewer, unclear).await?;
-        shown.extend(more);
+        visible.extend(more);
         cards.extend(their_cards);
-        shown.sort_by_key(|(place, _)| *place);
+        visible.sort_by_key(|(place, _)| *place);
     }
-    Ok((shown.into_iter().map(|(_, one)| one).collect(), cards))
+    Ok((visible.into_iter().map(|(_, one)| one).collect(), cards))
 }
 
-/// Who is shown, and how many, where whom the notification names tells it; None where its events must be asked.
+/// The visible actors and their number, where the notification's own actors suffice; None where its events must be read.
 fn by_names(known: &Known<'_>, one: &Notification) -> Option<(Vec<UserId>, u64)> {
     let people = one.n.saturating_sub(one.again);
     let actors: Vec<UserId> = named(one).filter(|act| known.shows(act)).map(|act| act.actor).collect();
@@ -121,17 +125,17 @@ fn by_names(known: &Known<'_>, one: &Notification) -> Option<(Vec<UserId>, u64)>
     }
 }
 
-/// The same by the latest events of each.
+/// Those of these notifications that are shown, judged by the latest events of each.
 async fn by_events(
     app: &App,
     viewer: &Viewer,
     found: Vec<(usize, Notification)>,
-) -> Result<(Vec<(usize, Shown)>, Cards)> {
+) -> Result<(Vec<(usize, VisibleNotification)>, Cards)> {
     let events = found.iter().map(|(_, one)| notifications::latest_events(app, viewer.id, one, EVENTS));
     let events: Vec<Vec<NotificationEvent>> = try_join_all(events).await?;
-    let acts: Vec<ToldAct> = events.iter().flatten().map(act_of).collect();
+    let acts: Vec<NotifiedAct> = events.iter().flatten().map(act_of).collect();
     let known = Known::of(app, viewer, &acts).await?;
-    let mut shown = Vec::new();
+    let mut visible = Vec::new();
     for ((place, notification), events) in found.into_iter().zip(events) {
         let looked_at: HashSet<UserId> = events.iter().map(|event| event.actor).collect();
         let (mut actors, mut comment) = (Vec::new(), None);
@@ -149,12 +153,12 @@ async fn by_events(
         let rest = if events.len() < EVENTS { 0 } else { people.saturating_sub(looked_at.len() as u64) };
         let actors_count = actors.len() as u64 + rest;
         actors.truncate(NAMED_ACTORS);
-        shown.push((place, Shown { notification, actors, actors_count, comment }));
+        visible.push((place, VisibleNotification { notification, actors, actors_count, comment }));
     }
-    Ok((shown, known.cards))
+    Ok((visible, known.cards))
 }
 
 /// How many of these are shown.
 pub(super) async fn count(app: &App, viewer: &Viewer, found: Vec<Notification>) -> Result<u64> {
-    Ok(shown(app, viewer, found).await?.0.len() as u64)
+    Ok(visible(app, viewer, found).await?.0.len() as u64)
 }

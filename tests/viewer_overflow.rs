@@ -1,4 +1,4 @@
-//! People who stand apart from so many that one read does not hold all: what it leaves out is asked for by key, in every
+//! Viewers with more relationships than one read holds: what it leaves out is asked for by key, in every
 //! operation.
 
 use crate::groups::share;

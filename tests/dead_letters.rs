@@ -29,7 +29,7 @@ impl TestApp {
         item
     }
 
-    /// The dead letters of a queue, once there are so many.
+    /// The dead letters of a queue, once there are `count`.
     async fn buried(&self, dlq: &str, count: u64) -> Vec<DeadLetter> {
         until(|| async { (self.queue(dlq).await.unwrap().visible >= count).then_some(()) }).await;
         self.dead_letters(dlq).await.unwrap()

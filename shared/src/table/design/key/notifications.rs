@@ -1,4 +1,4 @@
-//! Keys of what is told, reported and logged, and of open sockets.
+//! Keys of notifications, reports, the activity log and open sockets.
 
 use super::user;
 use crate::clock::Timestamp;
@@ -20,53 +20,58 @@ pub fn notifications(owner: UserId) -> Range {
     Range::starting(user(owner), "NT#")
 }
 
-fn told(owner: UserId) -> String {
+fn partition(owner: UserId) -> String {
     format!("NE#{}", owner.ulid())
 }
 
 pub fn notification_event(owner: UserId, id: NotificationId) -> Key {
-    Key::new(told(owner), format!("E#{}", id.ulid()))
+    Key::new(partition(owner), format!("E#{}", id.ulid()))
 }
 
 pub fn notification_events(owner: UserId) -> Range {
-    Range::starting(told(owner), "E#")
+    Range::starting(partition(owner), "E#")
 }
 
 /// What alike acts are about.
-pub struct Target(String);
+pub struct NotificationTarget(String);
 
-impl From<Option<PostId>> for Target {
+impl From<Option<PostId>> for NotificationTarget {
     fn from(post: Option<PostId>) -> Self {
         Self(post.map(PostId::suffix).unwrap_or_default())
     }
 }
 
-impl From<&Topic> for Target {
+impl From<&Topic> for NotificationTarget {
     fn from(topic: &Topic) -> Self {
         topic.group.map_or_else(|| topic.post.into(), |group| Self(group.ulid().to_string()))
     }
 }
 
-fn target(kind: NotificationKind, about: impl Into<Target>) -> String {
+fn target(kind: NotificationKind, about: impl Into<NotificationTarget>) -> String {
     format!("{}#{}", kind.as_str(), about.into().0)
 }
 
-pub fn notification_done(owner: UserId, kind: NotificationKind, about: impl Into<Target>, actor: UserId) -> Key {
-    Key::new(told(owner), format!("D#{}#{}", target(kind, about), actor.ulid()))
+pub fn notification_done(
+    owner: UserId,
+    kind: NotificationKind,
+    about: impl Into<NotificationTarget>,
+    actor: UserId,
+) -> Key {
+    Key::new(partition(owner), format!("D#{}#{}", target(kind, about), actor.ulid()))
 }
 
-/// All that is kept of what was told to a user.
-pub fn told_to(owner: UserId) -> Range {
-    Range::starting(told(owner), "")
+/// Everything stored for a user.s notifications.
+pub fn notification_rows(owner: UserId) -> Range {
+    Range::starting(partition(owner), "")
 }
 
-/// Who was told of as having done this to a post.
+/// Actors already notified about, for one kind and post.
 pub fn notifications_done(owner: UserId, kind: NotificationKind, post: PostId) -> Range {
-    Range::starting(told(owner), &format!("D#{}#", target(kind, Some(post))))
+    Range::starting(partition(owner), &format!("D#{}#", target(kind, Some(post))))
 }
 
-pub fn notification_group(owner: UserId, kind: NotificationKind, about: impl Into<Target>) -> Key {
-    Key::new(told(owner), format!("G#{}", target(kind, about)))
+pub fn notification_group(owner: UserId, kind: NotificationKind, about: impl Into<NotificationTarget>) -> Key {
+    Key::new(partition(owner), format!("G#{}", target(kind, about)))
 }
 
 /// That somebody has reported a post.
@@ -93,7 +98,7 @@ pub fn moderations(month: &str) -> Range {
     Range::starting(format!("ML#{month}"), "")
 }
 
-/// The same when that account is gone: a keyed hash of the name, so that its next holder is not made one.
+/// That a deleted account's name was appointed: a keyed hash of the name, so that its next holder is not made a moderator.
 pub fn held_moderator(hash: &str) -> Key {
     Key::new(format!("MOD#{hash}"), "MOD")
 }

@@ -28,12 +28,9 @@ impl CardCache {
 }
 
 /// Profiles of many, by id; who is gone or suspended is left out. Half a unit for each not cached. Access pattern 4.
-///
-/// # Errors
-/// Unavailable.
 pub async fn load(app: &App, ids: impl IntoIterator<Item = UserId>) -> Result<HashMap<UserId, Arc<Profile>>> {
     let mut cards = known(app, ids).await?;
-    cards.retain(|_, card| card.is_standing());
+    cards.retain(|_, card| card.is_active());
     Ok(cards)
 }
 

@@ -1,4 +1,4 @@
-//! Rate limits: every one on this page.
+//! Rate limits of requests. The throttle of sign-ins is in `store::sessions`.
 
 use super::Notes;
 use crate::App;
@@ -62,7 +62,7 @@ const fn quota(name: &'static str, limit: u64, window: u64) -> Quota {
 
 /// By what an address is counted: nobody can tell it from that.
 fn recipient(app: &App, email: &Email) -> Result<String> {
-    store::sessions::nobody(app, &email.folded()).map(|id| id.to_string())
+    store::sessions::dummy_user(app, &email.folded()).map(|id| id.to_string())
 }
 
 /// What an answer tells of the limit, after draft-ietf-httpapi-ratelimit-headers.
@@ -147,7 +147,7 @@ impl Action {
         )
     }
 
-    /// Counts a mail to an address that somebody typed, whoever has it.
+    /// Counts a mail to an address that was typed in, whether or not an account has it.
     ///
     /// # Errors
     /// 429 with `Retry-After` beyond the limit.
@@ -155,24 +155,18 @@ impl Action {
         Self::MailToAddress.check(app, notes, &recipient(app, email)?).await
     }
 
-    /// Takes one back that came to no mail.
-    ///
-    /// # Errors
-    /// Unavailable.
+    /// Uncounts one that sent no mail.
     pub async fn take_back_mail_to(app: &App, email: &Email) -> Result<()> {
         Self::MailToAddress.take_back(app, &recipient(app, email)?).await
     }
 
-    /// Takes one call of `subject` back that came to nothing.
-    ///
-    /// # Errors
-    /// Unavailable.
+    /// Uncounts one call of `subject` that did nothing.
     pub async fn take_back(self, app: &App, subject: &str) -> Result<()> {
         if !app.config().rate_limits {
             return Ok(());
         }
         let quota = self.quota();
-        store::limits::uncount(app, &format!("{}#{subject}", quota.name), app.now().seconds() / quota.window).await
+        store::rate_limits::uncount(app, &format!("{}#{subject}", quota.name), app.now().seconds() / quota.window).await
     }
 
     /// Counts one call of `subject`, in windows that begin with the clock's.
@@ -225,7 +219,7 @@ async fn check(app: &App, notes: &Notes, quota: Quota, subject: &str, weight: u6
     let now = app.now().seconds();
     let (window, reset) = (now / quota.window, quota.window - now % quota.window);
     let scope = format!("{}#{subject}", quota.name);
-    let n = store::limits::count_by(app, &scope, window, Duration::from_secs(quota.window), weight).await?;
+    let n = store::rate_limits::count_by(app, &scope, window, Duration::from_secs(quota.window), weight).await?;
     notes.set_limit(LimitStatus { quota, remaining: quota.limit.saturating_sub(n), reset });
     if n <= quota.limit {
         return Ok(());

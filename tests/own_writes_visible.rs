@@ -15,19 +15,19 @@ use shared::models::notification::{Act, NotificationKind, Topic};
 use shared::models::post::{Content, Draft, Post};
 use shared::models::settings::Ways;
 use shared::models::socket::{Channel, SOCKET_OPENING};
-use shared::models::viewer::Negative;
-use shared::store::{follows, groups, likes, negatives, notifications, posts, sockets, untold};
+use shared::models::viewer::Relationship;
+use shared::store::{follows, groups, likes, notification_cleanup, notifications, posts, relationships, sockets};
 use shared::table::Read;
 
 fn id(user: &User) -> UserId {
     user.id.parse().expect("an id")
 }
 
-/// What stands between them for one of them, and whether it has an end.
-async fn between(app: &TestApp, users: &App, of: &User, other: &User) -> (Negative, bool) {
-    let key = shared::table::design::key::negative(id(of), id(other));
+/// A user's relationship to another, and whether it has an end.
+async fn between(app: &TestApp, users: &App, of: &User, other: &User) -> (Relationship, bool) {
+    let key = shared::table::design::key::relationship(id(of), id(other));
     let item = app.table().await.remove(&(key.pk().to_owned(), key.sk().to_owned())).unwrap_or_default();
-    (negatives::get(users, id(of), id(other)).await.unwrap(), !item["ttl"].is_null())
+    (relationships::get(users, id(of), id(other)).await.unwrap(), !item["ttl"].is_null())
 }
 
 #[tokio::test]
@@ -37,13 +37,13 @@ async fn a_follow_finds_a_block_or_a_mute_that_came_after_it_was_read() {
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     ann.post("/users/bob/block", None).await.expect(200);
     for (from, to) in [(&ann, &bob), (&bob, &ann)] {
-        let refused = follows::follow(&users, id(from), id(to), Negative::default()).await.unwrap_err();
+        let refused = follows::follow(&users, id(from), id(to), Relationship::default()).await.unwrap_err();
         assert_eq!(refused.status(), 404);
         assert_eq!(follows::edge(&users, id(from), id(to), Read::Strong).await.unwrap(), None);
     }
     ann.delete("/users/bob/block").await.expect(200);
     ann.post("/users/bob/mute", None).await.expect(200);
-    follows::follow(&users, id(&ann), id(&bob), Negative::default()).await.unwrap();
+    follows::follow(&users, id(&ann), id(&bob), Relationship::default()).await.unwrap();
     let (found, ends) = between(&app, &users, &ann, &bob).await;
     assert!(found.mute && !ends, "{found:?}");
     app.settle().await;
@@ -58,16 +58,16 @@ async fn an_unfollow_finds_a_block_or_a_mute_that_came_after_it_was_read() {
     app.pause_workers().await;
     ann.follow(&bob).await;
     ann.post("/users/bob/mute", None).await.expect(200);
-    follows::unfollow(&users, id(&ann), id(&bob), Negative::default()).await.unwrap();
+    follows::unfollow(&users, id(&ann), id(&bob), Relationship::default()).await.unwrap();
     let (found, ends) = between(&app, &users, &ann, &bob).await;
     assert!(found.mute && !ends, "{found:?}");
     ann.delete("/users/bob/mute").await.expect(200);
     ann.follow(&bob).await;
     bob.post("/users/ann/block", None).await.expect(200);
-    for known in [Negative::default(), negatives::get(&users, id(&ann), id(&bob)).await.unwrap()] {
+    for known in [Relationship::default(), relationships::get(&users, id(&ann), id(&bob)).await.unwrap()] {
         follows::unfollow(&users, id(&ann), id(&bob), known).await.unwrap();
         let (found, ends) = between(&app, &users, &ann, &bob).await;
-        assert!(found.by && !ends, "{found:?}");
+        assert!(found.blocked_by && !ends, "{found:?}");
     }
     app.resume_workers().await;
     app.settle().await;
@@ -80,11 +80,11 @@ async fn a_mute_that_ends_finds_a_block_that_came_after_it_was_read() {
     let users = app_of(&app, "users");
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     ann.post("/users/bob/mute", None).await.expect(200);
-    let known = negatives::get(&users, id(&ann), id(&bob)).await.unwrap();
+    let known = relationships::get(&users, id(&ann), id(&bob)).await.unwrap();
     bob.post("/users/ann/block", None).await.expect(200);
-    negatives::unmute(&users, id(&ann), id(&bob), known).await.unwrap();
+    relationships::unmute(&users, id(&ann), id(&bob), known).await.unwrap();
     let (found, ends) = between(&app, &users, &ann, &bob).await;
-    assert!(found.by && !found.mute && !ends, "{found:?}");
+    assert!(found.blocked_by && !found.mute && !ends, "{found:?}");
     app.audit().await;
 }
 
@@ -245,7 +245,7 @@ async fn a_socket_that_closes_late_takes_no_place_from_another() {
     let ann = app.user("ann").await;
     let _socket = ann.listen(&app).await;
     let open = sockets::of_user(&realtime, id(&ann)).await.unwrap();
-    sockets::forget(&realtime, id(&ann), open[0].slot, "another").await.unwrap();
+    sockets::purge(&realtime, id(&ann), open[0].slot, "another").await.unwrap();
     assert_eq!(sockets::of_user(&realtime, id(&ann)).await.unwrap(), open);
 }
 
@@ -283,7 +283,7 @@ async fn nothing_is_told_of_a_post_that_has_gone_meanwhile() {
     let post = ann.post_text("Low tide.").await;
     ann.delete(&format!("/posts/{post}")).await.expect(204);
     let act = Act { actor: id(&bob), event: new_ulid(store.now()) };
-    assert_eq!(notifications::tell(&store, &topic(&ann, &post), &[act], LISTED).await.unwrap(), []);
+    assert_eq!(notifications::notify(&store, &topic(&ann, &post), &[act], LISTED).await.unwrap(), []);
     assert_eq!(ann.get("/notifications").await.expect(200).items(), [] as [Value; 0]);
     app.settle().await;
     app.audit().await;
@@ -303,14 +303,14 @@ async fn a_telling_beside_the_forgetting_of_another_leaves_both_right() {
         let act = async |user: &User| {
             user.post(&format!("/posts/{post}/like"), None).await.expect(200);
             let edge = likes::edge(&store, id(user), post.parse().unwrap(), Read::Strong).await.unwrap();
-            Act { actor: id(user), event: edge.expect("a like").at }
+            Act { actor: id(user), event: edge.expect("a like").created_at }
         };
         let (mut bobs, told, dans) = (None::<NotificationId>, [act(bob).await, act(cid).await], act(dan).await);
-        for one in notifications::tell(&store, &topic, &told, LISTED).await.unwrap() {
+        for one in notifications::notify(&store, &topic, &told, LISTED).await.unwrap() {
             bobs = bobs.or(Some(one.id).filter(|_| one.act.actor == id(bob)));
         }
-        let forgotten = untold::forget_event(&store, id(ann), bobs.expect("an event"));
-        let (told, forgotten) = join(notifications::tell(&store, &topic, &[dans], LISTED), forgotten).await;
+        let forgotten = notification_cleanup::purge_event(&store, id(ann), bobs.expect("an event"));
+        let (told, forgotten) = join(notifications::notify(&store, &topic, &[dans], LISTED), forgotten).await;
         assert_eq!((told.unwrap().len(), forgotten.unwrap()), (1, ()));
         let newest = ann.get("/notifications?limit=1").await.expect(200).items().remove(0);
         let names: Vec<_> =

@@ -12,17 +12,11 @@ struct Counter {
 }
 
 /// Counts one more in a window and answers how many that makes. Access pattern 20.
-///
-/// # Errors
-/// Unavailable.
 pub async fn count(app: &App, scope: &str, window: u64, length: Duration) -> Result<u64> {
     count_by(app, scope, window, length, 1).await
 }
 
-/// Counts so many more in a window and answers how many that makes.
-///
-/// # Errors
-/// Unavailable.
+/// Counts `by` more in a window and answers the sum.
 pub async fn count_by(app: &App, scope: &str, window: u64, length: Duration, by: u64) -> Result<u64> {
     let gone = (app.now() + length * 2).seconds();
     let op =
@@ -33,10 +27,7 @@ pub async fn count_by(app: &App, scope: &str, window: u64, length: Duration, by:
     }
 }
 
-/// Takes one back that came to nothing.
-///
-/// # Errors
-/// Unavailable.
+/// Uncounts one.
 pub async fn uncount(app: &App, scope: &str, window: u64) -> Result<()> {
     app.table().write(Op::update(key::rate_limit(scope, window)).add("n", -1)).await?;
     Ok(())

@@ -38,13 +38,13 @@ pub const TABLE_TRIES: u32 = 9;
 pub const TABLE_FIRST_WAIT: Duration = Duration::from_millis(10);
 /// … up to this one.
 pub const TABLE_LONGEST_WAIT: Duration = Duration::from_millis(640);
-/// Refusals in a row before an edge is set aside, or a block or a password's change given up: each is somebody else's write of the
+/// Refusals in a row before an edge is requeued, or a block or a password's change given up: each is somebody else's write of the
 /// same item in between.
 pub const EDGE_REFUSALS: u32 = 8;
-/// The same for a change of who moderates a group: each refusal is another such change of the same group, so that of so
+/// Refusals in a row before a change of who moderates a group is given up: each is another such change, so that of as
 /// many at once each gets its turn.
 pub const STAFF_REFUSALS: u32 = 16;
-/// So often is a read mark read again that somebody else has moved; with waits as above about five seconds.
+/// How often a read mark that another writer moved is read again; with waits as above about five seconds.
 pub const MARK_REFUSALS: u32 = 20;
 /// Batches of 25 writes of one message on their way at once: 50 rows a round trip of some 20 ms.
 pub const BATCHES_AT_ONCE: usize = 2;
@@ -84,7 +84,7 @@ pub const PUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 // ---------------------------------------------------------------- workers
 
-/// A worker's function: the longest message, and room to give back or bury what failed (two calls).
+/// A worker's function: the longest message, and room to retry later or dead-letter what failed (two calls).
 pub const WORKER_TIMEOUT: Duration = Duration::from_secs(60);
 /// One message. Longer than a call or two that fail; shorter than the function, so that the message fails with a
 /// reason in place of taking its whole batch with it.
@@ -101,7 +101,7 @@ pub const FANOUT_CHUNK: usize = 1_000;
 /// own.
 pub const FOLLOWERS_AT_ONCE: usize = 16;
 
-/// Whoever took a mail upon itself and has not sent it by then is taken for dead: to take it and to send it are a call
+/// A worker that claimed a mail and has not sent it by then is taken for dead: to claim it and to send it are a call
 /// each. A job that finds a mail taken comes again for longer than that.
 pub const MAIL_LEASE: Duration = Duration::from_secs(20);
 /// A received message stays hidden so long: six times the function's timeout, as AWS advises ("Configuring a queue to
@@ -109,11 +109,12 @@ pub const MAIL_LEASE: Duration = Duration::from_secs(20);
 pub const VISIBILITY: Duration = Duration::from_secs(360);
 /// The wait after a message's first failure; doubled with each next, up to [`VISIBILITY`].
 pub const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
-/// A message that was received so often and fails again is buried with its reason. Its eleven waits take 616 s at
-/// least: an outage of ten minutes buries nothing.
+/// Receives after which a message that fails again is dead-lettered with its reason. Its eleven waits take 616 s at
+/// least: an outage of ten minutes dead-letters nothing.
 pub const RECEIVES: u32 = 12;
-/// The queue itself buries what was received so often: what kills its worker each time, and so has no reason. Higher
-/// than [`RECEIVES`], so that the worker comes first where it lives, even when it could not send now and then.
+/// Receives after which the queue itself dead-letters a message: one that kills its worker each time, and so has no
+/// reason. Higher than [`RECEIVES`], so that the worker comes first where it lives, even when it could not send now and
+/// then.
 pub const REDRIVE_RECEIVES: u32 = 15;
 
 /// A run of the publisher that has said nothing for so long is dead, and the next may begin: it says so with each batch
@@ -125,13 +126,13 @@ const _: () = assert!(PUBLISH_TIME.as_secs() + PUBLISH_LEASE.as_secs() < 60, "ru
 /// An hour is done with only so long after its end: a request that had a post wait for its last moment has ended.
 pub const PUBLISH_GRACE: Duration = Duration::from_secs(300);
 
-/// The counts of hashtags are spread by author over so many partitions, of which each takes 1,000 units a second: 2,000
+/// Partitions that a hashtag's counts are spread over by author, of which each takes 1,000 units a second: 2,000
 /// uses in all, and the 20 messages that `index` works on at once seldom meet at one tag's count.
 pub const TREND_SLOTS: u64 = 4;
 
 /// How one queue is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct QueueConcurrency {
     /// Messages an invocation gets at most.
     pub batch: usize,
     /// Invocations at once.
@@ -140,19 +141,19 @@ pub struct Reading {
 
 /// Eight times five messages of 50 rows each: at most 2,000 rows on their way, half of what a new table takes in a
 /// second. The other half is the requests', and who is throttled waits longer each time. Raise it with the table.
-pub const FANOUT: Reading = Reading { batch: 5, concurrency: 8 };
+pub const FANOUT: QueueConcurrency = QueueConcurrency { batch: 5, concurrency: 8 };
 /// One message may tell of 48 acts, and all of one owner's take turns, so few at once; a mail takes some 100 ms, and SES
 /// takes 14 a second of a new account.
-pub const NOTIFY: Reading = Reading { batch: 5, concurrency: 4 };
+pub const NOTIFY: QueueConcurrency = QueueConcurrency { batch: 5, concurrency: 4 };
 /// One message is one post's postings, some ten of them, some hundreds at most; a word that is in every post takes those of
 /// all posts into one partition, which takes 1,000 a second.
-pub const INDEX: Reading = Reading { batch: 5, concurrency: 4 };
+pub const INDEX: QueueConcurrency = QueueConcurrency { batch: 5, concurrency: 4 };
 /// One message is one upload or removal; three pictures of 50 megapixels at once are what the function's memory holds.
-pub const FILES: Reading = Reading { batch: 3, concurrency: 4 };
+pub const FILES: QueueConcurrency = QueueConcurrency { batch: 3, concurrency: 4 };
 /// The more views of a post come together, the less each costs: one write of a post's audience is up to 13 units,
 /// whether it adds one viewer or thousands. Lambda takes no fewer than two invocations for a bound, and no larger batch;
 /// an event of 6 MB is full at about 6,000 of them.
-pub const VIEWS: Reading = Reading { batch: 10_000, concurrency: 2 };
+pub const VIEWS: QueueConcurrency = QueueConcurrency { batch: 10_000, concurrency: 2 };
 /// How long a batch of views is gathered. At 200 views a second it holds some thousands then, and still 800 while five
 /// pollers share them.
 pub const VIEWS_WINDOW: Duration = Duration::from_secs(20);
@@ -161,16 +162,16 @@ pub const VIEWS_WINDOW: Duration = Duration::from_secs(20);
 pub const VIEWS_AT_ONCE: usize = 8;
 const _: () = assert!(VIEWS.concurrency * VIEWS_AT_ONCE * 200 < NEW_TABLE_WRITES, "5 ms each");
 /// One message is a bounded part of one account's removal: some hundreds of writes, ten at once. Nobody waits for it.
-pub const REAP: Reading = Reading { batch: 1, concurrency: 2 };
+pub const REAP: QueueConcurrency = QueueConcurrency { batch: 1, concurrency: 2 };
 /// Pages of one message: each a read and what follows from it, within a second or two.
-pub const REAP_PAGES: usize = 20;
+pub const PURGE_PAGES: usize = 20;
 /// Items of a page, each of which takes a transaction or two.
-pub const REAP_PAGE: usize = 50;
+pub const PURGE_PAGE: usize = 50;
 /// Items of a page that are worked on at once.
-pub const REAPED_AT_ONCE: usize = 8;
+pub const PURGED_AT_ONCE: usize = 8;
 /// One message is somebody's whole archive, and takes a part of 8 MiB of memory, some megabytes for what it is made from, and
 /// minutes at most. Nobody waits for it at a page, and two at once are Lambda's fewest.
-pub const EXPORT: Reading = Reading { batch: 1, concurrency: 2 };
+pub const EXPORT: QueueConcurrency = QueueConcurrency { batch: 1, concurrency: 2 };
 /// The `export` function's timeout, Lambda's longest: an archive is one file from its first byte to its last, so its making
 /// is not cut into messages. 2 GiB of media at 20 MB/s are 110 s, 100,000 likes in pages of 30 ms another 30.
 pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(900);
@@ -184,7 +185,7 @@ pub const ARCHIVE_PAGE: usize = 100;
 pub const ARCHIVE_PART: usize = 8 * 1024 * 1024;
 /// What the stream has set aside; each is a transaction of eight operations, and few at once, for many may be one hot
 /// item's.
-pub const SET_ASIDE: Reading = Reading { batch: 10, concurrency: 2 };
+pub const SET_ASIDE: QueueConcurrency = QueueConcurrency { batch: 10, concurrency: 2 };
 
 /// Records of one batch of the stream: one invocation settles them within a second.
 pub const STREAM_BATCH: usize = 100;
@@ -238,7 +239,7 @@ mod tests {
         assert!(CONNECT_TIMEOUT < TRY_TIMEOUT && TRY_TIMEOUT * 2 < CALL_TIMEOUT);
         assert!(CALL_TIMEOUT < REQUEST_TIMEOUT && REQUEST_TIMEOUT < API_FUNCTION_TIMEOUT);
         assert!(API_FUNCTION_TIMEOUT < Duration::from_secs(30), "API Gateway waits no longer");
-        // To give back and to bury, or to set aside: two calls at most.
+        // To retry later and to dead-letter, or to requeue: two calls at most.
         assert!(MESSAGE_TIMEOUT + CALL_TIMEOUT * 2 < WORKER_TIMEOUT);
         assert!(SETTLE_TIMEOUT + CALL_TIMEOUT * 2 < WORKER_TIMEOUT);
         assert!(CALL_TIMEOUT * 2 < MAIL_LEASE);
