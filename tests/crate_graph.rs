@@ -43,11 +43,9 @@ fn the_drawing_has_every_dependency() {
         .filter(|(from, to)| [from, to].iter().all(|name| name.bytes().all(|byte| byte.is_ascii_lowercase())))
         .map(|(from, to)| (from.to_owned(), to.to_owned()))
         .collect();
-    let has_circle = drawn.iter().any(|(from, to)| drawn.contains(&(to.clone(), from.clone())));
     // The diagram of the parts has edges of the same form.
     let declared = declared();
     let crates: BTreeSet<&String> = declared.iter().flat_map(|(from, to)| [from, to]).collect();
     let drawn: Edges = drawn.into_iter().filter(|(from, to)| crates.contains(from) && crates.contains(to)).collect();
     assert_eq!(drawn, declared);
-    assert!(!has_circle, "{drawn:?}");
 }

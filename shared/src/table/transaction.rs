@@ -6,13 +6,12 @@ use crate::Error;
 /// Operations that happen all or not at all. Beside an operation stands what it means when its condition does not hold, so
 /// that nobody counts places.
 pub struct Transaction<E> {
-    ops: Vec<Op>,
-    refusals: Vec<Option<E>>,
+    ops: Vec<(Op, Option<E>)>,
 }
 
 impl<E> Default for Transaction<E> {
     fn default() -> Self {
-        Self { ops: Vec::new(), refusals: Vec::new() }
+        Self { ops: Vec::new() }
     }
 }
 
@@ -24,16 +23,14 @@ impl<E> Transaction<E> {
     /// Adds an operation that is not refused: it has no condition, or one that always holds.
     #[must_use]
     pub fn op(mut self, op: Op) -> Self {
-        self.ops.push(op);
-        self.refusals.push(None);
+        self.ops.push((op, None));
         self
     }
 
     /// Adds an operation, and what its refusal means.
     #[must_use]
     pub fn op_or(mut self, op: Op, refusal: E) -> Self {
-        self.ops.push(op);
-        self.refusals.push(Some(refusal));
+        self.ops.push((op, Some(refusal)));
         self
     }
 
@@ -48,9 +45,10 @@ impl<E> Transaction<E> {
     /// # Errors
     /// The table does not answer, or refused an operation that has no meaning for that.
     pub async fn refusals(self, table: &Table) -> Result<Vec<E>, TableError> {
-        let Err(error) = table.transact(self.ops).await else { return Ok(Vec::new()) };
+        let (ops, refusals): (Vec<Op>, Vec<Option<E>>) = self.ops.into_iter().unzip();
+        let Err(error) = table.transact(ops).await else { return Ok(Vec::new()) };
         let TableError::Refused(refused) = error else { return Err(error) };
-        let places = self.refusals.into_iter().enumerate();
+        let places = refusals.into_iter().enumerate();
         let named: Vec<E> =
             places.filter(|(place, _)| refused.has(*place)).filter_map(|(_, refusal)| refusal).collect();
         if named.is_empty() { Err(TableError::Refused(refused)) } else { Ok(named) }
